@@ -1,0 +1,126 @@
+//! The poolkeeper command, as a function: the Rust binary and the Python
+//! package run the same code, each with its own [`Host`].
+
+mod args;
+mod commands;
+mod table;
+
+pub use args::command;
+pub use table::pools_table;
+
+use args::{Arguments, Command};
+use clap::Parser;
+use clap::error::ErrorKind;
+use std::io::{self, Write};
+
+/// Everything worked.
+pub const EXIT_OK: i32 = 0;
+/// Something that was asked for could not be imported, loaded or run.
+pub const EXIT_FAILED: i32 = 1;
+/// The command line is wrong.
+pub const EXIT_USAGE: i32 = 2;
+
+/// What the command can't do by itself: run Python.
+pub trait Host {
+    /// Imports a Python module.
+    ///
+    /// # Errors
+    /// Why it could not be imported, in one line.
+    fn import(&mut self, module: &str) -> Result<(), String>;
+
+    /// Executes Python code as `__main__`.
+    ///
+    /// # Errors
+    /// Why it failed, in one line.
+    fn execute(&mut self, code: &str) -> Result<(), String>;
+
+    /// Runs the demonstration with these arguments; its exit code.
+    ///
+    /// # Errors
+    /// Why it can't be run here, in one line.
+    fn demo(&mut self, arguments: &[String]) -> Result<i32, String>;
+}
+
+/// The host of the plain binary: there is no Python here.
+pub struct NoPython;
+
+impl NoPython {
+    fn refuse<T>(what: &str) -> Result<T, String> {
+        Err(format!(
+            "{what} needs Python, which this binary does not contain: \
+             use the Python package's command, `python -m poolkeeper`"
+        ))
+    }
+}
+
+impl Host for NoPython {
+    fn import(&mut self, _module: &str) -> Result<(), String> {
+        Self::refuse("--import")
+    }
+
+    fn execute(&mut self, _code: &str) -> Result<(), String> {
+        Self::refuse("--command")
+    }
+
+    fn demo(&mut self, _arguments: &[String]) -> Result<i32, String> {
+        Self::refuse("demo")
+    }
+}
+
+/// Runs the command with these arguments (the first is the program's name),
+/// and returns its exit code.
+///
+/// # Examples
+///
+/// ```
+/// let mut out = Vec::new();
+/// let code = poolkeeper_cli::run(
+///     ["poolkeeper", "info", "--json"],
+///     &mut poolkeeper_cli::NoPython,
+///     &mut out,
+///     &mut std::io::stderr(),
+/// );
+/// assert_eq!(code, poolkeeper_cli::EXIT_OK);
+/// assert!(out.starts_with(b"["));
+/// ```
+pub fn run<A>(
+    arguments: impl IntoIterator<Item = A>,
+    host: &mut dyn Host,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> i32
+where
+    A: Into<std::ffi::OsString> + Clone,
+{
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return explain(&error, out, err),
+    };
+    let result = match &arguments.command {
+        Command::Info(info) => commands::info(info, host, out, err),
+        Command::Runtimes(runtimes) => commands::runtimes(runtimes, out),
+        Command::Demo { arguments } => commands::demo(arguments, host, err),
+        Command::Completions { shell } => commands::completions(*shell, out),
+    };
+    match result {
+        Ok(code) => code,
+        // A reader that stopped reading (`| head`) is no failure of ours.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => EXIT_OK,
+        Err(error) => {
+            let _ = writeln!(err, "poolkeeper: {error}");
+            EXIT_FAILED
+        }
+    }
+}
+
+/// Prints what clap has to say: help to `out`, errors to `err`.
+fn explain(error: &clap::Error, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
+    let asked_for = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    let stream: &mut dyn Write = if asked_for { &mut *out } else { &mut *err };
+    // Plain text: the stream may be a buffer, and clap's colours are for its own.
+    let _ = write!(stream, "{}", error.render());
+    if asked_for { EXIT_OK } else { EXIT_USAGE }
+}

@@ -1,0 +1,100 @@
+//! The command inside Python: imports and code run in this interpreter, and
+//! output goes to Python's own streams.
+
+use poolkeeper_cli::Host;
+use pyo3::exceptions::PyBrokenPipeError;
+use pyo3::prelude::*;
+use std::ffi::CString;
+use std::io::{self, Write};
+
+/// Runs the ``poolkeeper`` command.
+///
+/// Parameters
+/// ----------
+/// arguments : list of str
+///     The command line, the program's name first.
+///
+/// Returns
+/// -------
+/// int
+///     The exit code.
+#[pyfunction]
+pub(crate) fn run_command(py: Python<'_>, arguments: Vec<String>) -> i32 {
+    let mut out = Stream { py, name: "stdout" };
+    let mut err = Stream { py, name: "stderr" };
+    poolkeeper_cli::run(arguments, &mut Interpreter { py }, &mut out, &mut err)
+}
+
+struct Interpreter<'py> {
+    py: Python<'py>,
+}
+
+impl Interpreter<'_> {
+    fn in_one_line(&self, error: PyErr) -> String {
+        let kind = error
+            .get_type(self.py)
+            .name()
+            .map_or_else(|_| "error".into(), |n| n.to_string());
+        let text = error.value(self.py).to_string();
+        match text.lines().next() {
+            Some(line) if !line.is_empty() => format!("{kind}: {line}"),
+            _ => kind,
+        }
+    }
+}
+
+impl Host for Interpreter<'_> {
+    fn import(&mut self, module: &str) -> Result<(), String> {
+        let imported = self
+            .py
+            .import("importlib")
+            .and_then(|importlib| importlib.call_method1("import_module", (module,)));
+        imported.map(drop).map_err(|error| self.in_one_line(error))
+    }
+
+    fn execute(&mut self, code: &str) -> Result<(), String> {
+        let code = CString::new(code).map_err(|error| error.to_string())?;
+        let main = self.py.import("__main__").map(|main| main.dict());
+        let done = main.and_then(|globals| self.py.run(&code, Some(&globals), None));
+        done.map_err(|error| self.in_one_line(error))
+    }
+
+    fn demo(&mut self, arguments: &[String]) -> Result<i32, String> {
+        let demo = self.py.import("poolkeeper.demo");
+        let code = demo.and_then(|demo| demo.call_method1("main", (arguments,))?.extract());
+        code.map_err(|error| self.in_one_line(error))
+    }
+}
+
+/// `sys.stdout` or `sys.stderr`, as they are at each write.
+struct Stream<'py> {
+    py: Python<'py>,
+    name: &'static str,
+}
+
+impl Stream<'_> {
+    fn call(&self, method: &str, text: Option<&str>) -> io::Result<()> {
+        let stream = self.py.import("sys").and_then(|sys| sys.getattr(self.name));
+        let done = stream.and_then(|stream| match text {
+            Some(text) => stream.call_method1(method, (text,)),
+            None => stream.call_method0(method),
+        });
+        done.map(drop).map_err(|error| {
+            if error.is_instance_of::<PyBrokenPipeError>(self.py) {
+                return io::ErrorKind::BrokenPipe.into();
+            }
+            io::Error::other(error)
+        })
+    }
+}
+
+impl Write for Stream<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.call("write", Some(&String::from_utf8_lossy(bytes)))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.call("flush", None)
+    }
+}

@@ -1,0 +1,32 @@
+//! Rust errors as Python exceptions.
+
+use poolkeeper::Error;
+use pyo3::create_exception;
+use pyo3::exceptions::{PyOSError, PyRuntimeWarning, PyValueError};
+use pyo3::prelude::*;
+
+create_exception!(
+    poolkeeper,
+    LimitError,
+    PyValueError,
+    "A request that can't be met. ``code`` is a short name, the same in every version."
+);
+create_exception!(
+    poolkeeper,
+    LimitWarning,
+    PyRuntimeWarning,
+    "A limit ended in a way that leaves a pool other than expected."
+);
+
+pub(crate) fn raise(error: Error) -> PyErr {
+    if let Error::UnsupportedPlatform { .. } = error {
+        return PyOSError::new_err(error.to_string());
+    }
+    Python::attach(|py| {
+        let raised = LimitError::new_err(error.to_string());
+        match raised.value(py).setattr("code", error.code()) {
+            Ok(()) => raised,
+            Err(failure) => failure,
+        }
+    })
+}

@@ -1,0 +1,99 @@
+//! The Python extension `poolkeeper._native`: conversions only, no logic.
+//!
+//! It keeps no state of its own that the GIL would have to guard.
+
+mod command;
+mod errors;
+mod numbers;
+mod pool;
+mod report;
+mod scope;
+
+use pyo3::prelude::*;
+
+/// Lists the native thread pools that this process has loaded.
+///
+/// Returns
+/// -------
+/// Pools
+///     A sequence of :class:`Pool`, in the order in which they were loaded. Its
+///     ``repr`` is a table. Thread counts are as the calling thread sees them.
+///
+/// Raises
+/// ------
+/// OSError
+///     On a system that is not supported yet.
+///
+/// Examples
+/// --------
+/// >>> import poolkeeper
+/// >>> for pool in poolkeeper.pools():
+/// ...     print(pool.runtime, pool.num_threads)  # doctest: +SKIP
+#[pyfunction]
+fn pools() -> PyResult<pool::Pools> {
+    poolkeeper::pools()
+        .map(pool::Pools::from)
+        .map_err(errors::raise)
+}
+
+/// Makes the FlexiBLAS loaded from a file pass its calls on to another backend.
+///
+/// Parameters
+/// ----------
+/// flexiblas : str
+///     Path of the loaded libflexiblas.
+/// backend : str
+///     A name from FlexiBLAS's configuration, or the path of a BLAS library.
+///
+/// Raises
+/// ------
+/// LimitError
+///     If no pool has that file, or FlexiBLAS refuses the backend.
+///
+/// Examples
+/// --------
+/// >>> import poolkeeper
+/// >>> poolkeeper.switch_backend("/no/libflexiblas.so", "NETLIB")
+/// Traceback (most recent call last):
+/// ...
+/// poolkeeper.LimitError: no loaded pool has the file /no/libflexiblas.so; ...
+#[pyfunction]
+fn switch_backend(py: Python<'_>, flexiblas: std::path::PathBuf, backend: &str) -> PyResult<()> {
+    // Detached: loading a library can wait for another thread's Python code.
+    py.detach(|| poolkeeper::switch_backend(flexiblas, backend))
+        .map_err(errors::raise)
+}
+
+/// Puts right what threads that don't exist in a forked child had limited.
+#[pyfunction]
+fn _settle_after_fork() {
+    poolkeeper::settle_after_fork();
+}
+
+#[pymodule(name = "_native", gil_used = false)]
+fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("MAX_LIMIT", poolkeeper::MAX_LIMIT)?;
+    module.add("LimitError", py.get_type::<errors::LimitError>())?;
+    module.add("LimitWarning", py.get_type::<errors::LimitWarning>())?;
+    module.add_class::<pool::Pool>()?;
+    module.add_class::<pool::Pools>()?;
+    module.add_class::<report::Outcome>()?;
+    module.add_class::<report::Ending>()?;
+    module.add_class::<scope::Scope>()?;
+    module.add_function(wrap_pyfunction!(pools, module)?)?;
+    module.add_function(wrap_pyfunction!(scope::limit, module)?)?;
+    module.add_function(wrap_pyfunction!(scope::set_limit, module)?)?;
+    module.add_function(wrap_pyfunction!(switch_backend, module)?)?;
+    module.add_function(wrap_pyfunction!(command::run_command, module)?)?;
+    let settle = wrap_pyfunction!(_settle_after_fork, module)?;
+    // A forked child that goes on with Python must not keep the limits of
+    // threads it doesn't have, even if it never calls poolkeeper.
+    let hooks = pyo3::types::PyDict::new(py);
+    hooks.set_item("after_in_child", settle)?;
+    py.import("os")?
+        .getattr("register_at_fork")?
+        .call((), Some(&hooks))?;
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! Python's numbers and names as a request. Nothing is guessed: a bool is not
+//! 1, and 2.0 is not 2.
+
+use crate::errors::raise;
+use poolkeeper::{Error, MAX_LIMIT, Request, Selector};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyInt, PyString};
+
+/// Reads `limit(limits, **pools)`.
+pub(crate) fn request(
+    limits: Option<&Bound<'_, PyAny>>,
+    pools: Option<&Bound<'_, PyDict>>,
+) -> PyResult<Request> {
+    let mut request = Request::new();
+    if let Some(limits) = limits {
+        request = match limits.cast::<PyDict>() {
+            Ok(named) => add_named(request, named)?,
+            Err(_) => request.all(count(limits)?),
+        };
+    }
+    if let Some(pools) = pools {
+        request = add_named(request, pools)?;
+    }
+    Ok(request)
+}
+
+fn add_named(mut request: Request, named: &Bound<'_, PyDict>) -> PyResult<Request> {
+    for (name, threads) in named {
+        let selector = selector(&name)?;
+        request = request.select(selector, count(&threads)?);
+    }
+    Ok(request)
+}
+
+/// A level, a runtime or a path (also as `os.PathLike`).
+fn selector(name: &Bound<'_, PyAny>) -> PyResult<Selector> {
+    if let Ok(text) = name.cast::<PyString>() {
+        return Selector::parse(&text.to_cow()?).map_err(raise);
+    }
+    if name.hasattr("__fspath__")? {
+        return Ok(Selector::File(name.extract()?));
+    }
+    Err(PyTypeError::new_err(format!(
+        "a pool is named by text or a path, not by {}",
+        described(name)
+    )))
+}
+
+/// A thread count from an int (or what has `__index__`, like numpy's integers).
+fn count(value: &Bound<'_, PyAny>) -> PyResult<u32> {
+    if value.is_instance_of::<PyBool>() {
+        return Err(wrong_type(value));
+    }
+    let number = match value.cast::<PyInt>() {
+        Ok(number) => number.clone(),
+        Err(_) if value.hasattr("__index__")? => value.call_method0("__index__")?.cast_into()?,
+        Err(_) => return Err(wrong_type(value)),
+    };
+    number.extract::<u32>().map_err(|_| {
+        raise(Error::InvalidLimit {
+            value: number.to_string(),
+            max: MAX_LIMIT,
+        })
+    })
+}
+
+fn wrong_type(value: &Bound<'_, PyAny>) -> PyErr {
+    PyTypeError::new_err(format!(
+        "a limit must be a whole number from 1 to {MAX_LIMIT}, not {}",
+        described(value)
+    ))
+}
+
+fn described(value: &Bound<'_, PyAny>) -> String {
+    let kind = value
+        .get_type()
+        .name()
+        .map_or_else(|_| "object".to_owned(), |n| n.to_string());
+    match value.repr() {
+        Ok(repr) => format!("{repr} ({kind})"),
+        Err(_) => format!("a {kind}"),
+    }
+}

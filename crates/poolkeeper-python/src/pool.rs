@@ -1,0 +1,241 @@
+//! `Pool` and `Pools`.
+
+use pyo3::exceptions::PyIndexError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PySlice};
+use std::path::Path;
+
+/// One native runtime loaded in this process, as it was when
+/// :func:`poolkeeper.pools` looked. What could not be found out is ``None``.
+#[pyclass(frozen, module = "poolkeeper", eq)]
+#[derive(Clone, PartialEq)]
+pub(crate) struct Pool(poolkeeper::Pool);
+
+#[pymethods]
+impl Pool {
+    /// Standard that the runtime implements: ``"blas"`` or ``"openmp"``.
+    #[getter]
+    fn user_api(&self) -> &str {
+        self.0.user_api
+    }
+
+    /// Family of the implementation: ``"openblas"``, ``"mkl"``, ``"openmp"``...
+    #[getter]
+    fn internal_api(&self) -> &str {
+        self.0.internal_api
+    }
+
+    /// Threads that the calling thread's next parallel call would have used.
+    #[getter]
+    fn num_threads(&self) -> Option<u32> {
+        self.0.num_threads.map(Into::into)
+    }
+
+    /// Beginning of the file's name that identifies it.
+    #[getter]
+    fn prefix(&self) -> &str {
+        &self.0.prefix
+    }
+
+    /// Path of the loaded file, symbolic links resolved.
+    #[getter]
+    fn filepath<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        path(py, &self.0.filepath)
+    }
+
+    /// Version that the library reports.
+    #[getter]
+    fn version(&self) -> Option<&str> {
+        self.0.version.as_deref()
+    }
+
+    /// What its threads are made with: ``"pthreads"``, ``"openmp"``, ...
+    #[getter]
+    fn threading_layer(&self) -> Option<&str> {
+        self.0.threading_layer.as_deref()
+    }
+
+    /// Processor kind that it chose its kernels for.
+    #[getter]
+    fn architecture(&self) -> Option<&str> {
+        self.0.architecture.as_deref()
+    }
+
+    /// Name of the runtime, as a request names it: ``"openblas"``, ``"libgomp"``.
+    #[getter]
+    fn runtime(&self) -> &str {
+        self.0.runtime
+    }
+
+    /// Name of the runtime as its makers write it: ``"OpenBLAS"``.
+    #[getter]
+    fn name(&self) -> &str {
+        self.0.name
+    }
+
+    /// Level that it belongs to: ``"openmp"`` or ``"blas"``.
+    #[getter]
+    fn level(&self) -> &str {
+        self.0.level.name()
+    }
+
+    /// What setting it affects: ``"process"`` or ``"thread"``.
+    #[getter]
+    fn reach(&self) -> &str {
+        self.0.reach.name()
+    }
+
+    /// Highest thread count that it can be set to.
+    #[getter]
+    fn max_threads(&self) -> Option<u32> {
+        self.0.max_threads.map(Into::into)
+    }
+
+    /// Simultaneous callers that it survives.
+    #[getter]
+    fn capacity(&self) -> Option<u32> {
+        self.0.capacity
+    }
+
+    /// What stands before each of its functions' names: ``"scipy_"`` or ``""``.
+    #[getter]
+    fn symbol_prefix(&self) -> &str {
+        self.0.symbol_prefix
+    }
+
+    /// What stands after each of its functions' names: ``"64_"``, ``"_64"``, ``""``.
+    #[getter]
+    fn symbol_suffix(&self) -> &str {
+        self.0.symbol_suffix
+    }
+
+    /// Path of the OpenMP runtime that really runs its threads, if one does.
+    #[getter]
+    fn runs_on<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.0
+            .runs_on
+            .as_deref()
+            .map(|file| path(py, file))
+            .transpose()
+    }
+
+    /// FlexiBLAS's backends: a dict with ``available``, ``loaded`` (lists of
+    /// names) and ``current``; ``None`` for every other runtime.
+    #[getter]
+    fn backends<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let Some(backends) = &self.0.backends else {
+            return Ok(None);
+        };
+        let dict = PyDict::new(py);
+        dict.set_item("available", &backends.available)?;
+        dict.set_item("loaded", &backends.loaded)?;
+        dict.set_item("current", &backends.current)?;
+        Ok(Some(dict))
+    }
+
+    /// Every field by its name.
+    fn to_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(slf.py());
+        for field in FIELDS {
+            dict.set_item(field, slf.getattr(field)?)?;
+        }
+        Ok(dict)
+    }
+
+    fn __repr__(&self) -> String {
+        let unknown = || "?".to_owned();
+        format!(
+            "<Pool {}: {} threads at most, level {}, reach {}, {}>",
+            self.0.runtime,
+            self.0.num_threads.map_or_else(unknown, |n| n.to_string()),
+            self.0.level,
+            self.0.reach,
+            self.0.filepath.display(),
+        )
+    }
+}
+
+const FIELDS: [&str; 18] = [
+    "user_api",
+    "internal_api",
+    "num_threads",
+    "prefix",
+    "filepath",
+    "version",
+    "threading_layer",
+    "architecture",
+    "runtime",
+    "name",
+    "level",
+    "reach",
+    "max_threads",
+    "capacity",
+    "symbol_prefix",
+    "symbol_suffix",
+    "runs_on",
+    "backends",
+];
+
+/// The pools that were found: a sequence of :class:`Pool` that prints as a table.
+#[pyclass(frozen, module = "poolkeeper", sequence, eq)]
+#[derive(PartialEq)]
+pub(crate) struct Pools(Vec<Pool>);
+
+impl From<Vec<poolkeeper::Pool>> for Pools {
+    fn from(pools: Vec<poolkeeper::Pool>) -> Self {
+        Pools(pools.into_iter().map(Pool).collect())
+    }
+}
+
+#[pymethods]
+impl Pools {
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+
+    fn __getitem__<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = index.py();
+        if let Ok(slice) = index.cast::<PySlice>() {
+            let list = PyList::new(py, self.0.iter().cloned())?;
+            return list.as_any().get_item(slice);
+        }
+        let length = self.0.len() as isize;
+        let wanted: isize = index.extract()?;
+        let position = if wanted < 0 { wanted + length } else { wanted };
+        let pool = usize::try_from(position)
+            .ok()
+            .and_then(|position| self.0.get(position));
+        match pool {
+            Some(pool) => Ok(Bound::new(py, pool.clone())?.into_any()),
+            None => Err(PyIndexError::new_err(format!(
+                "there are {length} pools, no [{wanted}]"
+            ))),
+        }
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        PyList::new(py, self.0.iter().cloned())?.call_method0("__iter__")
+    }
+
+    /// Every pool as a dict: :meth:`Pool.to_dict` of each.
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for pool in &self.0 {
+            list.append(Pool::to_dict(&Bound::new(py, pool.clone())?)?)?;
+        }
+        Ok(list)
+    }
+
+    fn __repr__(&self) -> String {
+        let pools: Vec<_> = self.0.iter().map(|pool| pool.0.clone()).collect();
+        poolkeeper_cli::pools_table(&pools).trim_end().to_owned()
+    }
+}
+
+/// A path as `str`, with Python's own escapes for bytes that aren't UTF-8.
+pub(crate) fn path<'py>(py: Python<'py>, path: &Path) -> PyResult<Bound<'py, PyAny>> {
+    path.as_os_str()
+        .into_pyobject(py)
+        .map(Bound::into_any)
+        .map_err(Into::into)
+}

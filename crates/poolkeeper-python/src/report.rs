@@ -1,0 +1,118 @@
+//! `Outcome` and `Ending`: what became of a limit.
+
+use crate::pool::path;
+use poolkeeper::{PoolName, Status};
+use pyo3::prelude::*;
+
+/// What became of a limit in one pool.
+#[pyclass(frozen, module = "poolkeeper")]
+pub(crate) struct Outcome(pub(crate) poolkeeper::Outcome);
+
+impl Outcome {
+    fn pool(&self) -> Option<&PoolName> {
+        self.0.pool.as_ref()
+    }
+}
+
+#[pymethods]
+impl Outcome {
+    /// The pool's runtime, or the name in the request that no pool answers to.
+    #[getter]
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The pool's file; ``None`` if no pool answers to the name.
+    #[getter]
+    fn filepath<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.pool().map(|pool| path(py, &pool.filepath)).transpose()
+    }
+
+    /// The pool's level.
+    #[getter]
+    fn level(&self) -> Option<&str> {
+        self.pool().map(|pool| pool.level.name())
+    }
+
+    /// What setting the pool affects.
+    #[getter]
+    fn reach(&self) -> Option<&str> {
+        self.pool().map(|pool| pool.reach.name())
+    }
+
+    /// Threads asked for.
+    #[getter]
+    fn requested(&self) -> u32 {
+        self.0.requested
+    }
+
+    /// Threads before.
+    #[getter]
+    fn before(&self) -> Option<u32> {
+        self.0.before
+    }
+
+    /// Threads read back afterwards.
+    #[getter]
+    fn observed(&self) -> Option<u32> {
+        self.0.observed
+    }
+
+    /// ``"applied"``, ``"clamped"`` (by the runtime), ``"shared"`` (another
+    /// scope holds it) or ``"ignored"``.
+    #[getter]
+    fn status(&self) -> &str {
+        self.0.status.name()
+    }
+
+    /// Why it was ignored; ``None`` if it wasn't.
+    #[getter]
+    fn reason(&self) -> Option<&str> {
+        match &self.0.status {
+            Status::Ignored(why) => Some(why),
+            _ => None,
+        }
+    }
+
+    fn __str__(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Outcome {}>", self.0)
+    }
+}
+
+/// What was done to one pool when a scope ended.
+#[pyclass(frozen, module = "poolkeeper")]
+pub(crate) struct Ending(pub(crate) poolkeeper::Ending);
+
+#[pymethods]
+impl Ending {
+    /// The pool's runtime.
+    #[getter]
+    fn name(&self) -> &str {
+        self.0.pool.runtime
+    }
+
+    /// The pool's file.
+    #[getter]
+    fn filepath<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        path(py, &self.0.pool.filepath)
+    }
+
+    /// ``"restored"``, ``"held"`` (by another scope), ``"left"`` (somebody else
+    /// changed it), ``"other-thread"`` or ``"thread-gone"``.
+    #[getter]
+    fn status(&self) -> &str {
+        self.0.status.name()
+    }
+
+    fn __str__(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Ending {}>", self.0)
+    }
+}

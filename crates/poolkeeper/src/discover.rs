@@ -1,0 +1,298 @@
+//! Images x registry -> pools, cached on the loader's counters.
+
+use crate::Result;
+use crate::model::Pool;
+use crate::native::{Library, Object};
+use crate::platform::{self, Epoch, SymbolTable};
+use crate::runtimes::{Bound, Control, Facts, RUNTIMES, Runtime, count};
+use libc::c_int;
+use std::ffi::{CStr, CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Tells pools apart for the life of the process; later pools have larger ones.
+pub(crate) type PoolId = u32;
+
+/// A recognised runtime, pinned, with its knobs.
+pub(crate) struct LoadedPool {
+    pub(crate) id: PoolId,
+    pub(crate) runtime: &'static dyn Runtime,
+    pub(crate) filepath: PathBuf,
+    pub(crate) facts: Facts,
+    control: Box<dyn Control>,
+    /// The OpenMP pool that really runs this one's threads.
+    via: Option<Arc<LoadedPool>>,
+    prefix: String,
+    loader_name: CString,
+    base: usize,
+    library: Option<Library>,
+}
+
+impl LoadedPool {
+    /// The pool whose thread count decides: itself, or the OpenMP runtime that
+    /// it runs on.
+    pub(crate) fn knob(&self) -> &LoadedPool {
+        self.via.as_deref().unwrap_or(self)
+    }
+
+    /// The knobs of [`LoadedPool::knob`].
+    pub(crate) fn control(&self) -> &dyn Control {
+        &*self.knob().control
+    }
+
+    pub(crate) fn threads(&self) -> c_int {
+        self.control().threads()
+    }
+
+    /// Its state now, as the calling thread sees it.
+    pub(crate) fn describe(&self) -> Pool {
+        let card = self.runtime.card();
+        Pool {
+            user_api: card.level.name(),
+            internal_api: card.internal_api,
+            num_threads: count(self.threads()),
+            prefix: self.prefix.clone(),
+            filepath: self.filepath.clone(),
+            version: self.facts.version.clone(),
+            threading_layer: self.facts.threading_layer.clone(),
+            architecture: self.facts.architecture.clone(),
+            runtime: card.id,
+            name: card.name,
+            level: card.level,
+            reach: self.facts.reach,
+            max_threads: self.facts.max_threads,
+            capacity: self.control.capacity(),
+            symbol_prefix: self.facts.symbol_prefix,
+            symbol_suffix: self.facts.symbol_suffix,
+            runs_on: self.via.as_ref().map(|pool| pool.filepath.clone()),
+            backends: self.control.backends(),
+        }
+    }
+
+    /// # Errors
+    /// As [`Control::switch_backend`].
+    pub(crate) fn switch_backend(&self, backend: &str) -> Result<()> {
+        self.control.switch_backend(backend)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn fake(
+        id: PoolId,
+        runtime: &'static dyn Runtime,
+        facts: Facts,
+        control: Box<dyn Control>,
+        via: Option<Arc<LoadedPool>>,
+    ) -> Self {
+        LoadedPool {
+            id,
+            runtime,
+            filepath: PathBuf::from(format!("/fake/{}-{id}.so", runtime.card().id)),
+            facts,
+            control,
+            via,
+            prefix: runtime.card().id.to_owned(),
+            loader_name: CString::default(),
+            base: 0,
+            library: None,
+        }
+    }
+}
+
+/// An object in the loader's list that a runtime recognised.
+struct Candidate {
+    runtime: &'static dyn Runtime,
+    name: CString,
+    base: usize,
+    symbols: SymbolTable<'static>,
+    is_part: bool,
+}
+
+/// The pools found so far, and when the loader last changed.
+#[derive(Default)]
+pub(crate) struct Catalog {
+    pools: Vec<Arc<LoadedPool>>,
+    epoch: Option<Epoch>,
+    last_id: PoolId,
+}
+
+impl Catalog {
+    pub(crate) fn pools(&self) -> &[Arc<LoadedPool>] {
+        &self.pools
+    }
+
+    /// Looks again if the loader's counters moved; says whether they had.
+    ///
+    /// # Errors
+    /// [`crate::Error::UnsupportedPlatform`] where there is no loader to ask.
+    pub(crate) fn refresh(&mut self) -> Result<bool> {
+        if self.epoch == Some(platform::epoch()) {
+            return Ok(false);
+        }
+        let (candidates, epoch) = candidates()?;
+        let before = std::mem::take(&mut self.pools);
+        for candidate in candidates {
+            let known = before.iter().find(|pool| candidate.is(pool));
+            match known {
+                Some(pool) => self.pools.push(Arc::clone(pool)),
+                None => self
+                    .pools
+                    .extend(candidate.take_hold(&mut self.last_id).map(Arc::new)),
+            }
+        }
+        link_to_openmp(&mut self.pools);
+        self.epoch = Some(epoch);
+        Ok(true)
+    }
+
+    /// Gives back and takes again every reference that only this catalog
+    /// holds, so that a library which the program has closed really goes.
+    ///
+    /// # Errors
+    /// As [`Catalog::refresh`].
+    pub(crate) fn refresh_and_let_go(&mut self) -> Result<bool> {
+        for pool in &mut self.pools {
+            if let Some(pool) = Arc::get_mut(pool) {
+                pool.library = None;
+                pool.library = Library::pin(&pool.loader_name, pool.base);
+            }
+        }
+        self.pools.retain(|pool| pool.library.is_some());
+        self.refresh()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn fake(pools: Vec<LoadedPool>) -> Self {
+        let last_id = pools.iter().map(|pool| pool.id).max().unwrap_or(0);
+        Catalog {
+            pools: pools.into_iter().map(Arc::new).collect(),
+            epoch: Some(platform::epoch()),
+            last_id,
+        }
+    }
+}
+
+impl Candidate {
+    fn is(&self, pool: &LoadedPool) -> bool {
+        let same_runtime = pool.runtime.card().id == self.runtime.card().id;
+        same_runtime && pool.base == self.base && pool.loader_name == self.name
+    }
+
+    fn take_hold(self, last_id: &mut PoolId) -> Option<LoadedPool> {
+        let library = Library::pin(&self.name, self.base)?;
+        // SAFETY: `pin` made sure that the object at this base is the one that
+        // the table was found in.
+        let object = unsafe { Object::new(library, self.symbols) };
+        let Bound { control, facts } = self.runtime.bind(&object)?;
+        let filepath = real_path(&self.name);
+        *last_id += 1;
+        Some(LoadedPool {
+            id: *last_id,
+            prefix: prefix(self.runtime.card().file_prefixes, &filepath),
+            runtime: self.runtime,
+            filepath,
+            facts,
+            control,
+            via: None,
+            loader_name: self.name,
+            base: self.base,
+            library: Some(object.library),
+        })
+    }
+}
+
+/// Walks the loader's list once. No `dlopen`, no waiting, no foreign code.
+fn candidates() -> Result<(Vec<Candidate>, Epoch)> {
+    let mut found = Vec::new();
+    let epoch = platform::each_image(|image| {
+        let Some(symbols) = image.symbols() else {
+            return;
+        };
+        for runtime in RUNTIMES
+            .iter()
+            .filter(|runtime| runtime.recognises(&symbols))
+        {
+            found.push(Candidate {
+                runtime: *runtime,
+                name: image.name().to_owned(),
+                base: image.base(),
+                is_part: runtime.is_part(&symbols),
+                // SAFETY: only the lifetime changes. The table is not read
+                // again until `Library::pin` has made sure that the object is
+                // mapped, and then only while it is pinned.
+                symbols: unsafe {
+                    std::mem::transmute::<SymbolTable<'_>, SymbolTable<'static>>(symbols)
+                },
+            });
+        }
+    })?;
+    let wholes: Vec<_> = found
+        .iter()
+        .filter(|c| !c.is_part)
+        .map(|c| c.runtime.card().id)
+        .collect();
+    found.retain(|c| !c.is_part || !wholes.contains(&c.runtime.card().id));
+    Ok((found, epoch))
+}
+
+/// Ties each pool whose threads an OpenMP runtime runs to that runtime's pool.
+fn link_to_openmp(pools: &mut [Arc<LoadedPool>]) {
+    for i in 0..pools.len() {
+        let Some(address) = pools[i].facts.runs_on else {
+            continue;
+        };
+        let openmp = pools
+            .iter()
+            .find(|pool| pool.facts.provides == Some(address))
+            .cloned();
+        // A pool that a scope holds was linked when it was found: its runtime
+        // is a dependency and was loaded with it.
+        if let (Some(openmp), Some(pool)) = (openmp, Arc::get_mut(&mut pools[i])) {
+            pool.via = Some(openmp);
+        }
+    }
+}
+
+fn real_path(loader_name: &CStr) -> PathBuf {
+    let name = Path::new(OsStr::from_bytes(loader_name.to_bytes()));
+    let path = if name.as_os_str().is_empty() {
+        std::env::current_exe().unwrap_or_default()
+    } else {
+        name.to_owned()
+    };
+    path.canonicalize().unwrap_or(path)
+}
+
+/// The known beginning of the file's name, or its name up to the first dot.
+fn prefix(known: &[&str], path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let lower = name.to_lowercase();
+    match known.iter().find(|prefix| lower.starts_with(**prefix)) {
+        Some(prefix) => (*prefix).to_owned(),
+        None => name.split('.').next().unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_the_known_one_or_the_stem() {
+        let known = ["libscipy_openblas", "libopenblas"];
+        let of = |name: &str| prefix(&known, Path::new(name));
+        assert_eq!(
+            of("/x/libscipy_openblas64_-32a4b2a6.so"),
+            "libscipy_openblas"
+        );
+        assert_eq!(of("/x/libopenblasp-r0.3.21.so"), "libopenblas");
+        assert_eq!(of("/x/cy.cpython-311-x86_64-linux-gnu.so"), "cy");
+    }
+
+    #[test]
+    fn looking_again_without_a_change_finds_the_same() {
+        let mut catalog = Catalog::default();
+        assert!(catalog.refresh().unwrap());
+        assert!(!catalog.refresh().unwrap());
+    }
+}

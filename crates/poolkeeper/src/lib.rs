@@ -1,0 +1,46 @@
+//! See, limit and explain the native thread pools inside a process.
+//!
+//! A **pool** is one native runtime loaded in a process that runs work on
+//! several threads: this OpenBLAS, that libgomp. [`pools`] lists them,
+//! [`limit`] bounds them for a scope, [`set_limit`] changes what they are
+//! outside every scope.
+//!
+//! ```
+//! use poolkeeper::Request;
+//!
+//! // Eight OpenMP threads, each calling a single-threaded BLAS.
+//! let scope = poolkeeper::limit(Request::new().openmp(8).blas(1))?;
+//! for outcome in scope.outcomes() {
+//!     println!("{outcome}");
+//! }
+//! # Ok::<(), poolkeeper::Error>(())
+//! ```
+//!
+//! # Overlapping scopes
+//!
+//! A pool whose reach is the process runs at the smallest of all live scopes
+//! that name it; one whose reach is a thread, at the smallest of that thread's.
+//! The last scope to end restores what was there before the first, whatever the
+//! order. An inner scope raises an outer one's limit only with
+//! [`Request::force`]. If somebody else changes a value meanwhile, it is left
+//! alone, and [`Scope::release`] says so.
+//!
+//! # Platforms
+//!
+//! Linux is built and tested. Elsewhere every call returns
+//! [`Error::UnsupportedPlatform`].
+
+mod discover;
+mod error;
+mod limit;
+mod model;
+mod native;
+mod platform;
+pub mod runtimes;
+
+pub use error::{Error, Result};
+pub use limit::{
+    EndStatus, Ending, MAX_LIMIT, Outcome, PoolName, Request, Scope, Selector, Status, limit,
+    pools, set_limit, settle_after_fork, switch_backend,
+};
+pub use model::{Backends, Level, Pool, Reach};

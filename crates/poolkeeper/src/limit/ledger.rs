@@ -1,0 +1,207 @@
+//! The rules of overlapping scopes for one pool, without any pool: pure.
+//!
+//! A ledger keeps the live scopes of one pool (of one thread's view of a pool,
+//! where its reach is `thread`), the value from before the first of them, and
+//! the value that was last seen after setting it. It is told what was found,
+//! and answers what to set.
+
+use crate::runtimes::Saved;
+use libc::c_int;
+use smallvec::SmallVec;
+
+/// Tells scopes apart for the life of the process; later ones are larger.
+pub(crate) type ScopeId = u64;
+
+/// How a scope stands to the scopes around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// It cannot raise what another scope set.
+    Keep,
+    /// It suspends every earlier scope.
+    Force,
+    /// threadpoolctl's rule: it suspends earlier scopes with this rule of the
+    /// same context (a thread, a task), and no others.
+    Innermost(u64),
+}
+
+/// One live scope's claim on the pool.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claim {
+    pub(crate) scope: ScopeId,
+    /// The thread that began the scope.
+    pub(crate) thread: u64,
+    pub(crate) threads: c_int,
+    pub(crate) rule: Rule,
+    /// Somebody else changed the value while this scope was live: it is not
+    /// restored on this scope's behalf.
+    pub(crate) overridden: bool,
+}
+
+/// What to do to the pool after a scope ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Nothing: the value is right as it is.
+    Nothing,
+    /// Other scopes are live: set this.
+    Set(c_int),
+    /// It was the last: restore this.
+    Restore(Saved),
+    /// The value found isn't the one set: leave it.
+    Leave {
+        /// What was set.
+        expected: c_int,
+    },
+}
+
+/// The live scopes of one pool.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    baseline: Saved,
+    last: c_int,
+    changed: bool,
+    claims: Vec<Claim>,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Ledger {
+            baseline: Saved(0),
+            last: 0,
+            changed: false,
+            claims: Vec::new(),
+        }
+    }
+}
+
+impl Ledger {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.claims.is_empty()
+    }
+
+    /// Whether a live scope will have its say in what is restored.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.claims.iter().any(|claim| !claim.overridden)
+    }
+
+    /// Enters a claim; answers the value that the pool should have now.
+    /// `found` is its present value, `save` its present setting.
+    pub(crate) fn join(
+        &mut self,
+        found: c_int,
+        save: impl FnOnce() -> Saved,
+        claim: Claim,
+    ) -> c_int {
+        if self.claims.is_empty() {
+            self.begin(found, save());
+        } else if found != self.last {
+            self.override_all(found, save());
+        }
+        self.claims.push(claim);
+        self.target()
+    }
+
+    /// Notes what the pool was seen to have after the value was set.
+    pub(crate) fn set_to(&mut self, observed: c_int) {
+        self.changed = true;
+        self.last = observed;
+    }
+
+    /// Ends a scope's claim; `None` if it has none here.
+    pub(crate) fn leave(
+        &mut self,
+        scope: ScopeId,
+        found: c_int,
+        save: impl FnOnce() -> Saved,
+    ) -> Option<Step> {
+        let position = self.claims.iter().rposition(|claim| claim.scope == scope)?;
+        let claim = self.claims.remove(position);
+        let step = self.settle(found, save);
+        if claim.overridden && step == Step::Nothing {
+            return Some(Step::Leave {
+                expected: claim.threads,
+            });
+        }
+        Some(step)
+    }
+
+    /// Removes a scope's claim where the pool can't be set from here; says
+    /// whether there was one. [`Ledger::settle`] does the rest later.
+    pub(crate) fn forget(&mut self, scope: ScopeId) -> bool {
+        let before = self.claims.len();
+        self.claims.retain(|claim| claim.scope != scope);
+        before != self.claims.len()
+    }
+
+    /// Ends the claims of every thread but `thread`.
+    pub(crate) fn keep_only_thread(&mut self, thread: u64) -> bool {
+        let before = self.claims.len();
+        self.claims.retain(|claim| claim.thread == thread);
+        before != self.claims.len()
+    }
+
+    /// What to do after claims were removed.
+    pub(crate) fn settle(&mut self, found: c_int, save: impl FnOnce() -> Saved) -> Step {
+        if found != self.last {
+            let expected = self.last;
+            self.override_all(found, save());
+            return Step::Leave { expected };
+        }
+        if self.is_holding() {
+            let target = self.target();
+            return if target == found {
+                Step::Nothing
+            } else {
+                Step::Set(target)
+            };
+        }
+        if !std::mem::take(&mut self.changed) {
+            return Step::Nothing;
+        }
+        Step::Restore(self.baseline)
+    }
+
+    /// Notes what a restored pool was seen to have.
+    pub(crate) fn restored_to(&mut self, observed: c_int) {
+        self.last = observed;
+    }
+
+    /// Replaces the value to go back to, while scopes are live.
+    pub(crate) fn set_baseline(&mut self, baseline: Saved) {
+        self.baseline = baseline;
+        self.changed = true;
+    }
+
+    fn begin(&mut self, found: c_int, baseline: Saved) {
+        self.baseline = baseline;
+        self.last = found;
+        self.changed = false;
+    }
+
+    /// Somebody else set `found`: what is live no longer has a say in what is
+    /// restored, and what comes later goes back to `found`.
+    fn override_all(&mut self, found: c_int, baseline: Saved) {
+        for claim in &mut self.claims {
+            claim.overridden = true;
+        }
+        self.begin(found, baseline);
+    }
+
+    /// The smallest of the claims that have a say.
+    fn target(&self) -> c_int {
+        let mut smallest = c_int::MAX;
+        let mut contexts: SmallVec<[u64; 4]> = SmallVec::new();
+        for claim in self.claims.iter().rev() {
+            if let Rule::Innermost(context) = claim.rule {
+                if contexts.contains(&context) {
+                    continue;
+                }
+                contexts.push(context);
+            }
+            smallest = smallest.min(claim.threads);
+            if claim.rule == Rule::Force {
+                break;
+            }
+        }
+        smallest
+    }
+}

@@ -1,0 +1,167 @@
+//! Limits: parse the request, plan, apply, guard.
+//!
+//! `request` (what is asked for) -> `plan` (pure) -> `apply` (the registry of
+//! live scopes) -> `scope` (the guard). `ledger` holds the rules of overlap.
+
+mod apply;
+mod fork;
+mod ledger;
+mod outcome;
+mod plan;
+mod request;
+mod scope;
+#[cfg(test)]
+mod tests;
+mod threads;
+
+pub use outcome::{EndStatus, Ending, Outcome, PoolName, Status};
+pub use request::{MAX_LIMIT, Request, Selector};
+pub use scope::Scope;
+
+use crate::Result;
+use crate::model::Pool;
+use apply::Registry;
+use scope::outcomes;
+use std::path::Path;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use threads::ThreadRef;
+
+static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(|| {
+    fork::watch();
+    Mutex::default()
+});
+
+/// The registry, locked. Nothing that can call Python, `dlopen` a new library
+/// or wait for another thread happens under this lock.
+fn registry() -> MutexGuard<'static, Registry> {
+    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// This thread's reference; `None` while it is being torn down.
+fn this_thread(registry: &mut Registry) -> Option<ThreadRef> {
+    threads::current(|| registry.threads.begin())
+}
+
+/// Limits pools until the returned [`Scope`] is dropped or released.
+///
+/// Takes a number for every pool, or a [`Request`]. Where scopes overlap, on
+/// one thread or on several, the smallest limit holds, and the last to end
+/// restores what was there before the first.
+///
+/// # Errors
+/// [`Error::InvalidLimit`](crate::Error::InvalidLimit) for a count outside 1 to
+/// [`MAX_LIMIT`];
+/// [`Error::EmptyRequest`](crate::Error::EmptyRequest) when it names no pool;
+/// [`Error::Conflict`](crate::Error::Conflict) when it names one twice;
+/// [`Error::UnknownFile`](crate::Error::UnknownFile) for a path that is not a
+/// loaded pool's;
+/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
+/// Nothing has been changed then.
+///
+/// # Examples
+///
+/// ```
+/// {
+///     let scope = poolkeeper::limit(1)?;
+///     for outcome in scope.outcomes() {
+///         println!("{outcome}");
+///     }
+///     // Native pools use one thread here.
+/// }
+/// // And as many as before from here on.
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+pub fn limit(request: impl Into<Request>) -> Result<Scope> {
+    Scope::begin(request.into())
+}
+
+/// Sets the baseline: the thread counts outside every scope. It stays until it
+/// is set again; while scopes are live, it waits for the last of them to end.
+///
+/// A pool with thread reach is set for the calling thread only. `force` and
+/// `late` mean nothing here.
+///
+/// # Errors
+/// As [`limit`].
+///
+/// # Examples
+///
+/// ```
+/// for outcome in poolkeeper::set_limit(2)? {
+///     println!("{outcome}");
+/// }
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+pub fn set_limit(request: impl Into<Request>) -> Result<Vec<Outcome>> {
+    let request = request.into();
+    let mut registry = registry();
+    let thread = this_thread(&mut registry).unwrap_or_default();
+    let (holds, unmatched) = registry.set_baseline(&request, thread)?;
+    Ok(outcomes(&holds, &unmatched, &request))
+}
+
+/// Lists the native pools that this process has loaded, with their thread
+/// counts as the calling thread sees them.
+///
+/// # Errors
+/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
+///
+/// # Examples
+///
+/// ```
+/// let pools = poolkeeper::pools()?;
+/// assert!(pools.iter().all(|pool| pool.filepath.is_absolute()));
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+pub fn pools() -> Result<Vec<Pool>> {
+    let mut registry = registry();
+    registry.refresh_and_let_go(threads::current_if_known())?;
+    Ok(registry
+        .catalog
+        .pools()
+        .iter()
+        .map(|pool| pool.describe())
+        .collect())
+}
+
+/// Makes FlexiBLAS, loaded from `flexiblas`, pass calls on to `backend`: a name
+/// from its configuration or the path of a BLAS library, loaded when needed.
+///
+/// # Errors
+/// [`Error::UnknownFile`](crate::Error::UnknownFile) when no pool has that
+/// file; [`Error::Backend`](crate::Error::Backend) when FlexiBLAS refuses.
+///
+/// # Examples
+///
+/// ```
+/// let error = poolkeeper::switch_backend("/no/libflexiblas.so", "NETLIB").unwrap_err();
+/// assert_eq!(error.code(), "unknown-file");
+/// ```
+pub fn switch_backend(flexiblas: impl AsRef<Path>, backend: &str) -> Result<()> {
+    let pool = {
+        let mut registry = registry();
+        registry.refresh(threads::current_if_known())?;
+        let index = plan::find_file(flexiblas.as_ref(), registry.catalog.pools())?;
+        registry.catalog.pools()[index].clone()
+    };
+    // Not under the lock: this loads a library, whose constructors may do
+    // anything.
+    pool.switch_backend(backend)
+}
+
+/// Puts right, in a forked child, the pools that were limited by threads of the
+/// parent which don't exist here. Any call of poolkeeper does it too; call this
+/// where no other follows.
+///
+/// # Examples
+///
+/// ```
+/// poolkeeper::settle_after_fork();
+/// ```
+pub fn settle_after_fork() {
+    let mut registry = registry();
+    if registry.is_unsettled() {
+        // On a system without a loader to ask there is nothing to settle.
+        let _ = registry.refresh(threads::current_if_known());
+    }
+}

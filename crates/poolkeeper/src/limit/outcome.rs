@@ -1,0 +1,186 @@
+//! What became of a limit, pool by pool: what users read.
+
+use crate::discover::LoadedPool;
+use crate::limit::request::Selector;
+use crate::model::{Level, Reach};
+use serde::Serialize;
+use std::fmt;
+use std::path::PathBuf;
+
+/// What became of a limit in one pool when the scope began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The pool; `None` for a name that no loaded pool answers to.
+    pub pool: Option<PoolName>,
+    /// What the request called it, or the pool's runtime.
+    pub name: String,
+    /// Threads asked for.
+    pub requested: u32,
+    /// Threads before.
+    pub before: Option<u32>,
+    /// Threads read back afterwards.
+    pub observed: Option<u32>,
+    /// What that means.
+    pub status: Status,
+}
+
+/// Which pool an outcome or an ending speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PoolName {
+    /// The runtime's id: `"openblas"`.
+    pub runtime: &'static str,
+    /// The loaded file.
+    pub filepath: PathBuf,
+    /// Its level.
+    pub level: Level,
+    /// What setting it affects.
+    pub reach: Reach,
+}
+
+impl PoolName {
+    pub(crate) fn of(pool: &LoadedPool) -> Self {
+        let card = pool.runtime.card();
+        PoolName {
+            runtime: card.id,
+            filepath: pool.filepath.clone(),
+            level: card.level,
+            reach: pool.facts.reach,
+        }
+    }
+}
+
+/// Whether a limit holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "status", content = "why", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Status {
+    /// The pool runs at most the requested number.
+    Applied,
+    /// The runtime accepted another number; see [`Outcome::observed`].
+    Clamped,
+    /// Another live scope holds it lower (or, forced, higher).
+    Shared,
+    /// Nothing was set, for this reason.
+    Ignored(String),
+}
+
+impl Status {
+    /// `"applied"`, `"clamped"`, `"shared"` or `"ignored"`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Status::Applied => "applied",
+            Status::Clamped => "clamped",
+            Status::Shared => "shared",
+            Status::Ignored(_) => "ignored",
+        }
+    }
+}
+
+impl Outcome {
+    pub(crate) fn unmatched(selector: &Selector, requested: u32) -> Self {
+        Outcome {
+            pool: None,
+            name: selector.to_string(),
+            requested,
+            before: None,
+            observed: None,
+            status: Status::Ignored("not loaded".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: asked for {}, ", self.name, self.requested)?;
+        let observed = self
+            .observed
+            .map_or("unknown".to_owned(), |n| n.to_string());
+        match &self.status {
+            Status::Applied => write!(f, "applied"),
+            Status::Clamped => write!(f, "clamped to {observed} by the runtime"),
+            Status::Shared => write!(f, "runs at {observed}, which another live scope set"),
+            Status::Ignored(why) => write!(f, "ignored: {why}"),
+        }
+    }
+}
+
+/// What was done to one pool when the scope ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Ending {
+    /// The pool.
+    pub pool: PoolName,
+    /// What was done.
+    pub status: EndStatus,
+}
+
+/// How a scope's hold on a pool ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum EndStatus {
+    /// The pool is back at its value from before, or was never changed.
+    Restored,
+    /// Other live scopes still hold it, at this many threads.
+    Held {
+        /// Threads it runs now.
+        threads: i32,
+    },
+    /// Somebody else changed it meanwhile: it was left as found.
+    Left {
+        /// What the scope had set.
+        expected: i32,
+        /// What was found.
+        found: i32,
+    },
+    /// The scope began on another thread, whose own value can only be changed
+    /// there: it goes back at that thread's next call of poolkeeper.
+    OtherThread,
+    /// The thread that the scope began on has ended, and its value with it; or
+    /// it does not exist in this process, which was forked.
+    ThreadGone,
+}
+
+impl EndStatus {
+    /// `"restored"`, `"held"`, `"left"`, `"other-thread"` or `"thread-gone"`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            EndStatus::Restored => "restored",
+            EndStatus::Held { .. } => "held",
+            EndStatus::Left { .. } => "left",
+            EndStatus::OtherThread => "other-thread",
+            EndStatus::ThreadGone => "thread-gone",
+        }
+    }
+
+    /// Whether the user should be told: the pool is not as they would expect.
+    pub fn is_notable(&self) -> bool {
+        matches!(self, EndStatus::Left { .. } | EndStatus::OtherThread)
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self
+            .pool
+            .filepath
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
+        write!(f, "{} ({file}): ", self.pool.runtime)?;
+        match self.status {
+            EndStatus::Restored => write!(f, "restored"),
+            EndStatus::Held { threads } => write!(f, "still held at {threads} by another scope"),
+            EndStatus::Left { expected, found } => write!(
+                f,
+                "somebody else changed it (the scope had set {expected}, {found} was found): left as it is"
+            ),
+            EndStatus::OtherThread => write!(
+                f,
+                "the scope began on another thread, whose own value goes back at that thread's next use of poolkeeper"
+            ),
+            EndStatus::ThreadGone => write!(f, "the thread that the scope began on is gone"),
+        }
+    }
+}

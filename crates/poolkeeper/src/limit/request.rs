@@ -1,0 +1,194 @@
+//! What the user asks for: which pools, how many threads each.
+
+use crate::error::nearest;
+use crate::limit::ledger::Rule;
+use crate::model::Level;
+use crate::runtimes;
+use crate::{Error, Result};
+use smallvec::SmallVec;
+use std::path::PathBuf;
+
+/// The largest limit that is accepted: Linux on x86-64 is built for at most
+/// 8,192 CPUs (`NR_CPUS`), so that more is a slip and not a wish.
+pub const MAX_LIMIT: u32 = 8192;
+
+/// Which pools a limit names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Selector {
+    /// Every pool.
+    All,
+    /// Every pool of a level.
+    Level(Level),
+    /// Every pool of a runtime, by its id among [`crate::runtimes::all`].
+    Runtime(&'static str),
+    /// The pool that lives in this file.
+    File(PathBuf),
+}
+
+impl Selector {
+    /// Reads a level's name, a runtime's id or (with a `/` in it) a path.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPool`] for any other name, with the nearest known one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poolkeeper::{Level, Selector};
+    /// assert_eq!(Selector::parse("blas")?, Selector::Level(Level::Blas));
+    /// let error = Selector::parse("blass").unwrap_err();
+    /// assert!(error.to_string().contains("did you mean \"blas\"?"));
+    /// # Ok::<(), poolkeeper::Error>(())
+    /// ```
+    pub fn parse(name: &str) -> Result<Selector> {
+        if name.contains('/') {
+            return Ok(Selector::File(PathBuf::from(name)));
+        }
+        if let Some(level) = Level::ALL.into_iter().find(|level| level.name() == name) {
+            return Ok(Selector::Level(level));
+        }
+        if let Some(card) = runtimes::all().find(|card| card.id == name) {
+            return Ok(Selector::Runtime(card.id));
+        }
+        let known = Self::names();
+        Err(Error::UnknownPool {
+            name: name.to_owned(),
+            suggestion: nearest(name, known.iter().copied()),
+            known,
+        })
+    }
+
+    /// Every name that [`Selector::parse`] knows.
+    pub fn names() -> Vec<&'static str> {
+        let levels = Level::ALL.into_iter().map(Level::name);
+        levels.chain(runtimes::all().map(|card| card.id)).collect()
+    }
+}
+
+impl std::fmt::Display for Selector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Selector::All => f.write_str("all pools"),
+            Selector::Level(level) => level.fmt(f),
+            Selector::Runtime(id) => f.write_str(id),
+            Selector::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// A request to use at most so many threads in some pools.
+///
+/// The most specific word counts: a file before a runtime, a runtime before a
+/// level, a level before all.
+///
+/// # Examples
+///
+/// ```
+/// use poolkeeper::Request;
+/// let request = Request::new().openmp(8).blas(1);
+/// let _scope = poolkeeper::limit(request)?;
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    rules: SmallVec<[(Selector, u32); 2]>,
+    pub(crate) rule: Rule,
+    pub(crate) late: bool,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Request {
+            rules: SmallVec::new(),
+            rule: Rule::Keep,
+            late: false,
+        }
+    }
+}
+
+impl Request {
+    /// A request that names no pool yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// At most `threads` threads in every pool.
+    pub fn all(self, threads: u32) -> Self {
+        self.select(Selector::All, threads)
+    }
+
+    /// At most `threads` threads in every BLAS.
+    pub fn blas(self, threads: u32) -> Self {
+        self.select(Selector::Level(Level::Blas), threads)
+    }
+
+    /// At most `threads` threads in every OpenMP runtime.
+    pub fn openmp(self, threads: u32) -> Self {
+        self.select(Selector::Level(Level::Openmp), threads)
+    }
+
+    /// At most `threads` threads in the pools of that selector.
+    pub fn select(mut self, selector: Selector, threads: u32) -> Self {
+        self.rules.push((selector, threads));
+        self
+    }
+
+    /// Lets the scope raise what scopes around it have set.
+    pub fn force(mut self) -> Self {
+        self.rule = Rule::Force;
+        self
+    }
+
+    /// Follows threadpoolctl's rule: of the live scopes with the same
+    /// `context` (say, a thread) the latest counts, even if it is higher.
+    /// Scopes without this rule, and other contexts', still hold.
+    pub fn innermost_of(mut self, context: u64) -> Self {
+        self.rule = Rule::Innermost(context);
+        self
+    }
+
+    /// Covers libraries that are loaded while the scope is live, from the next
+    /// call of poolkeeper on.
+    pub fn late(mut self) -> Self {
+        self.late = true;
+        self
+    }
+
+    pub(crate) fn rules(&self) -> &[(Selector, u32)] {
+        &self.rules
+    }
+
+    /// # Errors
+    /// [`Error::EmptyRequest`], [`Error::InvalidLimit`], [`Error::Conflict`].
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.rules.is_empty() {
+            return Err(Error::EmptyRequest);
+        }
+        for (i, (selector, threads)) in self.rules.iter().enumerate() {
+            if *threads == 0 || *threads > MAX_LIMIT {
+                return Err(Error::InvalidLimit {
+                    value: threads.to_string(),
+                    max: MAX_LIMIT,
+                });
+            }
+            let earlier = self.rules[..i]
+                .iter()
+                .find(|(s, t)| s == selector && t != threads);
+            if let Some((_, first)) = earlier {
+                return Err(Error::Conflict {
+                    name: selector.to_string(),
+                    first: *first,
+                    second: *threads,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<u32> for Request {
+    fn from(threads: u32) -> Self {
+        Request::new().all(threads)
+    }
+}

@@ -1,0 +1,124 @@
+//! The guard: a limit for as long as it lives.
+
+use crate::Result;
+use crate::limit::apply::{Hold, Live};
+use crate::limit::outcome::{Ending, Outcome, PoolName, Status};
+use crate::limit::request::{Request, Selector};
+use crate::limit::{registry, this_thread, threads};
+
+/// A live limit; dropping it ends it.
+///
+/// It may be ended on another thread than it began on. Pools with thread reach
+/// then keep the limit on the thread it began on until that thread next calls
+/// poolkeeper; [`Scope::release`] reports it.
+#[must_use = "the limit ends when the scope is dropped: bind it to a name, like `let _scope`"]
+pub struct Scope {
+    live: Live,
+    request: Request,
+    ended: bool,
+}
+
+impl Scope {
+    pub(crate) fn begin(request: Request) -> Result<Scope> {
+        let mut registry = registry();
+        let thread = this_thread(&mut registry).unwrap_or_default();
+        let live = registry.enter(&request, thread)?;
+        Ok(Scope {
+            live,
+            request,
+            ended: false,
+        })
+    }
+
+    /// What became of the limit in each pool, read back when the scope began
+    /// (or, for a late library, when it was covered).
+    pub fn outcomes(&self) -> Vec<Outcome> {
+        let registry = registry();
+        let mut all = outcomes(&self.live.holds, &self.live.unmatched, &self.request);
+        all.extend(registry.late_holds(self.live.id).map(outcome));
+        all
+    }
+
+    /// What this scope asked for.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Whether the scope has ended.
+    pub fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Ends the scope; a second time does nothing. [`Scope::endings`] tells
+    /// what was done to each pool.
+    pub fn end(&mut self) {
+        if !std::mem::replace(&mut self.ended, true) {
+            registry().leave(&mut self.live, threads::current_if_known());
+        }
+    }
+
+    /// What was done to each pool when the scope ended; empty before.
+    pub fn endings(&self) -> Vec<Ending> {
+        self.live.holds.iter().filter_map(ending).collect()
+    }
+
+    /// Those of the [`endings`](Scope::endings) that the user should know of.
+    pub fn notable_endings(&self) -> impl Iterator<Item = Ending> {
+        let notable = |hold: &&Hold| hold.end.is_some_and(|end| end.is_notable());
+        self.live.holds.iter().filter(notable).filter_map(ending)
+    }
+
+    /// Ends the scope, and tells what was done to each pool.
+    pub fn release(mut self) -> Vec<Ending> {
+        self.end();
+        self.endings()
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl std::fmt::Debug for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scope")
+            .field("outcomes", &self.outcomes())
+            .finish()
+    }
+}
+
+/// The holds and the unmatched names of a request, as users read them.
+pub(crate) fn outcomes(holds: &[Hold], unmatched: &[Selector], request: &Request) -> Vec<Outcome> {
+    let asked = |selector| {
+        request
+            .rules()
+            .iter()
+            .find(|(s, _)| s == selector)
+            .map_or(0, |r| r.1)
+    };
+    let missing = unmatched
+        .iter()
+        .map(|selector| Outcome::unmatched(selector, asked(selector)));
+    holds.iter().map(outcome).chain(missing).collect()
+}
+
+fn outcome(hold: &Hold) -> Outcome {
+    let positive = |threads: i32| u32::try_from(threads).ok().filter(|n| *n > 0);
+    Outcome {
+        pool: Some(PoolName::of(&hold.pool)),
+        name: hold.pool.runtime.card().id.to_owned(),
+        requested: hold.requested,
+        before: positive(hold.before),
+        observed: positive(hold.observed),
+        status: Status::clone(&hold.status),
+    }
+}
+
+fn ending(hold: &Hold) -> Option<Ending> {
+    Some(Ending {
+        pool: PoolName::of(&hold.pool),
+        status: hold.end?,
+    })
+}

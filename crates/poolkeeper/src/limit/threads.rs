@@ -1,0 +1,135 @@
+//! Which threads have been here, and their ledgers of pools with thread reach.
+
+use crate::discover::PoolId;
+use crate::limit::ledger::Ledger;
+use std::cell::OnceCell;
+
+/// A thread that has begun a scope. The key is never used again, unlike the
+/// system's thread numbers.
+/// The default is no thread's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ThreadRef {
+    slot: usize,
+    pub(crate) key: u64,
+}
+
+/// One ledger a pool.
+#[derive(Debug, Default)]
+pub(crate) struct Ledgers(Vec<(PoolId, Ledger)>);
+
+impl Ledgers {
+    pub(crate) fn get(&mut self, pool: PoolId) -> &mut Ledger {
+        let position = match self.0.iter().position(|(id, _)| *id == pool) {
+            Some(position) => position,
+            None => {
+                self.0.push((pool, Ledger::default()));
+                self.0.len() - 1
+            }
+        };
+        &mut self.0[position].1
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (PoolId, &mut Ledger)> {
+        self.0.iter_mut().map(|(id, ledger)| (*id, ledger))
+    }
+
+    /// Forgets the ledgers of pools that are gone.
+    pub(crate) fn retain(&mut self, is_loaded: impl Fn(PoolId) -> bool) {
+        self.0
+            .retain(|(id, ledger)| !ledger.is_empty() || is_loaded(*id));
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Thread {
+    key: u64,
+    pub(crate) ledgers: Ledgers,
+    /// Scopes of this thread have been ended from elsewhere: its pools are to
+    /// be put right when it next comes by.
+    pub(crate) unsettled: bool,
+}
+
+/// Every thread that has begun a scope and still runs.
+#[derive(Debug, Default)]
+pub(crate) struct Threads {
+    slots: Vec<Option<Thread>>,
+    last_key: u64,
+}
+
+impl Threads {
+    /// The state of that thread, if it still runs.
+    pub(crate) fn get(&mut self, thread: ThreadRef) -> Option<&mut Thread> {
+        self.slots
+            .get_mut(thread.slot)?
+            .as_mut()
+            .filter(|state| state.key == thread.key)
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Thread> {
+        self.slots.iter_mut().flatten()
+    }
+
+    pub(crate) fn begin(&mut self) -> ThreadRef {
+        self.last_key += 1;
+        let state = Thread {
+            key: self.last_key,
+            ..Thread::default()
+        };
+        let slot = match self.slots.iter().position(Option::is_none) {
+            Some(free) => free,
+            None => {
+                self.slots.push(None);
+                self.slots.len() - 1
+            }
+        };
+        self.slots[slot] = Some(state);
+        ThreadRef {
+            slot,
+            key: self.last_key,
+        }
+    }
+
+    fn end(&mut self, thread: ThreadRef) {
+        if self.get(thread).is_some() {
+            self.slots[thread.slot] = None;
+        }
+    }
+
+    /// After a fork: of all threads only this one exists.
+    pub(crate) fn keep_only(&mut self, thread: Option<ThreadRef>) {
+        for (slot, state) in self.slots.iter_mut().enumerate() {
+            if Some(slot) != thread.map(|thread| thread.slot) {
+                *state = None;
+            }
+        }
+    }
+}
+
+/// Ends the thread's state when the thread ends.
+struct Presence(ThreadRef);
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        super::registry().threads.end(self.0);
+    }
+}
+
+thread_local! {
+    static PRESENCE: OnceCell<Presence> = const { OnceCell::new() };
+}
+
+/// This thread's reference, made with `begin` the first time; `None` while the
+/// thread is being torn down.
+pub(crate) fn current(begin: impl FnOnce() -> ThreadRef) -> Option<ThreadRef> {
+    PRESENCE
+        .try_with(|cell| cell.get_or_init(|| Presence(begin())).0)
+        .ok()
+}
+
+/// This thread's reference, if it has been here.
+pub(crate) fn current_if_known() -> Option<ThreadRef> {
+    PRESENCE
+        .try_with(|cell| cell.get().map(|presence| presence.0))
+        .ok()
+        .flatten()
+}

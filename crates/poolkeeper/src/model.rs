@@ -1,0 +1,135 @@
+//! The words of the project as types: [`Level`], [`Reach`] and [`Pool`].
+
+use serde::Serialize;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+/// A level at which a program is parallel through native pools.
+///
+/// The third level, processes, has no native pool and so never appears on a
+/// [`Pool`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Outer thread pools: OpenMP runtimes.
+    Openmp,
+    /// Linear algebra libraries, often called from inside the outer level.
+    Blas,
+}
+
+impl Level {
+    /// Every level, outermost first.
+    pub const ALL: [Level; 2] = [Level::Openmp, Level::Blas];
+
+    /// The level's name as users type it: `"openmp"` or `"blas"`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Level::Openmp => "openmp",
+            Level::Blas => "blas",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What setting a pool's thread count affects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reach {
+    /// Every thread of the process shares one value.
+    Process,
+    /// Only the calling thread's value changes.
+    Thread,
+}
+
+impl Reach {
+    /// `"process"` or `"thread"`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Reach::Process => "process",
+            Reach::Thread => "thread",
+        }
+    }
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The backends of a FlexiBLAS, as its management interface lists them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Backends {
+    /// Names known from FlexiBLAS's configuration.
+    pub available: Vec<String>,
+    /// Names (or paths) loaded so far; the index is what FlexiBLAS switches to.
+    pub loaded: Vec<String>,
+    /// The one that BLAS calls go to now.
+    pub current: Option<String>,
+}
+
+/// One native runtime loaded in this process, as it was when [`crate::pools`]
+/// looked.
+///
+/// Everything that could not be found out is `None`: unknown is never written
+/// as 0.
+///
+/// # Examples
+///
+/// ```
+/// for pool in poolkeeper::pools()? {
+///     println!("{} runs {:?} threads", pool.name, pool.num_threads);
+/// }
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Pool {
+    /// Standard that the runtime implements: `"blas"` or `"openmp"`.
+    pub user_api: &'static str,
+    /// Family of the implementation: `"openblas"`, `"mkl"`, `"blis"`,
+    /// `"flexiblas"` or `"openmp"`.
+    pub internal_api: &'static str,
+    /// Threads that the calling thread's next parallel call would use.
+    pub num_threads: Option<NonZeroU32>,
+    /// Beginning of the file's name that identifies it (`"libscipy_openblas"`);
+    /// the file's stem where the pool lives inside another library.
+    pub prefix: String,
+    /// Path of the loaded file, symbolic links resolved.
+    pub filepath: PathBuf,
+    /// Version the library reports.
+    pub version: Option<String>,
+    /// What the library's threads are made with: `"pthreads"`, `"openmp"`,
+    /// `"disabled"`, MKL's `"intel"`, `"gnu"`, `"tbb"`, `"sequential"`, ...
+    pub threading_layer: Option<String>,
+    /// Processor kind that the library chose its kernels for.
+    pub architecture: Option<String>,
+    /// The runtime's name among [`crate::runtimes::all`]: `"libgomp"` where
+    /// `internal_api` says only `"openmp"`.
+    pub runtime: &'static str,
+    /// The runtime's name as people write it: `"OpenBLAS"`.
+    pub name: &'static str,
+    /// Level that the pool belongs to.
+    pub level: Level,
+    /// What setting its thread count affects.
+    pub reach: Reach,
+    /// Highest thread count it can be set to (OpenBLAS's `MAX_THREADS`).
+    pub max_threads: Option<NonZeroU32>,
+    /// Simultaneous callers it survives.
+    pub capacity: Option<u32>,
+    /// Put before each of its functions' names: `"scipy_"` or nothing.
+    pub symbol_prefix: &'static str,
+    /// Put after each of its functions' names: `"64_"`, `"_64"` or nothing.
+    pub symbol_suffix: &'static str,
+    /// Path of the OpenMP runtime that really runs (and limits) its threads.
+    pub runs_on: Option<PathBuf>,
+    /// FlexiBLAS's backends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backends: Option<Backends>,
+}

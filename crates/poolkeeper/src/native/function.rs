@@ -1,0 +1,188 @@
+//! The signatures of the C functions that poolkeeper calls, one type each.
+//! All transmutes of the crate are in the macro below.
+
+use libc::{c_char, c_int, size_t};
+use std::ffi::CStr;
+
+/// A typed C function made from its address.
+pub(crate) trait Foreign: Sized {
+    /// # Safety
+    /// `address` must be a function of this type's signature that stays mapped
+    /// for as long as the value is used.
+    unsafe fn at(address: usize) -> Self;
+}
+
+macro_rules! foreign {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(crate) struct $name(unsafe extern "C" fn($($type),*) $(-> $result)?);
+
+        impl Foreign for $name {
+            unsafe fn at(address: usize) -> Self {
+                // SAFETY: the caller promises the signature; a function's
+                // address and a function pointer have one representation on
+                // every system that has dlsym (POSIX, dlsym, "Rationale").
+                Self(unsafe { std::mem::transmute::<usize, unsafe extern "C" fn($($type),*) $(-> $result)?>(address) })
+            }
+        }
+
+        impl $name {
+            /// # Safety
+            /// Pointers among the arguments must be valid for what the C
+            /// function does with them.
+            unsafe fn invoke(self, $($argument: $type),*) $(-> $result)? {
+                // SAFETY: `at` was given a function of this signature that is
+                // still mapped.
+                unsafe { (self.0)($($argument),*) }
+            }
+        }
+    )*};
+}
+
+foreign! {
+    /// `int f(void)`
+    GetInt() -> c_int;
+    /// `void f(int)`
+    SetInt(value: c_int);
+    /// `int f(int)`
+    SwapInt(value: c_int) -> c_int;
+    /// `dim_t f(void)` with a 64-bit `dim_t`, as BLIS has it
+    GetLong() -> i64;
+    /// `void f(dim_t)` with a 64-bit `dim_t`, as BLIS has it
+    SetLong(value: i64);
+    /// `const char *f(void)`
+    GetText() -> *const c_char;
+    /// `const char *f(int)`
+    NameOf(value: c_int) -> *const c_char;
+    /// `void f(char *buffer, int length)`
+    FillText(buffer: *mut c_char, length: c_int);
+    /// `int f(char *buffer, size_t length)`
+    FillTextSized(buffer: *mut c_char, length: size_t) -> c_int;
+    /// `ssize_t f(char *buffer, size_t length, ssize_t index)`; FlexiBLAS 2 had
+    /// `int` twice, which lies in the same registers
+    ListText(buffer: *mut c_char, length: size_t, index: isize) -> c_int;
+    /// `int f(const char *text)`
+    TakeText(text: *const c_char) -> c_int;
+    /// `void f(int *, int *, int *)`
+    ThreeInts(a: *mut c_int, b: *mut c_int, c: *mut c_int);
+}
+
+const TEXT_LENGTH: usize = 1024;
+
+impl GetInt {
+    pub(crate) fn call(self) -> c_int {
+        // SAFETY: no pointer arguments.
+        unsafe { self.invoke() }
+    }
+}
+
+impl SetInt {
+    pub(crate) fn call(self, value: c_int) {
+        // SAFETY: no pointer arguments.
+        unsafe { self.invoke(value) }
+    }
+}
+
+impl SwapInt {
+    pub(crate) fn call(self, value: c_int) -> c_int {
+        // SAFETY: no pointer arguments.
+        unsafe { self.invoke(value) }
+    }
+}
+
+impl GetLong {
+    pub(crate) fn call(self) -> i64 {
+        // SAFETY: no pointer arguments.
+        unsafe { self.invoke() }
+    }
+}
+
+impl SetLong {
+    pub(crate) fn call(self, value: i64) {
+        // SAFETY: no pointer arguments.
+        unsafe { self.invoke(value) }
+    }
+}
+
+impl GetText {
+    pub(crate) fn call(self) -> Option<String> {
+        // SAFETY: no pointer arguments; the library returns NULL or a constant.
+        unsafe { text(self.invoke()) }
+    }
+}
+
+impl NameOf {
+    pub(crate) fn call(self, value: c_int) -> Option<String> {
+        // SAFETY: no pointer arguments; the library returns NULL or a constant.
+        unsafe { text(self.invoke(value)) }
+    }
+}
+
+impl FillText {
+    pub(crate) fn call(self) -> Option<String> {
+        let mut buffer = [0 as c_char; TEXT_LENGTH];
+        // SAFETY: the buffer has the length that is passed; the last byte is
+        // kept 0, so that a full buffer still ends.
+        unsafe { self.invoke(buffer.as_mut_ptr(), (TEXT_LENGTH - 1) as c_int) };
+        // SAFETY: the buffer ends in 0.
+        unsafe { text(buffer.as_ptr()) }
+    }
+}
+
+impl FillTextSized {
+    pub(crate) fn call(self) -> Option<String> {
+        let mut buffer = [0 as c_char; TEXT_LENGTH];
+        // SAFETY: as in `FillText`.
+        unsafe { self.invoke(buffer.as_mut_ptr(), TEXT_LENGTH - 1) };
+        // SAFETY: the buffer ends in 0.
+        unsafe { text(buffer.as_ptr()) }
+    }
+}
+
+impl ListText {
+    /// How many entries there are: the call with no buffer.
+    pub(crate) fn count(self) -> isize {
+        // SAFETY: flexiblas_list(NULL, 0, 0) writes nothing and returns the
+        // count (FlexiBLAS, flexiblas_api.h).
+        unsafe { self.invoke(std::ptr::null_mut(), 0, 0) as isize }
+    }
+
+    pub(crate) fn entry(self, index: isize) -> Option<String> {
+        let mut buffer = [0 as c_char; TEXT_LENGTH];
+        // SAFETY: as in `FillText`.
+        unsafe { self.invoke(buffer.as_mut_ptr(), TEXT_LENGTH - 1, index) };
+        // SAFETY: the buffer ends in 0.
+        unsafe { text(buffer.as_ptr()) }
+    }
+}
+
+impl TakeText {
+    pub(crate) fn call(self, value: &CStr) -> c_int {
+        // SAFETY: the text ends in NUL and outlives the call.
+        unsafe { self.invoke(value.as_ptr()) }
+    }
+}
+
+impl ThreeInts {
+    pub(crate) fn call(self) -> [c_int; 3] {
+        let (mut a, mut b, mut c) = (0, 0, 0);
+        // SAFETY: three valid, distinct integers to write to.
+        unsafe { self.invoke(&raw mut a, &raw mut b, &raw mut c) };
+        [a, b, c]
+    }
+}
+
+/// # Safety
+/// `pointer` must be NULL or point to text that ends in NUL.
+unsafe fn text(pointer: *const c_char) -> Option<String> {
+    if pointer.is_null() {
+        return None;
+    }
+    // SAFETY: promised by the caller.
+    let text = unsafe { CStr::from_ptr(pointer) }
+        .to_string_lossy()
+        .trim()
+        .to_owned();
+    (!text.is_empty()).then_some(text)
+}

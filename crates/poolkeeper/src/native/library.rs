@@ -1,0 +1,108 @@
+//! A counted reference to a library that is already loaded.
+
+use super::Foreign;
+use crate::platform::{Symbol, SymbolName, SymbolTable};
+use std::ffi::{CStr, CString, c_void};
+use std::ptr::NonNull;
+
+/// Keeps an already loaded library mapped while it lives; never loads one.
+pub(crate) struct Library {
+    handle: NonNull<c_void>,
+}
+
+// SAFETY: a handle is a token of the loader, whose functions may be called from
+// every thread (POSIX, dlopen).
+unsafe impl Send for Library {}
+// SAFETY: as above.
+unsafe impl Sync for Library {}
+
+impl Library {
+    /// Pins the object that the loader calls `name` (empty: the program) and
+    /// has mapped at `base`; `None` if it is gone or mapped elsewhere by now.
+    pub(crate) fn pin(name: &CStr, base: usize) -> Option<Library> {
+        let path = if name.is_empty() {
+            std::ptr::null()
+        } else {
+            name.as_ptr()
+        };
+        // SAFETY: NULL or a C string; RTLD_NOLOAD runs no constructor.
+        let handle = unsafe { libc::dlopen(path, libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
+        let library = Library {
+            handle: NonNull::new(handle)?,
+        };
+        (library.base() == Some(base)).then_some(library)
+    }
+
+    fn base(&self) -> Option<usize> {
+        /// The public beginning of glibc's and musl's `struct link_map`
+        /// (`<link.h>`).
+        #[repr(C)]
+        struct LinkMap {
+            address: usize,
+        }
+        let mut map: *const LinkMap = std::ptr::null();
+        // SAFETY: dlinfo(3): RTLD_DI_LINKMAP writes one `struct link_map *`.
+        let status = unsafe {
+            libc::dlinfo(
+                self.handle.as_ptr(),
+                libc::RTLD_DI_LINKMAP,
+                (&raw mut map).cast(),
+            )
+        };
+        if status != 0 || map.is_null() {
+            return None;
+        }
+        // SAFETY: the map lives as long as the handle.
+        Some(unsafe { (*map).address })
+    }
+
+    /// The address of `name` as this library's own code would see it: in it or
+    /// in one of its dependencies.
+    pub(crate) fn resolve(&self, name: &str) -> Option<usize> {
+        let name = CString::new(name).ok()?;
+        // SAFETY: a live handle and a C string.
+        let address = unsafe { libc::dlsym(self.handle.as_ptr(), name.as_ptr()) };
+        (!address.is_null()).then_some(address as usize)
+    }
+}
+
+impl Drop for Library {
+    fn drop(&mut self) {
+        // SAFETY: the handle came from dlopen and is closed once.
+        unsafe { libc::dlclose(self.handle.as_ptr()) };
+    }
+}
+
+/// A pinned library with the table of the symbols that it defines.
+pub(crate) struct Object {
+    pub(crate) library: Library,
+    symbols: SymbolTable<'static>,
+}
+
+impl Object {
+    /// # Safety
+    /// `symbols` must be the table of the object that `library` pins.
+    pub(crate) unsafe fn new(library: Library, symbols: SymbolTable<'static>) -> Self {
+        Object { library, symbols }
+    }
+
+    /// The address of a function that this object defines.
+    pub(crate) fn address(&self, name: &SymbolName) -> Option<usize> {
+        match self.symbols.find(name)? {
+            Symbol::Function(address) => Some(address),
+            Symbol::Indirect => self.library.resolve(name.name),
+            Symbol::Data(_) => None,
+        }
+    }
+
+    /// A function that this object defines, as the given type.
+    ///
+    /// # Safety
+    /// The function must have `F`'s signature, and the result must not outlive
+    /// this object's library.
+    pub(crate) unsafe fn function<F: Foreign>(&self, name: &SymbolName) -> Option<F> {
+        let address = self.address(name)?;
+        // SAFETY: promised by the caller.
+        Some(unsafe { F::at(address) })
+    }
+}

@@ -1,0 +1,57 @@
+//! Systems that are not supported yet: every question gets an error or
+//! nothing, never a wrong number.
+
+use super::{Epoch, SymbolName};
+use crate::{Error, Result};
+use std::ffi::CStr;
+use std::marker::PhantomData;
+
+/// No object is ever visited here.
+pub(crate) struct Image<'a>(PhantomData<&'a ()>);
+
+impl<'a> Image<'a> {
+    pub(crate) fn name(&self) -> &'a CStr {
+        c""
+    }
+    pub(crate) fn base(&self) -> usize {
+        0
+    }
+    pub(crate) fn symbols(&self) -> Option<SymbolTable<'a>> {
+        None
+    }
+}
+
+/// Never made here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SymbolTable<'image>(PhantomData<&'image ()>);
+
+impl SymbolTable<'_> {
+    pub(crate) fn find(&self, _name: &SymbolName) -> Option<super::Symbol> {
+        None
+    }
+    pub(crate) fn has_function(&self, _name: &SymbolName) -> bool {
+        false
+    }
+}
+
+/// # Errors
+/// Always [`Error::UnsupportedPlatform`].
+pub(crate) fn each_image(_visit: impl FnMut(&Image<'_>)) -> Result<Epoch> {
+    Err(Error::UnsupportedPlatform {
+        system: std::env::consts::OS,
+    })
+}
+
+pub(crate) fn epoch() -> Epoch {
+    Epoch {
+        loaded: 0,
+        unloaded: 0,
+    }
+}
+
+pub(crate) fn on_fork(
+    _prepare: unsafe extern "C" fn(),
+    _parent: unsafe extern "C" fn(),
+    _child: unsafe extern "C" fn(),
+) {
+}

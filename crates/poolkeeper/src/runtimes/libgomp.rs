@@ -1,0 +1,73 @@
+//! libgomp, GCC's OpenMP runtime.
+
+use super::{Bound, Card, Runtime, openmp, variable};
+use crate::model::Level;
+use crate::native::Object;
+use crate::platform::{SymbolName, SymbolTable};
+
+pub(super) struct Libgomp;
+
+static CARD: Card = Card {
+    id: "libgomp",
+    name: "GNU OpenMP (libgomp)",
+    level: Level::Openmp,
+    internal_api: "openmp",
+    file_prefixes: &["libgomp"],
+    symbols: &[
+        "GOMP_parallel",
+        "omp_get_max_threads",
+        "not __kmpc_fork_call",
+    ],
+    reach: "thread: only the calling thread; new threads start from the process's value",
+    environment: &[
+        variable(
+            "OMP_NUM_THREADS",
+            "threads of a parallel region, a list for nested ones; read when the library is loaded",
+        ),
+        variable(
+            "OMP_THREAD_LIMIT",
+            "threads of the whole contention group; read when the library is loaded",
+        ),
+        variable(
+            "OMP_DYNAMIC",
+            "lets the runtime use fewer threads than asked for; read when the library is loaded",
+        ),
+        variable(
+            "GOMP_CPU_AFFINITY",
+            "binds its threads to these CPUs; read when the library is loaded",
+        ),
+        variable(
+            "GOMP_SPINCOUNT",
+            "how long idle threads spin before they sleep; read when the library is loaded",
+        ),
+    ],
+    quirks: &[
+        "A region that states num_threads explicitly, as scikit-learn's do, takes the number computed before it, not a limit set while it runs.",
+        "A parallel region in a forked child hangs if the parent ran one before; one thread in the child is safe.",
+        "Two copies (a wheel's and the system's) are two pools.",
+    ],
+    sources: &[
+        "OpenMP API 5.2, section 18.2",
+        "GNU libgomp manual, \"Environment Variables\"",
+    ],
+};
+
+const FORK: SymbolName = SymbolName::new("GOMP_parallel");
+
+impl Runtime for Libgomp {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    /// LLVM's runtime exports `GOMP_parallel` too, for programs built by GCC.
+    fn recognises(&self, symbols: &SymbolTable<'_>) -> bool {
+        symbols.has_function(&FORK)
+            && symbols.has_function(&openmp::GET)
+            && symbols.has_function(&openmp::SET)
+            && !symbols.has_function(&super::llvm_openmp::FORK)
+    }
+
+    fn bind(&self, object: &Object) -> Option<Bound> {
+        openmp::bind(object)
+    }
+}

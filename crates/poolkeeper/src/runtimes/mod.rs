@@ -1,0 +1,191 @@
+//! The runtimes that poolkeeper knows: one file each, one line in the registry.
+//!
+//! A runtime's file holds its [`Card`] (names, environment variables, quirks,
+//! sources: what the docs show) beside the code that recognises it by its
+//! symbols and calls its functions.
+
+mod blis;
+mod flexiblas;
+mod libgomp;
+mod llvm_openmp;
+mod mkl;
+mod openblas;
+mod openmp;
+mod registry;
+
+pub(crate) use registry::RUNTIMES;
+
+use crate::model::{Backends, Level, Reach};
+use crate::native::Object;
+use crate::platform::SymbolTable;
+use crate::{Error, Result};
+use libc::c_int;
+use serde::Serialize;
+use std::num::NonZeroU32;
+
+/// What people need to know of a runtime.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Card {
+    /// Name to use in requests: `"openblas"`, `"libgomp"`.
+    pub id: &'static str,
+    /// Name as its makers write it.
+    pub name: &'static str,
+    /// Level it belongs to.
+    pub level: Level,
+    /// threadpoolctl's name for its family.
+    pub internal_api: &'static str,
+    /// Beginnings of its usual files' names.
+    pub file_prefixes: &'static [&'static str],
+    /// The symbols that identify it.
+    pub symbols: &'static [&'static str],
+    /// What setting its thread count affects, in words.
+    pub reach: &'static str,
+    /// Environment variables that decide its thread count.
+    pub environment: &'static [Variable],
+    /// What surprises people.
+    pub quirks: &'static [&'static str],
+    /// Where all this is documented.
+    pub sources: &'static [&'static str],
+}
+
+/// An environment variable that a runtime reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does and when it is read.
+    pub meaning: &'static str,
+}
+
+/// The cards of every known runtime, in the order of detection.
+///
+/// # Examples
+///
+/// ```
+/// let ids: Vec<_> = poolkeeper::runtimes::all().map(|card| card.id).collect();
+/// assert!(ids.contains(&"openblas"));
+/// ```
+pub fn all() -> impl Iterator<Item = &'static Card> {
+    RUNTIMES.iter().map(|runtime| runtime.card())
+}
+
+/// One kind of runtime: how to recognise it and how to take hold of it.
+pub(crate) trait Runtime: Sync {
+    fn card(&self) -> &'static Card;
+
+    /// Whether the object with these symbols is this runtime. Runs under the
+    /// loader's lock: looks symbols up and nothing else.
+    fn recognises(&self, symbols: &SymbolTable<'_>) -> bool;
+
+    /// Whether the object is only a part of another one of this runtime, if
+    /// that is loaded as well: one pool must not be listed twice.
+    fn is_part(&self, _symbols: &SymbolTable<'_>) -> bool {
+        false
+    }
+
+    /// Takes hold of a recognised object; `None` if functions are missing.
+    fn bind(&self, object: &Object) -> Option<Bound>;
+}
+
+/// A recognised runtime with all that stays the same while it is loaded.
+pub(crate) struct Bound {
+    pub(crate) control: Box<dyn Control>,
+    pub(crate) facts: Facts,
+}
+
+/// What can be said of a loaded runtime once and for all.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    pub(crate) reach: Reach,
+    pub(crate) version: Option<String>,
+    pub(crate) threading_layer: Option<String>,
+    pub(crate) architecture: Option<String>,
+    pub(crate) max_threads: Option<NonZeroU32>,
+    pub(crate) symbol_prefix: &'static str,
+    pub(crate) symbol_suffix: &'static str,
+    /// Address of the `omp_set_num_threads` that this runtime's own code sees,
+    /// where an OpenMP runtime runs its threads.
+    pub(crate) runs_on: Option<usize>,
+    /// Address of this runtime's own `omp_set_num_threads`, for the above.
+    pub(crate) provides: Option<usize>,
+}
+
+impl Facts {
+    pub(crate) fn new(reach: Reach) -> Self {
+        Facts {
+            reach,
+            version: None,
+            threading_layer: None,
+            architecture: None,
+            max_threads: None,
+            symbol_prefix: "",
+            symbol_suffix: "",
+            runs_on: None,
+            provides: None,
+        }
+    }
+}
+
+/// A runtime's thread count in its own representation, to give back later:
+/// MKL's 0 ("no override") and BLIS's -1 ("unset") are not thread counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Saved(pub(crate) c_int);
+
+/// A loaded runtime's knobs. Every call takes nanoseconds and affects what the
+/// runtime's reach says.
+pub(crate) trait Control: Send + Sync {
+    /// Threads that a parallel call from this thread would use now.
+    fn threads(&self) -> c_int;
+
+    /// Sets that number; the runtime may clamp or ignore it.
+    fn set_threads(&self, threads: c_int);
+
+    /// The present setting, for [`Control::restore`].
+    fn save(&self) -> Saved {
+        Saved(self.threads())
+    }
+
+    /// Puts a saved setting back.
+    fn restore(&self, saved: Saved) {
+        self.set_threads(saved.0);
+    }
+
+    /// Why setting this runtime can't work, if it can't.
+    fn fixed(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Simultaneous callers that it survives with its present thread count.
+    fn capacity(&self) -> Option<u32> {
+        None
+    }
+
+    /// The backends that it can switch between.
+    fn backends(&self) -> Option<Backends> {
+        None
+    }
+
+    /// Switches to another backend, loading it when needed.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] where there is none of that name.
+    fn switch_backend(&self, backend: &str) -> Result<()> {
+        Err(Error::Backend {
+            function: "flexiblas_switch",
+            backend: backend.to_owned(),
+            available: Vec::new(),
+        })
+    }
+}
+
+/// A count as the crate's public type: what isn't positive is unknown.
+pub(crate) fn count(threads: c_int) -> Option<NonZeroU32> {
+    u32::try_from(threads).ok().and_then(NonZeroU32::new)
+}
+
+/// Shorthand for the cards.
+const fn variable(name: &'static str, meaning: &'static str) -> Variable {
+    Variable { name, meaning }
+}

@@ -1,0 +1,54 @@
+//! What every OpenMP runtime has in common: the standard's own two calls.
+//!
+//! Source: OpenMP API 5.2, sections 18.2.1 (`omp_set_num_threads`), 18.2.3
+//! (`omp_get_max_threads`) and 18.2.13 (`omp_get_thread_limit`).
+
+use super::{Bound, Control, Facts, count};
+use crate::model::Reach;
+use crate::native::{GetInt, Object, SetInt};
+use crate::platform::SymbolName;
+use libc::c_int;
+
+pub(super) const GET: SymbolName = SymbolName::new("omp_get_max_threads");
+pub(super) const SET: SymbolName = SymbolName::new("omp_set_num_threads");
+const THREAD_LIMIT: SymbolName = SymbolName::new("omp_get_thread_limit");
+
+struct OpenMp {
+    get: GetInt,
+    set: SetInt,
+}
+
+impl Control for OpenMp {
+    fn threads(&self) -> c_int {
+        self.get.call()
+    }
+
+    fn set_threads(&self, threads: c_int) {
+        self.set.call(threads);
+    }
+}
+
+/// Takes hold of an object that defines the OpenMP API.
+pub(super) fn bind(object: &Object) -> Option<Bound> {
+    // SAFETY: OpenMP API 5.2, omp.h: `int omp_get_max_threads(void)`, `void
+    // omp_set_num_threads(int)`, `int omp_get_thread_limit(void)`.
+    let (get, set, thread_limit) = unsafe {
+        (
+            object.function(&GET)?,
+            object.function(&SET)?,
+            object.function::<GetInt>(&THREAD_LIMIT),
+        )
+    };
+    let mut facts = Facts::new(Reach::Thread);
+    facts.provides = object.address(&SET);
+    // Without OMP_THREAD_LIMIT runtimes answer with their largest integer,
+    // which is no limit that anybody set.
+    facts.max_threads = thread_limit
+        .map(GetInt::call)
+        .filter(|limit| *limit < 1 << 16)
+        .and_then(count);
+    Some(Bound {
+        control: Box::new(OpenMp { get, set }),
+        facts,
+    })
+}

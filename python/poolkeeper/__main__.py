@@ -1,0 +1,20 @@
+"""The command: ``poolkeeper`` and ``python -m poolkeeper``."""
+
+import sys
+
+from ._native import run_command
+
+
+def main() -> int:
+    """Run the command with this process's arguments; return its exit code."""
+    code: int = run_command(["poolkeeper", *sys.argv[1:]])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone (`| head`): leave nothing to flush at exit.
+        sys.stdout = None  # type: ignore[assignment]
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

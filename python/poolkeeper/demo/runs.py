@@ -1,0 +1,148 @@
+"""Run every contestant under every setting, and measure each run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import poolkeeper
+
+from .contestants import Clustering, Contestant
+from .meter import ThreadMeter, Usage, wait_until_quiet
+from .progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: Two inertias that differ by less than this share are the same result: threads
+#: add the same numbers in another order, and rounding differs.
+SAME_RESULT = 1e-6
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How many threads each level may use; ``None`` sets no limit.
+
+    Example:
+        >>> Setting(openmp=8, blas=1).name
+        'openmp=8, blas=1'
+        >>> Setting().name
+        'no limit'
+    """
+
+    openmp: int | None = None
+    blas: int | None = None
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """The limits to nest, outermost first."""
+        levels = {"openmp": self.openmp, "blas": self.blas}
+        return {level: threads for level, threads in levels.items() if threads is not None}
+
+    @property
+    def name(self) -> str:
+        """For the table."""
+        return ", ".join(f"{k}={v}" for k, v in self.limits.items()) or "no limit"
+
+
+@dataclass
+class Run:
+    """One contestant under one setting.
+
+    Attributes:
+        outcomes: what each limit did to each pool, in poolkeeper's words.
+        usages: the measurements, one for each repeat.
+        clustering: what the last repeat found.
+    """
+
+    contestant: Contestant
+    setting: Setting
+    outcomes: list[str] = field(default_factory=list)
+    usages: list[Usage] = field(default_factory=list)
+    clustering: Clustering | None = None
+
+    @property
+    def name(self) -> str:
+        """For the table."""
+        return f"{self.contestant.name} ({self.setting.name})"
+
+    @property
+    def usage(self) -> Usage:
+        """The measurement to show: the repeat with the median wall time."""
+        in_order = sorted(self.usages, key=lambda usage: usage.wall_seconds)
+        return in_order[(len(in_order) - 1) // 2]
+
+    @property
+    def result(self) -> Clustering:
+        """What was found.
+
+        Raises:
+            RuntimeError: the run has not been made yet.
+        """
+        if self.clustering is None:
+            raise RuntimeError(f"{self.name}: not run yet")
+        return self.clustering
+
+
+def run_all(
+    contestants: Sequence[Contestant],
+    settings: Sequence[Setting],
+    pixels: NDArray[np.float64],
+    colors: int,
+    repeat: int,
+    progress: Progress,
+) -> list[Run]:
+    """Run each contestant under each setting ``repeat`` times.
+
+    Repeats take turns (a, b, a, b), so that a machine that becomes busy or slow
+    does it to all settings alike.
+
+    Args:
+        pixels: colours from 0 to 1, shape ``(pixels, 3)``.
+        colors: the number of clusters.
+        repeat: how many measurements to make of each run, at least 1.
+
+    Returns:
+        One ``Run`` for each pair: all settings of the first contestant first.
+    """
+    runs = [Run(contestant, setting) for contestant in contestants for setting in settings]
+    for turn in range(1, repeat + 1):
+        for run in runs:
+            title = f"k-means by {run.name}"
+            with progress.step(f"{title}, turn {turn} of {repeat}" if repeat > 1 else title):
+                _measure(run, pixels, colors, progress)
+    return runs
+
+
+def _measure(run: Run, pixels: NDArray[np.float64], colors: int, progress: Progress) -> None:
+    wait_until_quiet(ignore=progress.thread_ids)
+    with ExitStack() as stack:
+        # As a user writes it: with limit(openmp=8): with limit(blas=1): ...
+        scopes = [
+            stack.enter_context(poolkeeper.limit(**{level: threads}))
+            for level, threads in run.setting.limits.items()
+        ]
+        run.outcomes = [str(outcome) for scope in scopes for outcome in scope.outcomes]
+        with ThreadMeter(ignore=progress.thread_ids) as meter:
+            run.clustering = run.contestant.cluster(pixels, colors)
+    run.usages.append(meter.usage)
+
+
+def inertia_difference(runs: Sequence[Run]) -> float:
+    """The largest difference from a contestant's first run, as a share of it.
+
+    Example:
+        >>> inertia_difference([])
+        0.0
+    """
+    first: dict[str, float] = {}
+    worst = 0.0
+    for run in runs:
+        inertia = run.result.inertia
+        reference = first.setdefault(run.contestant.name, inertia)
+        if inertia != reference:
+            worst = max(worst, abs(inertia - reference) / max(abs(reference), abs(inertia)))
+    return worst
