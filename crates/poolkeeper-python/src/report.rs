@@ -42,7 +42,7 @@ impl Outcome {
 
     /// Threads asked for.
     #[getter]
-    fn requested(&self) -> u32 {
+    fn requested(&self) -> Option<u32> {
         self.0.requested
     }
 

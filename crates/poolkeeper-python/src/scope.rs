@@ -6,7 +6,7 @@ use crate::report::{Ending, Outcome};
 use poolkeeper::Request;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::PyDict;
 use std::ffi::CString;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -116,7 +116,7 @@ pub(crate) fn set_limit(
 }
 
 /// A limit on native thread pools, live from its making until it is released.
-#[pyclass(frozen, module = "poolkeeper", weakref)]
+#[pyclass(frozen, module = "poolkeeper")]
 pub(crate) struct Scope(Mutex<State>);
 
 struct State {
@@ -215,8 +215,14 @@ impl Scope {
         Ok(slf)
     }
 
-    #[pyo3(signature = (*_exception))]
-    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+    #[pyo3(signature = (_type, _value, _traceback, /))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        _type: &Bound<'_, PyAny>,
+        _value: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         warn(py, self.end())
     }
 
@@ -266,10 +272,11 @@ impl Drop for Scope {
     /// A limit whose scope nobody kept is over at once, which nobody who wrote
     /// `poolkeeper.limit(1)` as a statement meant.
     fn drop(&mut self) {
-        if self.state().scope.is_ended() {
+        let state = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if state.scope.is_ended() {
             return;
         }
-        self.end();
+        state.scope.end();
         // While the interpreter shuts down there is nobody to warn.
         Python::try_attach(|py| {
             let message = c"a limit ended because nothing kept its scope: use `with \

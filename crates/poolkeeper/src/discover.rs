@@ -9,7 +9,7 @@ use libc::c_int;
 use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Tells pools apart for the life of the process; later pools have larger ones.
 pub(crate) type PoolId = u32;
@@ -26,7 +26,8 @@ pub(crate) struct LoadedPool {
     prefix: String,
     loader_name: CString,
     base: usize,
-    library: Option<Library>,
+    /// Keeps the object mapped as long as the catalog lists the pool.
+    library: Mutex<Option<Library>>,
 }
 
 impl LoadedPool {
@@ -41,6 +42,11 @@ impl LoadedPool {
         &*self.knob().control
     }
 
+    /// Whether another pool's thread count decides for this one.
+    pub(crate) fn is_run_by_another(&self) -> bool {
+        self.via.is_some()
+    }
+
     pub(crate) fn threads(&self) -> c_int {
         self.control().threads()
     }
@@ -49,6 +55,7 @@ impl LoadedPool {
     pub(crate) fn describe(&self) -> Pool {
         let card = self.runtime.card();
         Pool {
+            id: self.id,
             user_api: card.level.name(),
             internal_api: card.internal_api,
             num_threads: count(self.threads()),
@@ -94,7 +101,7 @@ impl LoadedPool {
             prefix: runtime.card().id.to_owned(),
             loader_name: CString::default(),
             base: 0,
-            library: None,
+            library: Mutex::new(None),
         }
     }
 }
@@ -108,10 +115,13 @@ struct Candidate {
     is_part: bool,
 }
 
+/// The pools that were loaded at one time.
+pub(crate) type Snapshot = Arc<Vec<Arc<LoadedPool>>>;
+
 /// The pools found so far, and when the loader last changed.
 #[derive(Default)]
 pub(crate) struct Catalog {
-    pools: Vec<Arc<LoadedPool>>,
+    pools: Snapshot,
     epoch: Option<Epoch>,
     last_id: PoolId,
 }
@@ -119,6 +129,10 @@ pub(crate) struct Catalog {
 impl Catalog {
     pub(crate) fn pools(&self) -> &[Arc<LoadedPool>] {
         &self.pools
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Arc::clone(&self.pools)
     }
 
     /// Looks again if the loader's counters moved; says whether they had.
@@ -130,34 +144,38 @@ impl Catalog {
             return Ok(false);
         }
         let (candidates, epoch) = candidates()?;
-        let before = std::mem::take(&mut self.pools);
+        let mut pools = Vec::new();
         for candidate in candidates {
-            let known = before.iter().find(|pool| candidate.is(pool));
-            match known {
-                Some(pool) => self.pools.push(Arc::clone(pool)),
-                None => self
-                    .pools
-                    .extend(candidate.take_hold(&mut self.last_id).map(Arc::new)),
+            match self.pools.iter().find(|pool| candidate.is(pool)) {
+                Some(pool) => pools.push(Arc::clone(pool)),
+                None => pools.extend(candidate.take_hold(&mut self.last_id).map(Arc::new)),
             }
         }
-        link_to_openmp(&mut self.pools);
+        link_to_openmp(&mut pools);
+        self.pools = Arc::new(pools);
         self.epoch = Some(epoch);
         Ok(true)
     }
 
-    /// Gives back and takes again every reference that only this catalog
-    /// holds, so that a library which the program has closed really goes.
+    /// Gives every reference back and takes it again, so that a library which
+    /// the program has closed really goes. No scope may be live: what has ended
+    /// still names its pools, and calls nothing in them.
     ///
     /// # Errors
     /// As [`Catalog::refresh`].
     pub(crate) fn refresh_and_let_go(&mut self) -> Result<bool> {
-        for pool in &mut self.pools {
-            if let Some(pool) = Arc::get_mut(pool) {
-                pool.library = None;
-                pool.library = Library::pin(&pool.loader_name, pool.base);
+        let mut stay = Vec::with_capacity(self.pools.len());
+        for pool in self.pools.iter() {
+            let mut library = pool.library.lock().unwrap_or_else(PoisonError::into_inner);
+            *library = None;
+            *library = Library::pin(&pool.loader_name, pool.base);
+            if library.is_some() {
+                stay.push(Arc::clone(pool));
             }
         }
-        self.pools.retain(|pool| pool.library.is_some());
+        if stay.len() < self.pools.len() {
+            self.pools = Arc::new(stay);
+        }
         self.refresh()
     }
 
@@ -165,7 +183,7 @@ impl Catalog {
     pub(crate) fn fake(pools: Vec<LoadedPool>) -> Self {
         let last_id = pools.iter().map(|pool| pool.id).max().unwrap_or(0);
         Catalog {
-            pools: pools.into_iter().map(Arc::new).collect(),
+            pools: Arc::new(pools.into_iter().map(Arc::new).collect()),
             epoch: Some(platform::epoch()),
             last_id,
         }
@@ -196,7 +214,7 @@ impl Candidate {
             via: None,
             loader_name: self.name,
             base: self.base,
-            library: Some(object.library),
+            library: Mutex::new(Some(object.library)),
         })
     }
 }

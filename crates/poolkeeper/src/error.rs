@@ -47,9 +47,9 @@ pub enum Error {
         /// What was named twice.
         name: String,
         /// The first count.
-        first: u32,
+        first: i32,
         /// The second count.
-        second: u32,
+        second: i32,
     },
     /// FlexiBLAS could not load or switch to a backend.
     #[error("{function} failed for the backend {backend:?}; available: {}, or the path of a BLAS library", .available.join(", "))]

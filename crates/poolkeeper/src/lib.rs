@@ -41,6 +41,6 @@ pub mod runtimes;
 pub use error::{Error, Result};
 pub use limit::{
     EndStatus, Ending, MAX_LIMIT, Outcome, PoolName, Request, Scope, Selector, Status, limit,
-    pools, set_limit, settle_after_fork, switch_backend,
+    pools, refresh, set_limit, set_threads, settle_after_fork, switch_backend, threads,
 };
 pub use model::{Backends, Level, Pool, Reach};

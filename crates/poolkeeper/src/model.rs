@@ -91,6 +91,9 @@ pub struct Backends {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Pool {
+    /// Tells pools apart for the life of the process; later ones are larger.
+    #[serde(skip)]
+    pub id: u32,
     /// Standard that the runtime implements: `"blas"` or `"openmp"`.
     pub user_api: &'static str,
     /// Family of the implementation: `"openblas"`, `"mkl"`, `"blis"`,

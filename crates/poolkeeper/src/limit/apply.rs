@@ -2,9 +2,10 @@
 
 use crate::Result;
 use crate::discover::{Catalog, LoadedPool};
-use crate::limit::ledger::{Claim, ScopeId, Step};
-use crate::limit::outcome::{EndStatus, Status};
-use crate::limit::plan::{INLINE, Plan, PlanStep, Role, plan};
+use crate::limit::hold::{Hold, Holds, Standing};
+use crate::limit::ledger::{Claim, Ledger, ScopeId, Step};
+use crate::limit::outcome::EndStatus;
+use crate::limit::plan::{INLINE, Plan, PlanStep, plan};
 use crate::limit::request::{Request, Selector};
 use crate::limit::threads::{Ledgers, ThreadRef, Threads};
 use crate::model::Reach;
@@ -13,26 +14,29 @@ use libc::c_int;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// What a scope has to do with one pool.
-pub(crate) struct Hold {
-    pub(crate) pool: Arc<LoadedPool>,
-    pub(crate) requested: u32,
-    pub(crate) before: c_int,
-    pub(crate) observed: c_int,
-    pub(crate) status: Status,
-    /// Whether this hold has a claim in the ledger.
-    pub(crate) claimed: bool,
-    pub(crate) end: Option<EndStatus>,
-}
-
-pub(crate) type Holds = SmallVec<[Hold; INLINE]>;
-
 /// A live scope, as the registry knows it.
 pub(crate) struct Live {
     pub(crate) id: ScopeId,
     pub(crate) thread: ThreadRef,
     pub(crate) holds: Holds,
+    /// On pools that were loaded while it was live, once it has ended.
+    pub(crate) late: Vec<Holds>,
     pub(crate) unmatched: Vec<Selector>,
+}
+
+impl Live {
+    /// Every hold with its pool.
+    pub(crate) fn holds(&self) -> impl Iterator<Item = (&LoadedPool, &Hold)> {
+        self.holds
+            .iter()
+            .chain(self.late.iter().flat_map(Holds::iter))
+    }
+
+    fn holds_mut(&mut self) -> impl DoubleEndedIterator<Item = (&LoadedPool, &mut Hold)> {
+        self.holds
+            .iter_mut()
+            .chain(self.late.iter_mut().flat_map(Holds::iter_mut))
+    }
 }
 
 /// A live scope that covers what is loaded while it lives.
@@ -42,7 +46,7 @@ struct LateScope {
     request: Request,
     /// The last pools that were looked at for it, by reach.
     seen: [u32; 2],
-    holds: Holds,
+    holds: Vec<Holds>,
 }
 
 /// Everything that is shared by the scopes of the process.
@@ -52,6 +56,8 @@ pub(crate) struct Registry {
     pub(crate) threads: Threads,
     process: Ledgers,
     late: Vec<LateScope>,
+    /// How many scopes are live.
+    live: usize,
     last_scope: ScopeId,
     /// Scopes were dropped by a fork: the process's pools are to be put right.
     unsettled: bool,
@@ -63,18 +69,23 @@ impl Registry {
     ///
     /// # Errors
     /// As [`Catalog::refresh`].
-    pub(crate) fn refresh(&mut self, thread: Option<ThreadRef>) -> Result<()> {
+    pub(crate) fn refresh(&mut self, thread: Option<ThreadRef>) -> Result<bool> {
         let changed = self.catalog.refresh()?;
         self.settle_all(changed, thread);
-        Ok(())
+        Ok(changed)
     }
 
-    /// The same, letting go of libraries that the program has closed.
+    /// The same; while no scope is live, lets go of libraries that the program
+    /// has closed.
     ///
     /// # Errors
     /// As [`Catalog::refresh`].
     pub(crate) fn refresh_and_let_go(&mut self, thread: Option<ThreadRef>) -> Result<()> {
-        let changed = self.catalog.refresh_and_let_go()?;
+        let changed = if self.live == 0 {
+            self.catalog.refresh_and_let_go()?
+        } else {
+            self.catalog.refresh()?
+        };
         self.settle_all(changed, thread);
         Ok(())
     }
@@ -111,6 +122,7 @@ impl Registry {
         self.refresh(Some(thread))?;
         let Plan { steps, unmatched } = plan(request, self.catalog.pools())?;
         self.last_scope += 1;
+        self.live += 1;
         let id = self.last_scope;
         let holds = self.take_holds(&steps, id, thread, request);
         if request.late {
@@ -120,13 +132,14 @@ impl Registry {
                 thread,
                 request: request.clone(),
                 seen: [newest; 2],
-                holds: Holds::new(),
+                holds: Vec::new(),
             });
         }
         Ok(Live {
             id,
             thread,
             holds,
+            late: Vec::new(),
             unmatched,
         })
     }
@@ -140,9 +153,9 @@ impl Registry {
             .unwrap_or(0)
     }
 
-    /// Carries steps out: first reads every pool, then sets every pool, so that
-    /// a pool that passes its number on (FlexiBLAS) does not change what is
-    /// found in the next.
+    /// Carries steps out: reads every pool, then sets every pool, then reads
+    /// every pool back, because one may pass its number on to the next
+    /// (FlexiBLAS to its backend).
     fn take_holds(
         &mut self,
         steps: &[PlanStep],
@@ -150,71 +163,117 @@ impl Registry {
         thread: ThreadRef,
         request: &Request,
     ) -> Holds {
-        let found = |step: &PlanStep| {
-            let pool = &self.catalog.pools()[step.pool];
-            let before = pool.threads();
-            Hold {
-                pool: Arc::clone(pool),
-                requested: step.threads,
-                before,
-                observed: before,
-                status: Status::Applied,
-                claimed: false,
-                end: None,
-            }
-        };
-        let mut holds: Holds = steps.iter().map(found).collect();
+        let mut holds = Holds::new(self.catalog.snapshot(), steps);
         let saved: SmallVec<[Saved; INLINE]> = holds
             .iter()
-            .map(|hold| hold.pool.control().save())
+            .map(|(pool, hold)| pool.control().save(hold.before))
             .collect();
-        for ((hold, step), saved) in holds.iter_mut().zip(steps).zip(saved) {
-            if step.role == Role::Claims && hold.pool.control().fixed().is_none() {
+        for ((pool, hold), saved) in holds.iter_mut().zip(saved) {
+            if hold.may_claim(pool) {
                 let claim = Claim {
                     scope: id,
                     thread: thread.key,
-                    threads: step.threads as c_int,
+                    threads: hold.requested,
                     rule: request.rule,
                     overridden: false,
+                    kept: false,
                 };
-                self.claim(hold, claim, saved, thread);
+                self.claim(pool, hold, claim, saved, thread);
             }
         }
-        for (hold, step) in holds.iter_mut().zip(steps) {
-            observe(hold, step.role);
+        for (pool, hold) in holds.iter_mut() {
+            hold.observe(pool);
+            if hold.claimed
+                && let Some(ledger) = self.ledger(pool.knob(), thread)
+            {
+                ledger.note(hold.observed);
+            }
         }
         holds
     }
 
-    fn claim(&mut self, hold: &mut Hold, claim: Claim, saved: Saved, thread: ThreadRef) {
-        let knob = hold.pool.knob();
-        let Some(ledgers) = ledgers(&mut self.process, &mut self.threads, knob, thread) else {
+    fn claim(
+        &mut self,
+        pool: &LoadedPool,
+        hold: &mut Hold,
+        mut claim: Claim,
+        saved: Saved,
+        thread: ThreadRef,
+    ) {
+        let Some(ledger) = self.ledger(pool.knob(), thread) else {
             return;
         };
-        let ledger = ledgers.get(knob.id);
-        let target = ledger.join(hold.before, || saved, claim);
+        let control = pool.control();
+        let mut present = hold.before;
+        if claim.threads <= 0 {
+            // Only the runtime knows what this means.
+            control.set_threads(claim.threads);
+            present = control.threads();
+            claim.threads = present;
+        }
+        let target = ledger.join(hold.before, saved, claim);
+        if target != present {
+            control.set_threads(target);
+        }
         if target != hold.before {
-            hold.pool.control().set_threads(target);
-            ledger.set_to(hold.pool.threads());
+            ledger.note_change();
         }
         hold.claimed = true;
         if target != claim.threads {
-            hold.status = Status::Shared;
+            hold.standing = Standing::Shared;
+        }
+    }
+
+    /// The ledger in which a pool's claims of that thread are kept; `None` if
+    /// the thread is gone.
+    fn ledger(&mut self, knob: &LoadedPool, thread: ThreadRef) -> Option<&mut Ledger> {
+        match knob.facts.reach {
+            Reach::Process => Some(self.process.get(knob.id)),
+            Reach::Thread => Some(self.threads.get(thread)?.ledgers.get(knob.id)),
         }
     }
 
     /// Ends a scope from whichever thread this is; fills in each hold's end.
     pub(crate) fn leave(&mut self, live: &mut Live, current: Option<ThreadRef>) {
-        if let Some(position) = self.late.iter().position(|late| late.id == live.id) {
-            live.holds.extend(self.late.remove(position).holds);
+        self.part_with(live);
+        let (id, began_on) = (live.id, live.thread);
+        for (pool, hold) in live.holds_mut() {
+            hold.found = pool.threads();
         }
-        for hold in live.holds.iter_mut().rev() {
-            hold.end = Some(self.let_go(hold, live.id, live.thread, current));
+        for (pool, hold) in live.holds_mut().rev() {
+            hold.end = Some(self.let_go(pool, hold, id, began_on, current));
+        }
+        for (pool, hold) in live.holds_mut().filter(|(_, hold)| hold.claimed) {
+            if let Some(EndStatus::Held { threads }) = &mut hold.end
+                && let Some(ledger) = self.ledger(pool.knob(), began_on)
+            {
+                *threads = pool.threads();
+                ledger.note(*threads);
+            }
+        }
+    }
+
+    /// Ends a scope, and leaves its values as they are.
+    pub(crate) fn keep(&mut self, live: &mut Live) {
+        self.part_with(live);
+        for (pool, _) in live.holds().filter(|(_, hold)| hold.claimed) {
+            if let Some(ledger) = self.ledger(pool.knob(), live.thread) {
+                ledger.keep(live.id);
+            }
+        }
+    }
+
+    /// The scope ends: it covers nothing any more.
+    fn part_with(&mut self, live: &mut Live) {
+        self.live -= 1;
+        if let Some(position) = self.late.iter().position(|late| late.id == live.id) {
+            live.late = self.late.remove(position).holds;
         }
     }
 
     fn let_go(
         &mut self,
+        pool: &LoadedPool,
         hold: &Hold,
         id: ScopeId,
         began_on: ThreadRef,
@@ -223,32 +282,31 @@ impl Registry {
         if !hold.claimed {
             return EndStatus::Restored;
         }
-        let knob = hold.pool.knob();
+        let (knob, found) = (pool.knob(), hold.found);
         if knob.facts.reach == Reach::Thread && current != Some(began_on) {
             return self.abandon(knob, id, began_on);
         }
-        let Some(ledgers) = ledgers(&mut self.process, &mut self.threads, knob, began_on) else {
+        let Some(ledger) = self.ledger(knob, began_on) else {
             return EndStatus::ThreadGone;
         };
-        let ledger = ledgers.get(knob.id);
-        let control = hold.pool.control();
-        let found = control.threads();
-        let Some(step) = ledger.leave(id, found, || control.save()) else {
+        let control = pool.control();
+        let Some(step) = ledger.leave(id, found, || control.save(found)) else {
             return EndStatus::ThreadGone;
         };
+        let was_last = ledger.is_empty();
         match step {
-            Step::Nothing if ledger.is_empty() => EndStatus::Restored,
-            Step::Nothing => EndStatus::Held { threads: found },
+            Step::Nothing if was_last => EndStatus::Restored,
             Step::Leave { expected } => EndStatus::Left { expected, found },
+            Step::Nothing => EndStatus::Held { threads: found },
             Step::Set(threads) => {
                 control.set_threads(threads);
-                let threads = control.threads();
-                ledger.set_to(threads);
                 EndStatus::Held { threads }
             }
             Step::Restore(saved) => {
                 control.restore(saved);
-                ledger.restored_to(control.threads());
+                if !was_last {
+                    ledger.note(control.threads());
+                }
                 EndStatus::Restored
             }
         }
@@ -280,8 +338,10 @@ impl Registry {
                 let reach = pool.knob().facts.reach;
                 pool.id > late.seen[reach as usize] && (own || reach == Reach::Process)
             });
-            let holds = self.take_holds(&steps, late.id, late.thread, &late.request);
-            late.holds.extend(holds);
+            if !steps.is_empty() {
+                late.holds
+                    .push(self.take_holds(&steps, late.id, late.thread, &late.request));
+            }
             late.seen[Reach::Process as usize] = newest;
             if own {
                 late.seen[Reach::Thread as usize] = newest;
@@ -290,12 +350,10 @@ impl Registry {
         }
     }
 
-    /// What late scopes have taken hold of since they began.
-    pub(crate) fn late_holds(&self, id: ScopeId) -> impl Iterator<Item = &Hold> {
-        self.late
-            .iter()
-            .filter(move |late| late.id == id)
-            .flat_map(|late| &late.holds)
+    /// What a late scope has taken hold of since it began.
+    pub(crate) fn late_holds(&self, id: ScopeId) -> impl Iterator<Item = (&LoadedPool, &Hold)> {
+        let own = self.late.iter().filter(move |late| late.id == id);
+        own.flat_map(|late| &late.holds).flat_map(Holds::iter)
     }
 
     /// Changes the baseline: the values outside every scope.
@@ -309,42 +367,59 @@ impl Registry {
     ) -> Result<(Holds, Vec<Selector>)> {
         self.refresh(Some(thread))?;
         let Plan { steps, unmatched } = plan(request, self.catalog.pools())?;
-        let mut holds = Holds::new();
-        for step in &steps {
-            let pool = Arc::clone(&self.catalog.pools()[step.pool]);
-            let before = pool.threads();
-            let mut hold = Hold {
-                pool,
-                requested: step.threads,
-                before,
-                observed: before,
-                status: Status::Applied,
-                claimed: false,
-                end: None,
-            };
-            if step.role == Role::Claims && hold.pool.control().fixed().is_none() {
-                self.set_one_baseline(&mut hold, thread);
+        let mut holds = Holds::new(self.catalog.snapshot(), &steps);
+        for (pool, hold) in holds.iter_mut() {
+            if hold.may_claim(pool) {
+                self.set_one_baseline(pool, hold, thread);
             }
-            observe(&mut hold, step.role);
-            holds.push(hold);
+            hold.observe(pool);
         }
         Ok((holds, unmatched))
     }
 
-    fn set_one_baseline(&mut self, hold: &mut Hold, thread: ThreadRef) {
-        let knob = hold.pool.knob();
-        let Some(ledgers) = ledgers(&mut self.process, &mut self.threads, knob, thread) else {
+    fn set_one_baseline(&mut self, pool: &LoadedPool, hold: &mut Hold, thread: ThreadRef) {
+        let Some(ledger) = self.ledger(pool.knob(), thread) else {
             return;
         };
-        let ledger = ledgers.get(knob.id);
         hold.claimed = true;
         if ledger.is_holding() {
-            ledger.set_baseline(Saved(hold.requested as c_int));
-            hold.status = Status::Shared;
+            ledger.set_baseline(Saved(hold.requested));
+            hold.standing = Standing::Shared;
         } else {
-            hold.pool.control().set_threads(hold.requested as c_int);
-            ledger.restored_to(hold.pool.threads());
+            pool.control().set_threads(hold.requested);
+            ledger.note(pool.threads());
         }
+    }
+
+    /// Sets a pool at once, as if its scopes had done it.
+    ///
+    /// # Errors
+    /// As [`Catalog::refresh`].
+    pub(crate) fn set_threads(
+        &mut self,
+        id: u32,
+        threads: c_int,
+        thread: ThreadRef,
+    ) -> Result<bool> {
+        self.refresh(Some(thread))?;
+        let Some(pool) = self
+            .catalog
+            .pools()
+            .iter()
+            .find(|pool| pool.id == id)
+            .cloned()
+        else {
+            return Ok(false);
+        };
+        pool.control().set_threads(threads);
+        let observed = pool.threads();
+        if let Some(ledger) = self.ledger(pool.knob(), thread)
+            && !ledger.is_empty()
+        {
+            ledger.note_change();
+            ledger.note(observed);
+        }
+        Ok(true)
     }
 
     /// Whether pools wait to be put right after a fork.
@@ -363,20 +438,6 @@ impl Registry {
     }
 }
 
-/// The ledgers in which a pool's claims of that thread are kept; `None` if the
-/// thread is gone.
-fn ledgers<'a>(
-    process: &'a mut Ledgers,
-    threads: &'a mut Threads,
-    pool: &LoadedPool,
-    thread: ThreadRef,
-) -> Option<&'a mut Ledgers> {
-    match pool.facts.reach {
-        Reach::Process => Some(process),
-        Reach::Thread => threads.get(thread).map(|thread| &mut thread.ledgers),
-    }
-}
-
 /// Puts pools right whose claims were ended where they could not be set.
 fn settle(ledgers: &mut Ledgers, pools: &[Arc<LoadedPool>]) {
     for (id, ledger) in ledgers.iter_mut() {
@@ -384,36 +445,12 @@ fn settle(ledgers: &mut Ledgers, pools: &[Arc<LoadedPool>]) {
             continue;
         };
         let control = pool.control();
-        match ledger.settle(control.threads(), || control.save()) {
-            Step::Nothing | Step::Leave { .. } => {}
-            Step::Set(threads) => {
-                control.set_threads(threads);
-                ledger.set_to(control.threads());
-            }
-            Step::Restore(saved) => {
-                control.restore(saved);
-                ledger.restored_to(control.threads());
-            }
+        let found = control.threads();
+        match ledger.settle(found, || control.save(found)) {
+            Step::Nothing | Step::Leave { .. } => continue,
+            Step::Set(threads) => control.set_threads(threads),
+            Step::Restore(saved) => control.restore(saved),
         }
+        ledger.note(control.threads());
     }
-}
-
-/// Reads back what a pool has now, and names the outcome.
-fn observe(hold: &mut Hold, role: Role) {
-    hold.observed = hold.pool.threads();
-    let within = hold.observed <= hold.requested as c_int;
-    hold.status = match hold.pool.control().fixed() {
-        Some(_) if within => Status::Applied,
-        Some(why) => Status::Ignored(why.to_owned()),
-        None if role == Role::Yields => Status::Ignored(format!(
-            "it runs on the OpenMP runtime that this request sets to {}",
-            hold.observed
-        )),
-        None if role == Role::Claims && !hold.claimed => {
-            Status::Ignored("this thread is ending".to_owned())
-        }
-        None if hold.observed == hold.requested as c_int => Status::Applied,
-        None if hold.status == Status::Shared => Status::Shared,
-        None => Status::Clamped,
-    };
 }

@@ -35,6 +35,8 @@ pub(crate) struct Claim {
     /// Somebody else changed the value while this scope was live: it is not
     /// restored on this scope's behalf.
     pub(crate) overridden: bool,
+    /// The scope ended, and left its value to the scopes around it.
+    pub(crate) kept: bool,
 }
 
 /// What to do to the pool after a scope ended.
@@ -84,26 +86,45 @@ impl Ledger {
     }
 
     /// Enters a claim; answers the value that the pool should have now.
-    /// `found` is its present value, `save` its present setting.
-    pub(crate) fn join(
-        &mut self,
-        found: c_int,
-        save: impl FnOnce() -> Saved,
-        claim: Claim,
-    ) -> c_int {
+    /// `found` is its present value, `saved` its present setting.
+    pub(crate) fn join(&mut self, found: c_int, saved: Saved, claim: Claim) -> c_int {
         if self.claims.is_empty() {
-            self.begin(found, save());
+            self.begin(found, saved);
         } else if found != self.last {
-            self.override_all(found, save());
+            self.override_all(found, saved);
         }
         self.claims.push(claim);
         self.target()
     }
 
-    /// Notes what the pool was seen to have after the value was set.
-    pub(crate) fn set_to(&mut self, observed: c_int) {
+    /// Notes that the pool was set, and so is to be restored.
+    pub(crate) fn note_change(&mut self) {
         self.changed = true;
+    }
+
+    /// Notes what the pool was seen to have after every pool was set.
+    pub(crate) fn note(&mut self, observed: c_int) {
         self.last = observed;
+    }
+
+    /// Ends a scope's claim without restoring: the value stays, for good if no
+    /// other scope is live, else until the last of those ends.
+    pub(crate) fn keep(&mut self, scope: ScopeId) {
+        let Some(position) = self.claims.iter().rposition(|claim| claim.scope == scope) else {
+            return;
+        };
+        self.claims[position].kept = true;
+        if self.claims.iter().all(|claim| claim.kept) {
+            self.claims.clear();
+            self.changed = false;
+            return;
+        }
+        let rule = self.claims[position].rule;
+        if let Rule::Innermost(_) = rule {
+            // Earlier ones of this context have no say any more.
+            self.claims
+                .retain(|claim| claim.scope == scope || !claim.kept || claim.rule != rule);
+        }
     }
 
     /// Ends a scope's claim; `None` if it has none here.
@@ -115,6 +136,7 @@ impl Ledger {
     ) -> Option<Step> {
         let position = self.claims.iter().rposition(|claim| claim.scope == scope)?;
         let claim = self.claims.remove(position);
+        self.drop_kept();
         let step = self.settle(found, save);
         if claim.overridden && step == Step::Nothing {
             return Some(Step::Leave {
@@ -129,14 +151,18 @@ impl Ledger {
     pub(crate) fn forget(&mut self, scope: ScopeId) -> bool {
         let before = self.claims.len();
         self.claims.retain(|claim| claim.scope != scope);
-        before != self.claims.len()
+        let removed = before != self.claims.len();
+        self.drop_kept();
+        removed
     }
 
     /// Ends the claims of every thread but `thread`.
     pub(crate) fn keep_only_thread(&mut self, thread: u64) -> bool {
         let before = self.claims.len();
         self.claims.retain(|claim| claim.thread == thread);
-        before != self.claims.len()
+        let removed = before != self.claims.len();
+        self.drop_kept();
+        removed
     }
 
     /// What to do after claims were removed.
@@ -148,11 +174,11 @@ impl Ledger {
         }
         if self.is_holding() {
             let target = self.target();
-            return if target == found {
-                Step::Nothing
-            } else {
-                Step::Set(target)
-            };
+            if target == found {
+                return Step::Nothing;
+            }
+            self.changed = true;
+            return Step::Set(target);
         }
         if !std::mem::take(&mut self.changed) {
             return Step::Nothing;
@@ -160,15 +186,17 @@ impl Ledger {
         Step::Restore(self.baseline)
     }
 
-    /// Notes what a restored pool was seen to have.
-    pub(crate) fn restored_to(&mut self, observed: c_int) {
-        self.last = observed;
-    }
-
     /// Replaces the value to go back to, while scopes are live.
     pub(crate) fn set_baseline(&mut self, baseline: Saved) {
         self.baseline = baseline;
         self.changed = true;
+    }
+
+    /// Values that ended scopes left behind last until the last live scope ends.
+    fn drop_kept(&mut self) {
+        if self.claims.iter().all(|claim| claim.kept) {
+            self.claims.clear();
+        }
     }
 
     fn begin(&mut self, found: c_int, baseline: Saved) {

@@ -5,6 +5,7 @@
 
 mod apply;
 mod fork;
+mod hold;
 mod ledger;
 mod outcome;
 mod plan;
@@ -100,6 +101,49 @@ pub fn set_limit(request: impl Into<Request>) -> Result<Vec<Outcome>> {
     Ok(outcomes(&holds, &unmatched, &request))
 }
 
+/// Sets one pool's thread count at once, whatever scopes are live; they restore
+/// what was there before them all the same. This is what threadpoolctl's
+/// `set_num_threads` does: [`limit`] and [`set_limit`] keep track.
+///
+/// Says whether a pool with that [`Pool::id`] is loaded.
+///
+/// # Errors
+/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
+///
+/// # Examples
+///
+/// ```
+/// assert!(!poolkeeper::set_threads(0, 1)?, "no pool has the id 0");
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+pub fn set_threads(pool: u32, threads: i32) -> Result<bool> {
+    let mut registry = registry();
+    let thread = this_thread(&mut registry).unwrap_or_default();
+    registry.set_threads(pool, threads, thread)
+}
+
+/// One pool's thread count now, as the calling thread sees it; `None` if no
+/// pool with that [`Pool::id`] is loaded.
+///
+/// # Errors
+/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(poolkeeper::threads(0)?, None);
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+pub fn threads(pool: u32) -> Result<Option<i32>> {
+    let mut registry = registry();
+    registry.refresh(threads::current_if_known())?;
+    let pools = registry.catalog.pools();
+    Ok(pools
+        .iter()
+        .find(|loaded| loaded.id == pool)
+        .map(|loaded| loaded.threads()))
+}
+
 /// Lists the native pools that this process has loaded, with their thread
 /// counts as the calling thread sees them.
 ///
@@ -122,6 +166,26 @@ pub fn pools() -> Result<Vec<Pool>> {
         .iter()
         .map(|pool| pool.describe())
         .collect())
+}
+
+/// Looks for pools that were loaded since the last call of any function here;
+/// says whether the loader's list had changed. Takes nanoseconds if it hadn't.
+///
+/// Every other function does this by itself: call it to have scopes made with
+/// [`Request::late`] cover what was just loaded.
+///
+/// # Errors
+/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
+///
+/// # Examples
+///
+/// ```
+/// poolkeeper::refresh()?;
+/// assert!(!poolkeeper::refresh()?);
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+pub fn refresh() -> Result<bool> {
+    registry().refresh(threads::current_if_known())
 }
 
 /// Makes FlexiBLAS, loaded from `flexiblas`, pass calls on to `backend`: a name

@@ -1,6 +1,7 @@
 //! What became of a limit, pool by pool: what users read.
 
 use crate::discover::LoadedPool;
+use crate::limit::hold::{Hold, Standing};
 use crate::limit::request::Selector;
 use crate::model::{Level, Reach};
 use serde::Serialize;
@@ -15,8 +16,9 @@ pub struct Outcome {
     pub pool: Option<PoolName>,
     /// What the request called it, or the pool's runtime.
     pub name: String,
-    /// Threads asked for.
-    pub requested: u32,
+    /// Threads asked for; `None` for threadpoolctl's 0 and less, of which each
+    /// runtime makes what it will.
+    pub requested: Option<u32>,
     /// Threads before.
     pub before: Option<u32>,
     /// Threads read back afterwards.
@@ -78,11 +80,35 @@ impl Status {
 }
 
 impl Outcome {
-    pub(crate) fn unmatched(selector: &Selector, requested: u32) -> Self {
+    pub(crate) fn of((pool, hold): (&LoadedPool, &Hold)) -> Self {
+        let positive = |threads: i32| u32::try_from(threads).ok().filter(|n| *n > 0);
+        let ignored = |why: &str| Status::Ignored(why.to_owned());
+        let status = match hold.standing {
+            Standing::Applied => Status::Applied,
+            Standing::Clamped => Status::Clamped,
+            Standing::Shared => Status::Shared,
+            Standing::Fixed => ignored(pool.facts.fixed.unwrap_or_default()),
+            Standing::Yields => ignored(&format!(
+                "it runs on the OpenMP runtime that this request sets to {}",
+                hold.observed
+            )),
+            Standing::NoThread => ignored("this thread is ending"),
+        };
+        Outcome {
+            pool: Some(PoolName::of(pool)),
+            name: pool.runtime.card().id.to_owned(),
+            requested: positive(hold.requested),
+            before: positive(hold.before),
+            observed: positive(hold.observed),
+            status,
+        }
+    }
+
+    pub(crate) fn unmatched(selector: &Selector, requested: i32) -> Self {
         Outcome {
             pool: None,
             name: selector.to_string(),
-            requested,
+            requested: u32::try_from(requested).ok(),
             before: None,
             observed: None,
             status: Status::Ignored("not loaded".to_owned()),
@@ -92,7 +118,10 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: asked for {}, ", self.name, self.requested)?;
+        let requested = self
+            .requested
+            .map_or("the runtime's own number".to_owned(), |n| n.to_string());
+        write!(f, "{}: asked for {requested}, ", self.name)?;
         let observed = self
             .observed
             .map_or("unknown".to_owned(), |n| n.to_string());
@@ -113,6 +142,16 @@ pub struct Ending {
     pub pool: PoolName,
     /// What was done.
     pub status: EndStatus,
+}
+
+impl Ending {
+    /// How a hold ended, if it has.
+    pub(crate) fn of((pool, hold): (&LoadedPool, &Hold)) -> Option<Self> {
+        Some(Ending {
+            pool: PoolName::of(pool),
+            status: hold.end?,
+        })
+    }
 }
 
 /// How a scope's hold on a pool ended.

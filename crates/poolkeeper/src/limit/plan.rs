@@ -4,13 +4,14 @@ use crate::discover::LoadedPool;
 use crate::error::nearest;
 use crate::limit::request::{Request, Selector};
 use crate::{Error, Result};
+use libc::c_int;
 use smallvec::SmallVec;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The most steps that need no allocation.
-pub(crate) const INLINE: usize = 6;
+pub(crate) const INLINE: usize = 4;
 
 /// What to do with one pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(crate) struct PlanStep {
     /// Its place in the catalog.
     pub(crate) pool: usize,
     /// At most so many threads.
-    pub(crate) threads: u32,
+    pub(crate) threads: c_int,
     /// How the pool's own value comes about.
     pub(crate) role: Role,
 }
@@ -86,7 +87,7 @@ pub(crate) fn plan(request: &Request, pools: &[Arc<LoadedPool>]) -> Result<Plan>
     Ok(plan)
 }
 
-fn step(pool: usize, threads: u32) -> PlanStep {
+fn step(pool: usize, threads: c_int) -> PlanStep {
     PlanStep {
         pool,
         threads,
@@ -99,7 +100,7 @@ fn step(pool: usize, threads: u32) -> PlanStep {
 fn share_openmp(steps: &mut [PlanStep], pools: &[Arc<LoadedPool>]) {
     for i in 0..steps.len() {
         let pool = &pools[steps[i].pool];
-        if pool.knob().id == pool.id {
+        if !pool.is_run_by_another() {
             continue;
         }
         let same = |other: &PlanStep| {
@@ -121,10 +122,10 @@ fn share_openmp(steps: &mut [PlanStep], pools: &[Arc<LoadedPool>]) {
 
 /// Paths as the catalog writes them.
 fn resolve_files(
-    rules: &[(Selector, u32)],
+    rules: &[(Selector, c_int)],
     pools: &[Arc<LoadedPool>],
-) -> Result<Vec<(Selector, u32)>> {
-    let resolve = |(selector, threads): &(Selector, u32)| {
+) -> Result<Vec<(Selector, c_int)>> {
+    let resolve = |(selector, threads): &(Selector, c_int)| {
         let selector = match selector {
             Selector::File(path) => Selector::File(pools[find_file(path, pools)?].filepath.clone()),
             other => other.clone(),
@@ -153,7 +154,7 @@ pub(crate) fn find_file(path: &Path, pools: &[Arc<LoadedPool>]) -> Result<usize>
     })
 }
 
-fn most_specific(rules: &[(Selector, u32)], pool: &LoadedPool) -> Option<u32> {
+fn most_specific(rules: &[(Selector, c_int)], pool: &LoadedPool) -> Option<c_int> {
     let ranked = rules
         .iter()
         .filter_map(|(s, threads)| Some((rank(s, pool)?, *threads)));
@@ -170,6 +171,7 @@ fn rank(selector: &Selector, pool: &LoadedPool) -> Option<u8> {
         Selector::Level(level) => (card.level == *level, 1),
         Selector::Runtime(id) => (card.id == *id, 2),
         Selector::File(path) => (pool.filepath == *path, 3),
+        Selector::Id(id) => (pool.id == *id, 4),
     };
     matches.then_some(rank)
 }

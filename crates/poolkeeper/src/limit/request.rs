@@ -24,6 +24,8 @@ pub enum Selector {
     Runtime(&'static str),
     /// The pool that lives in this file.
     File(PathBuf),
+    /// The pool with this [`Pool::id`](crate::Pool::id).
+    Id(u32),
 }
 
 impl Selector {
@@ -73,6 +75,7 @@ impl std::fmt::Display for Selector {
             Selector::Level(level) => level.fmt(f),
             Selector::Runtime(id) => f.write_str(id),
             Selector::File(path) => path.display().fmt(f),
+            Selector::Id(id) => write!(f, "pool {id}"),
         }
     }
 }
@@ -92,7 +95,7 @@ impl std::fmt::Display for Selector {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    rules: SmallVec<[(Selector, u32); 2]>,
+    rules: SmallVec<[(Selector, i32); 1]>,
     pub(crate) rule: Rule,
     pub(crate) late: bool,
 }
@@ -129,7 +132,14 @@ impl Request {
     }
 
     /// At most `threads` threads in the pools of that selector.
-    pub fn select(mut self, selector: Selector, threads: u32) -> Self {
+    pub fn select(self, selector: Selector, threads: u32) -> Self {
+        self.select_raw(selector, i32::try_from(threads).unwrap_or(i32::MAX))
+    }
+
+    /// As [`Request::select`], for any C integer. Outside 1 to [`MAX_LIMIT`] it
+    /// is accepted only with [`Request::innermost_of`]; each runtime makes of 0
+    /// and less what it will, as with threadpoolctl.
+    pub fn select_raw(mut self, selector: Selector, threads: i32) -> Self {
         self.rules.push((selector, threads));
         self
     }
@@ -155,7 +165,7 @@ impl Request {
         self
     }
 
-    pub(crate) fn rules(&self) -> &[(Selector, u32)] {
+    pub(crate) fn rules(&self) -> &[(Selector, i32)] {
         &self.rules
     }
 
@@ -166,7 +176,8 @@ impl Request {
             return Err(Error::EmptyRequest);
         }
         for (i, (selector, threads)) in self.rules.iter().enumerate() {
-            if *threads == 0 || *threads > MAX_LIMIT {
+            let any = matches!(self.rule, Rule::Innermost(_));
+            if !any && !(1..=MAX_LIMIT as i32).contains(threads) {
                 return Err(Error::InvalidLimit {
                     value: threads.to_string(),
                     max: MAX_LIMIT,

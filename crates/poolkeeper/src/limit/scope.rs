@@ -1,8 +1,9 @@
 //! The guard: a limit for as long as it lives.
 
 use crate::Result;
-use crate::limit::apply::{Hold, Live};
-use crate::limit::outcome::{Ending, Outcome, PoolName, Status};
+use crate::limit::apply::Live;
+use crate::limit::hold::Holds;
+use crate::limit::outcome::{Ending, Outcome};
 use crate::limit::request::{Request, Selector};
 use crate::limit::{registry, this_thread, threads};
 
@@ -35,7 +36,8 @@ impl Scope {
     pub fn outcomes(&self) -> Vec<Outcome> {
         let registry = registry();
         let mut all = outcomes(&self.live.holds, &self.live.unmatched, &self.request);
-        all.extend(registry.late_holds(self.live.id).map(outcome));
+        all.extend(self.live.late.iter().flat_map(Holds::iter).map(Outcome::of));
+        all.extend(registry.late_holds(self.live.id).map(Outcome::of));
         all
     }
 
@@ -57,15 +59,24 @@ impl Scope {
         }
     }
 
+    /// Ends the scope without restoring anything: what it set stays, for good
+    /// if no other scope is live, else until the last of those ends.
+    pub fn keep(mut self) {
+        if !std::mem::replace(&mut self.ended, true) {
+            registry().keep(&mut self.live);
+        }
+    }
+
     /// What was done to each pool when the scope ended; empty before.
     pub fn endings(&self) -> Vec<Ending> {
-        self.live.holds.iter().filter_map(ending).collect()
+        self.live.holds().filter_map(Ending::of).collect()
     }
 
     /// Those of the [`endings`](Scope::endings) that the user should know of.
     pub fn notable_endings(&self) -> impl Iterator<Item = Ending> {
-        let notable = |hold: &&Hold| hold.end.is_some_and(|end| end.is_notable());
-        self.live.holds.iter().filter(notable).filter_map(ending)
+        let all = self.live.holds();
+        let notable = all.filter(|(_, hold)| hold.end.is_some_and(|end| end.is_notable()));
+        notable.filter_map(Ending::of)
     }
 
     /// Ends the scope, and tells what was done to each pool.
@@ -90,7 +101,7 @@ impl std::fmt::Debug for Scope {
 }
 
 /// The holds and the unmatched names of a request, as users read them.
-pub(crate) fn outcomes(holds: &[Hold], unmatched: &[Selector], request: &Request) -> Vec<Outcome> {
+pub(crate) fn outcomes(holds: &Holds, unmatched: &[Selector], request: &Request) -> Vec<Outcome> {
     let asked = |selector| {
         request
             .rules()
@@ -101,24 +112,5 @@ pub(crate) fn outcomes(holds: &[Hold], unmatched: &[Selector], request: &Request
     let missing = unmatched
         .iter()
         .map(|selector| Outcome::unmatched(selector, asked(selector)));
-    holds.iter().map(outcome).chain(missing).collect()
-}
-
-fn outcome(hold: &Hold) -> Outcome {
-    let positive = |threads: i32| u32::try_from(threads).ok().filter(|n| *n > 0);
-    Outcome {
-        pool: Some(PoolName::of(&hold.pool)),
-        name: hold.pool.runtime.card().id.to_owned(),
-        requested: hold.requested,
-        before: positive(hold.before),
-        observed: positive(hold.observed),
-        status: Status::clone(&hold.status),
-    }
-}
-
-fn ending(hold: &Hold) -> Option<Ending> {
-    Some(Ending {
-        pool: PoolName::of(&hold.pool),
-        status: hold.end?,
-    })
+    holds.iter().map(Outcome::of).chain(missing).collect()
 }

@@ -116,7 +116,7 @@ impl<'image> SymbolTable<'image> {
     /// `table` must be the object's `DT_GNU_HASH` table.
     unsafe fn find_gnu(&self, table: *const u32, name: &SymbolName) -> Option<&Elf64_Sym> {
         let hash = name.gnu_hash;
-        // SAFETY (for this block): the header's four words, then `bloom_size`
+        // SAFETY: the header's four words, then `bloom_size`
         // 64-bit words, then `buckets` 32-bit words, then one word a symbol
         // from `first` on, the last of each chain with its low bit set: the
         // layout that the loader's own do_lookup_x reads.
@@ -162,7 +162,7 @@ impl<'image> SymbolTable<'image> {
     /// `table` must be the object's `DT_HASH` table.
     unsafe fn find_sysv(&self, table: *const u32, name: &SymbolName) -> Option<&Elf64_Sym> {
         let hash = sysv_hash(name.name);
-        // SAFETY (for this block): gABI, "Hash Table": two counts, then
+        // SAFETY: gABI, "Hash Table": two counts, then
         // `buckets` words, then one word a symbol; index 0 ends a chain.
         unsafe {
             let buckets = *table;

@@ -89,11 +89,8 @@ impl Runtime for Blis {
         facts.version = version;
         facts.threading_layer = Some(layer.to_owned());
         facts.architecture = arch_name.zip(arch).and_then(|(name, id)| name.call(id));
-        let control = Loaded {
-            get,
-            set,
-            threaded: layer != "disabled",
-        };
+        facts.fixed = (layer == "disabled").then_some("this BLIS was built without threads");
+        let control = Loaded { get, set };
         Some(Bound {
             control: Box::new(control),
             facts,
@@ -104,12 +101,17 @@ impl Runtime for Blis {
 struct Loaded {
     get: GetLong,
     set: SetLong,
-    threaded: bool,
+}
+
+impl Loaded {
+    fn raw(&self) -> c_int {
+        c_int::try_from(self.get.call()).unwrap_or(c_int::MAX)
+    }
 }
 
 impl Control for Loaded {
     fn threads(&self) -> c_int {
-        match self.save().0 {
+        match self.raw() {
             -1 => 1,
             threads => threads,
         }
@@ -119,11 +121,7 @@ impl Control for Loaded {
         self.set.call(i64::from(threads));
     }
 
-    fn save(&self) -> Saved {
-        Saved(c_int::try_from(self.get.call()).unwrap_or(c_int::MAX))
-    }
-
-    fn fixed(&self) -> Option<&'static str> {
-        (!self.threaded).then_some("this BLIS was built without threads")
+    fn save(&self, _threads: c_int) -> Saved {
+        Saved(self.raw())
     }
 }

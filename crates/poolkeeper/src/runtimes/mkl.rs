@@ -125,7 +125,7 @@ impl Control for Loaded {
     }
 
     /// The override can only be read by replacing it, for the calling thread.
-    fn save(&self) -> Saved {
+    fn save(&self, _threads: c_int) -> Saved {
         let present = self.set.call(0);
         self.set.call(present);
         Saved(present)

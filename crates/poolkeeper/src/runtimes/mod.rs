@@ -105,6 +105,8 @@ pub(crate) struct Facts {
     pub(crate) max_threads: Option<NonZeroU32>,
     pub(crate) symbol_prefix: &'static str,
     pub(crate) symbol_suffix: &'static str,
+    /// Why setting this runtime can't work, if it can't.
+    pub(crate) fixed: Option<&'static str>,
     /// Address of the `omp_set_num_threads` that this runtime's own code sees,
     /// where an OpenMP runtime runs its threads.
     pub(crate) runs_on: Option<usize>,
@@ -122,6 +124,7 @@ impl Facts {
             max_threads: None,
             symbol_prefix: "",
             symbol_suffix: "",
+            fixed: None,
             runs_on: None,
             provides: None,
         }
@@ -142,19 +145,15 @@ pub(crate) trait Control: Send + Sync {
     /// Sets that number; the runtime may clamp or ignore it.
     fn set_threads(&self, threads: c_int);
 
-    /// The present setting, for [`Control::restore`].
-    fn save(&self) -> Saved {
-        Saved(self.threads())
+    /// The present setting, for [`Control::restore`]; `threads` is what
+    /// [`Control::threads`] just said.
+    fn save(&self, threads: c_int) -> Saved {
+        Saved(threads)
     }
 
     /// Puts a saved setting back.
     fn restore(&self, saved: Saved) {
         self.set_threads(saved.0);
-    }
-
-    /// Why setting this runtime can't work, if it can't.
-    fn fixed(&self) -> Option<&'static str> {
-        None
     }
 
     /// Simultaneous callers that it survives with its present thread count.

@@ -132,6 +132,8 @@ impl Runtime for OpenBlas {
         facts.max_threads = max_threads.and_then(count);
         facts.symbol_prefix = names.prefix;
         facts.symbol_suffix = names.suffix;
+        facts.fixed =
+            (threading == Threading::Disabled).then_some("this OpenBLAS was built without threads");
         facts.runs_on = on_openmp
             .then(|| object.library.resolve("omp_set_num_threads"))
             .flatten();
@@ -192,10 +194,6 @@ impl Control for Loaded {
 
     fn set_threads(&self, threads: c_int) {
         self.set.call(threads);
-    }
-
-    fn fixed(&self) -> Option<&'static str> {
-        (self.threading == Threading::Disabled).then_some("this OpenBLAS was built without threads")
     }
 
     /// memory.c allots `NUM_BUFFERS = MAX_CPU_NUMBER * 2 * MAX_PARALLEL_NUMBER`

@@ -1,0 +1,51 @@
+# Each target sets up what it needs; the first run takes minutes, the next ones don't.
+# PYTHON=... names the interpreter that .venv is made with.
+PYTHON ?= python3
+PREPARE = @scripts/check_tools.sh "$(PYTHON)" && "$(PYTHON)" scripts/prepare.py
+VENV = .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test quick bench docs format lock clean
+
+help: ## Show this list
+	@echo "poolkeeper: see, limit and explain native thread pools"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
+		while IFS='|' read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
+
+demo: ## Watch limits work on a real k-means (two minutes, after the build)
+	$(PREPARE) demo
+	@$(VENV)/poolkeeper demo
+
+test: ## Run every test and check: the only command you need
+	$(PREPARE) test docs
+	@$(VENV)/python scripts/check.py
+
+quick: ## The inner loop: unit tests and the fast Python tests
+	$(PREPARE) quick
+	@cargo test --quiet --workspace --lib --locked
+	@$(VENV)/python -m pytest -q -x -m "not slow" --timeout=60
+
+bench: ## Measure; the numbers in the docs come from here
+	$(PREPARE) test
+	@$(VENV)/python benches/run.py
+
+docs: ## Make the generated page, the site (site/) and the Rust docs (target/doc/)
+	$(PREPARE) docs
+	@mkdir -p target
+	@cargo run --quiet --locked -p poolkeeper-cli -- runtimes --format markdown > target/runtimes.md
+	@mv target/runtimes.md docs/runtimes.md
+	@.venv-docs/bin/python -m mkdocs build --quiet --strict
+	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --workspace
+	@echo "site/index.html  target/doc/poolkeeper/index.html"
+
+format: ## Format the code, and fix what the linter can
+	$(PREPARE) tools
+	@cargo fmt --all
+	@$(VENV)/ruff check --quiet --fix .
+	@$(VENV)/ruff format --quiet .
+
+lock: ## Pin the newest Python packages again (requirements/*.txt)
+	@scripts/check_tools.sh "$(PYTHON)" && "$(PYTHON)" scripts/lock.py
+
+clean: ## Remove what make made, but not the lab's downloads (.lab/)
+	@rm -rf .venv .venv-docs dist site target

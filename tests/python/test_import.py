@@ -1,0 +1,157 @@
+"""Importing changes nothing, and the package is what it says it is."""
+
+from __future__ import annotations
+
+import copy
+import importlib.metadata
+import importlib.resources
+import pickle
+import sys
+
+import pytest
+from isolated import in_own_process, run, run_python
+from scenario import fake, load
+
+pytestmark = pytest.mark.usefixtures("lab")
+
+WATCH = """
+import ctypes, os, sys, scenario
+blas, omp, mkl = scenario.fake(), scenario.load("libomp"), scenario.load("mkl_rt")
+blis = scenario.load("blis-pthread")
+
+def state():
+    own = mkl.MKL_Set_Num_Threads_Local(0)
+    mkl.MKL_Set_Num_Threads_Local(own)
+    return (
+        blas.openblas_get_num_threads(), omp.omp_get_max_threads(), mkl.MKL_Get_Max_Threads(), own,
+        blis.bli_thread_get_num_threads(), omp.omp_get_dynamic(), omp.omp_get_max_active_levels(),
+        os.sched_getaffinity(0), len(os.listdir("/proc/self/task")),
+    )
+
+getenv = ctypes.CDLL(None).getenv
+getenv.restype = ctypes.c_char_p
+
+def c_environment():
+    return [getenv(name.encode()) for name in names]
+
+names = [*os.environ, "KMP_DUPLICATE_LIB_OK", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"]
+before = dict(os.environ), state(), c_environment(), list(sys.warnoptions)
+{body}
+assert (dict(os.environ), state(), c_environment(), list(sys.warnoptions)) == before
+"""
+
+
+@pytest.mark.parametrize(
+    "body", ["import poolkeeper", "import poolkeeper; poolkeeper.pools()"], ids=["import", "pools"]
+)
+def test_no_variable_and_no_pool_changes(body: str) -> None:
+    env = {"OMP_NUM_THREADS": "7", "MKL_DYNAMIC": "FALSE"}
+    run_python(WATCH.replace("{body}", body), env=env)
+
+
+def test_this_check_sees_what_threadpoolctl_sets() -> None:
+    with pytest.raises(AssertionError, match="exit code 1"):
+        run_python(WATCH.replace("{body}", "import threadpoolctl"))
+
+
+def test_it_loads_no_module_that_it_does_not_need() -> None:
+    loaded = run_python(
+        "import sys; before = set(sys.modules); import poolkeeper; print(*set(sys.modules) - before)"
+    ).stdout.split()
+    assert set(loaded) <= {"poolkeeper", "poolkeeper._native"}
+
+
+def test_it_loads_no_pool() -> None:
+    assert run_python("import poolkeeper; print(len(poolkeeper.pools()))").stdout == "0\n"
+
+
+@pytest.mark.parametrize("flags", [("-W", "error"), ("-W", "error", "-X", "dev"), ("-OO",), ("-I",)])
+def test_it_imports_silently(flags: tuple[str, ...]) -> None:
+    done = run_python("import poolkeeper", *flags)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_interpreters_inside_the_interpreter_are_refused_or_served() -> None:
+    code = """
+import poolkeeper
+try:
+    import _xxsubinterpreters as interpreters
+except ImportError:
+    import _interpreters as interpreters
+other = interpreters.create()
+inner = '''
+try:
+    import poolkeeper
+except ImportError as error:
+    print("refused:", error)
+else:
+    with poolkeeper.limit(1):
+        print("served", len(poolkeeper.pools()))
+'''
+interpreters.run_string(other, inner)
+interpreters.destroy(other)
+poolkeeper.pools()
+"""
+    told = run_python(code, "-W", "error").stdout.strip()
+    assert "refused:" in told and "subinterpreter" in told
+
+
+def test_a_scope_that_lives_until_the_interpreter_ends() -> None:
+    code = "import scenario; scenario.fake(); import poolkeeper; scope = poolkeeper.limit(1)"
+    assert run_python(code).stderr == ""
+
+
+@in_own_process
+def test_a_scope_cannot_be_copied() -> None:
+    import poolkeeper
+
+    fake()
+    with poolkeeper.limit(2) as scope:
+        for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError, match="Scope"):
+                duplicate(scope)
+
+
+@in_own_process
+def test_public_names() -> None:
+    import poolkeeper
+
+    assert set(poolkeeper.__all__) <= set(dir(poolkeeper))
+    for name in poolkeeper.__all__:
+        thing = getattr(poolkeeper, name)
+        if name != "MAX_LIMIT" and not name.startswith("__"):
+            assert thing.__doc__, name
+            assert thing.__name__ == name
+        if isinstance(thing, type):
+            assert thing.__module__ == "poolkeeper", name
+            for field, member in vars(thing).items():
+                assert field.startswith("_") or member.__doc__, (name, field)
+    assert poolkeeper.MAX_LIMIT == 8192
+    assert issubclass(poolkeeper.LimitError, ValueError)
+    assert issubclass(poolkeeper.LimitWarning, RuntimeWarning)
+
+
+def test_version_is_the_packages() -> None:
+    import poolkeeper
+
+    assert poolkeeper.__version__ == importlib.metadata.version("poolkeeper")
+
+
+def test_types_are_shipped() -> None:
+    package = importlib.resources.files("poolkeeper")
+    assert package.joinpath("py.typed").is_file()
+    assert package.joinpath("_native.pyi").is_file()
+
+
+def test_types_match_the_extension() -> None:
+    done = run([sys.executable, "-m", "mypy.stubtest", "poolkeeper._native"], timeout=300)
+    assert done.returncode == 0, done.stdout
+
+
+@in_own_process
+def test_mkl_is_not_called_before_it_is_used() -> None:
+    import poolkeeper  # noqa: F401
+
+    load("mkl_rt")
+    with open("/proc/self/maps") as maps:
+        assert "libmkl_core" not in maps.read()

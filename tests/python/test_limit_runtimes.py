@@ -1,0 +1,315 @@
+"""What each runtime needs in particular: overrides, delegation, late libraries."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+
+import pytest
+from isolated import in_own_process
+from scenario import FAKE, Worker, by_name, counts, fake, flexiblas, load, path_of
+
+pytestmark = pytest.mark.usefixtures("lab")
+
+
+# --- libraries without threads
+
+
+@in_own_process
+def test_a_serial_openblas_is_within_any_limit_and_stays() -> None:
+    import poolkeeper
+
+    load("openblas-serial")
+    with poolkeeper.limit(2) as scope:
+        (outcome,) = scope.outcomes
+        assert (outcome.requested, outcome.observed) == (2, 1)
+        assert outcome.status in ("applied", "ignored")
+        assert counts() == {"openblas": 1}
+
+
+@in_own_process
+def test_a_blis_without_threads_is_not_limited_and_says_why() -> None:
+    import poolkeeper
+
+    library = load("blis-pypi")
+    library.bli_thread_set_num_threads(ctypes.c_int64(4))
+    with poolkeeper.limit(2) as scope:
+        (outcome,) = scope.outcomes
+        assert (outcome.status, outcome.observed) == ("ignored", 4)
+        assert outcome.reason == "this BLIS was built without threads"
+    assert library.bli_thread_get_num_threads() == 4
+
+
+# --- BLIS and MKL: "unset" is no number
+
+
+@pytest.mark.parametrize("name", ["blis-openmp", "blis-pthread"])
+@in_own_process
+def test_blis_is_unset_again_afterwards(name: str) -> None:
+    import poolkeeper
+
+    library = load(name)
+    with poolkeeper.limit(blas=3):
+        assert library.bli_thread_get_num_threads() == 3
+        with poolkeeper.limit(blas=2):
+            assert library.bli_thread_get_num_threads() == 2
+        assert library.bli_thread_get_num_threads() == 3
+    assert library.bli_thread_get_num_threads() == -1
+
+
+@pytest.mark.parametrize("name", ["mkl_rt", "mkl-static"])
+@in_own_process(env={"MKL_DYNAMIC": "FALSE", "MKL_NUM_THREADS": "4"})
+def test_mkl_keeps_no_override(name: str) -> None:
+    import poolkeeper
+
+    library = load(name)
+    set_all, get, set_own = (
+        (library.MKL_Set_Num_Threads, library.MKL_Get_Max_Threads, library.MKL_Set_Num_Threads_Local)
+        if name == "mkl_rt"
+        else (
+            library.mkl_serv_set_num_threads,
+            library.mkl_serv_get_max_threads,
+            library.mkl_serv_set_num_threads_local,
+        )
+    )
+    with poolkeeper.limit(mkl=1):
+        assert get() == 1
+        with poolkeeper.limit(mkl=1):
+            pass
+    set_all(3)
+    assert get() == 3  # an override would hide it
+    assert set_own(2) == 0  # there was none
+    with poolkeeper.limit(mkl=1):
+        pass
+    assert set_own(0) == 2  # and one that was there is there again
+
+
+@in_own_process
+def test_listing_mkl_leaves_the_threads_own_override() -> None:
+    library = load("mkl_rt")
+    library.MKL_Set_Num_Threads_Local(3)
+    assert counts()["mkl"] == 3
+    assert library.MKL_Set_Num_Threads_Local(0) == 3
+
+
+@in_own_process(env={"MKL_DYNAMIC": "FALSE", "OMP_NUM_THREADS": "4"})
+def test_the_first_limit_covers_what_it_makes_mkl_load() -> None:
+    import poolkeeper
+
+    load("mkl_rt")
+    with poolkeeper.limit(1) as scope:
+        assert by_name(scope.outcomes) == {"mkl": "applied", "libomp": "applied"}
+        assert counts() == {"mkl": 1, "libomp": 1}
+    assert counts() == {"mkl": 4, "libomp": 4}
+
+
+@in_own_process(env={"MKL_DYNAMIC": "FALSE", "OMP_NUM_THREADS": "4"})
+def test_mkl_keeps_its_limit_when_its_openmp_is_let_go() -> None:
+    import poolkeeper
+
+    load("mkl_rt")
+    poolkeeper.pools()
+    outer = poolkeeper.limit(openmp=1)
+    inner = poolkeeper.limit(mkl=1)
+    outer.release()
+    assert counts() == {"mkl": 1, "libomp": 4}
+    assert by_name(inner.release()) == {"mkl": "restored"}
+    assert counts() == {"mkl": 4, "libomp": 4}
+
+
+@in_own_process(env={"MKL_DYNAMIC": "FALSE", "OMP_NUM_THREADS": "4"})
+def test_mkl_keeps_its_limit_when_its_openmp_is_raised() -> None:
+    import poolkeeper
+
+    load("mkl_rt")
+    poolkeeper.pools()
+    with poolkeeper.limit(mkl=4), poolkeeper.limit(openmp=8):
+        assert counts() == {"mkl": 4, "libomp": 8}
+    assert counts() == {"mkl": 4, "libomp": 4}
+
+
+# --- OpenBLAS built on OpenMP
+
+
+@in_own_process(env={"OMP_NUM_THREADS": "6"})
+def test_openblas_on_openmp_is_limited_through_its_runtime_on_this_thread() -> None:
+    import poolkeeper
+
+    library = load("openblas-openmp")
+    with Worker() as other:
+        with poolkeeper.limit(blas=1) as scope:
+            assert by_name(scope.outcomes) == {"openblas": "applied"}
+            assert library.omp_get_max_threads() == 1
+            assert counts() == {"openblas": 1, "libgomp": 1}
+            assert other(library.omp_get_max_threads) == 6
+        assert library.omp_get_max_threads() == 6
+
+
+@in_own_process(env={"OMP_NUM_THREADS": "6"})
+def test_openblas_on_openmp_yields_to_the_limit_of_its_runtime() -> None:
+    import poolkeeper
+
+    library = load("openblas-openmp")
+    with poolkeeper.limit(blas=1, openmp=2) as scope:
+        found = {outcome.name: outcome for outcome in scope.outcomes}
+        assert found["libgomp"].status == "applied"
+        assert found["openblas"].status == "ignored"
+        assert found["openblas"].reason == (
+            "it runs on the OpenMP runtime that this request sets to 2"
+        )
+        assert library.omp_get_max_threads() == 2
+    with poolkeeper.limit(blas=2, openmp=2) as scope:
+        assert by_name(scope.outcomes) == {"openblas": "applied", "libgomp": "applied"}
+    assert library.omp_get_max_threads() == 6
+
+
+@in_own_process(env={"OMP_NUM_THREADS": "6"})
+def test_openblas_on_openmp_and_its_runtime_share_one_ledger() -> None:
+    import poolkeeper
+
+    library = load("openblas-openmp")
+    for first, second in itertools.permutations(("openmp", "blas")):
+        a, b = poolkeeper.limit({first: 2}), poolkeeper.limit({second: 4})
+        assert library.omp_get_max_threads() == 2
+        a.release()
+        assert library.omp_get_max_threads() == 4
+        b.release()
+        assert library.omp_get_max_threads() == 6
+
+
+# --- FlexiBLAS passes its number on to a pool of its own
+
+
+def _flexiblas_on_the_fake(backend_first: bool = False) -> None:
+    import poolkeeper
+
+    if backend_first:
+        fake()
+    flexiblas()
+    poolkeeper.switch_backend(path_of("flexiblas"), "OPENBLASPTHREAD")
+    assert counts() == {"flexiblas": 8, "openblas": 8}
+
+
+@pytest.mark.parametrize("backend_first", [False, True])
+@pytest.mark.parametrize("limits", [{"blas": 2}, {"flexiblas": 2}, {"openblas": 2}])
+@in_own_process
+def test_flexiblas_and_its_backend_are_restored(limits: dict, backend_first: bool) -> None:
+    import poolkeeper
+
+    _flexiblas_on_the_fake(backend_first)
+    with poolkeeper.limit(limits) as scope:
+        assert set(by_name(scope.outcomes).values()) == {"applied"}
+        assert counts() == {"flexiblas": 2, "openblas": 2}
+    assert set(by_name(scope.endings).values()) == {"restored"}
+    assert counts() == {"flexiblas": 8, "openblas": 8}
+
+
+@pytest.mark.parametrize(("first", "second"), [("flexiblas", "openblas"), ("openblas", "flexiblas")])
+@in_own_process
+def test_flexiblas_and_its_backend_cannot_raise_each_other(first: str, second: str) -> None:
+    import poolkeeper
+
+    _flexiblas_on_the_fake()
+    with poolkeeper.limit({first: 2}):
+        with poolkeeper.limit({second: 4}):
+            assert counts() == {"flexiblas": 2, "openblas": 2}
+        assert counts() == {"flexiblas": 2, "openblas": 2}
+    assert counts() == {"flexiblas": 8, "openblas": 8}
+
+
+@pytest.mark.parametrize(("first", "second"), [("flexiblas", "openblas"), ("openblas", "flexiblas")])
+@in_own_process
+def test_flexiblas_and_its_backend_do_not_drop_each_others_limit(first: str, second: str) -> None:
+    import poolkeeper
+
+    _flexiblas_on_the_fake()
+    a, b = poolkeeper.limit({first: 2}), poolkeeper.limit({second: 2})
+    a.release()
+    assert counts() == {"flexiblas": 2, "openblas": 2}
+    b.release()
+    assert counts() == {"flexiblas": 8, "openblas": 8}
+
+
+@in_own_process
+def test_switching_the_backend_in_a_scope_leaves_no_limit_behind() -> None:
+    import warnings
+
+    import poolkeeper
+
+    _flexiblas_on_the_fake()
+    scope = poolkeeper.limit(flexiblas=2)
+    poolkeeper.switch_backend(path_of("flexiblas"), "NETLIB")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", poolkeeper.LimitWarning)
+        scope.release()
+    poolkeeper.switch_backend(path_of("flexiblas"), "OPENBLASPTHREAD")
+    assert counts() == {"flexiblas": 8, "openblas": 8}
+
+
+# --- late libraries
+
+
+@in_own_process
+def test_late_covers_what_is_loaded_afterwards() -> None:
+    import poolkeeper
+
+    load("mkl-static")
+    with poolkeeper.limit(2, late=True) as scope:
+        fake()
+        assert counts() == {"mkl": 2, "openblas": 2}
+        assert by_name(scope.outcomes) == {"mkl": "applied", "openblas": "applied"}
+    assert counts() == {"mkl": 4, "openblas": 8}
+    assert by_name(scope.endings) == {"mkl": "restored", "openblas": "restored"}
+
+
+@in_own_process
+def test_without_late_what_is_loaded_afterwards_is_free() -> None:
+    import poolkeeper
+
+    with poolkeeper.limit(2) as scope:
+        fake()
+        assert counts() == {"openblas": 8}
+        with poolkeeper.limit(3):
+            assert counts() == {"openblas": 3}
+        assert scope.outcomes == []
+    assert counts() == {"openblas": 8}
+
+
+@in_own_process
+def test_late_covers_only_what_it_names() -> None:
+    import poolkeeper
+
+    with poolkeeper.limit(openblas=2, late=True) as scope:
+        assert by_name(scope.outcomes) == {"openblas": "ignored"}  # not loaded, so far
+        fake(), load("mkl-static")
+        assert counts() == {"openblas": 2, "mkl": 4}
+        assert [(o.name, o.status) for o in scope.outcomes] == [("openblas", "applied")]
+    assert counts() == {"openblas": 8, "mkl": 4}
+
+
+@in_own_process(env={"OMP_NUM_THREADS": "6"})
+def test_late_covers_only_its_own_thread_where_the_reach_is_a_thread() -> None:
+    import poolkeeper
+
+    with Worker() as other, poolkeeper.limit(2, late=True):
+        library = load("libomp")
+        assert other(counts) == {"libomp": 6}
+        assert counts() == {"libomp": 2}
+        assert other(counts) == {"libomp": 6}
+        with Worker() as another:
+            assert another(library.omp_get_max_threads) == 6
+    assert counts() == {"libomp": 6}
+
+
+@in_own_process
+def test_late_scope_and_another_share_what_came_late() -> None:
+    import poolkeeper
+
+    late = poolkeeper.limit(3, late=True)
+    load(FAKE)
+    other = poolkeeper.limit(2)
+    assert counts() == {"openblas": 2}
+    other.release()
+    assert counts() == {"openblas": 3}
+    late.release()
+    assert counts() == {"openblas": 8}

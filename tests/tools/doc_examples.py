@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""Run the examples of README.md and docs/: every python, console and rust block.
+
+- python: the blocks of a file run one after the other in one fresh process;
+  a `>>>` prompt makes a block a doctest.
+- console (also bash, sh): each command (`$ `) that begins with poolkeeper,
+  python or `make help` runs in a folder that shows the repository, and must
+  end with exit code 0. Others (cloning, installing) are not run.
+- rust: a documentation test against the crate.
+
+`<!-- not run: reason -->` on the line before a block takes it out; the reason is
+for the reader. Usage: doc_examples.py [FILE ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FENCE = re.compile(r"^(?P<indent>\s*)(?P<fence>```+|~~~+)\s*\{?\.?(?P<language>[\w-]*)(?P<rest>.*)")
+NOT_RUN = re.compile(r"<!--\s*not run:\s*\S.*-->")
+PYTHON, CONSOLE, RUST = ("python", "py", "pycon"), ("console", "bash", "sh", "shell"), ("rust",)
+RUNNABLE = ("poolkeeper", "python", "python3", "make help")
+#: What rustdoc may be told about a block; `ignore` is not among them.
+RUST_ATTRIBUTES = ("no_run", "should_panic", "compile_fail")
+TIMEOUT = 300
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block: where it is, its language, what follows that, its text unindented."""
+
+    path: Path
+    line: int
+    language: str
+    rest: str
+    text: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.path.relative_to(ROOT)}:{self.line}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("files", nargs="*", type=Path, help="default: README.md and docs/**/*.md")
+    files = parser.parse_args().files
+    paths = [path.resolve() for path in files] or [
+        ROOT / "README.md",
+        *sorted((ROOT / "docs").rglob("*.md")),
+    ]
+    passed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="poolkeeper-docs-") as folder:
+        workplace = make_workplace(Path(folder))
+        for name, error in (result for path in paths for result in run_file(path, workplace)):
+            passed, failed = passed + (error is None), failed + (error is not None)
+            if error is not None:
+                print(f"{name}\n{textwrap.indent(error.strip(), '    ')}")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def make_workplace(folder: Path) -> Path:
+    """A folder that shows all of the repository, and keeps what examples write out of it."""
+    for entry in ROOT.iterdir():
+        if entry.name != ".git":
+            (folder / entry.name).symlink_to(entry)
+    return folder
+
+
+def run_file(path: Path, workplace: Path) -> Iterator[tuple[str, str | None]]:
+    """Run a file's blocks; for each, its name, and what went wrong or None."""
+    found = list(blocks(path))
+    python = [block for block in found if block.language in PYTHON]
+    if python:
+        yield from run_python(python, workplace)
+    for block in found:
+        if block.language in CONSOLE:
+            yield from run_console(block, workplace)
+        elif block.language in RUST:
+            yield block.place, run_rust(block, workplace)
+
+
+def blocks(path: Path) -> Iterator[Block]:
+    """The fenced blocks of a file that are to run."""
+    lines = path.read_text().splitlines()
+    number = 0
+    while number < len(lines):
+        begin, opening = number, FENCE.match(lines[number])
+        number += 1
+        if opening is None:
+            continue
+        while number < len(lines) and not lines[number].strip().startswith(opening["fence"]):
+            number += 1
+        text = textwrap.dedent("\n".join(lines[begin + 1 : number]))
+        number += 1
+        before = next((line for line in reversed(lines[:begin]) if line.strip()), "")
+        if not NOT_RUN.search(before):
+            yield Block(path, begin + 1, opening["language"].lower(), opening["rest"], text)
+
+
+# --- python
+
+#: Runs the blocks it reads from stdin; names the one that failed.
+RUNNER = """
+import doctest, json, sys, traceback
+names = {"__name__": "__main__"}
+for place, text in json.load(sys.stdin):
+    try:
+        if text.lstrip().startswith(">>>"):
+            test = doctest.DocTestParser().get_doctest(text, names, place, place, 0)
+            runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+            if runner.run(test, clear_globs=False).failed:
+                raise SystemExit("failed: " + place)
+            names.update(test.globs)
+        else:
+            exec(compile(text, place, "exec"), names)
+    except BaseException:
+        traceback.print_exc(file=sys.stdout)
+        print("failed: " + place)
+        sys.exit(1)
+    print("passed: " + place, flush=True)
+"""
+
+
+def run_python(found: list[Block], workplace: Path) -> Iterator[tuple[str, str | None]]:
+    program = json.dumps([(block.place, block.text) for block in found])
+    code, output = run([sys.executable, "-P", "-c", RUNNER], workplace, program)
+    for block in found:
+        if f"passed: {block.place}\n" in output:
+            yield block.place, None
+        else:
+            yield block.place, output or f"exit code {code}"
+            return
+
+
+# --- console
+
+
+def run_console(block: Block, workplace: Path) -> Iterator[tuple[str, str | None]]:
+    for command in commands(block.text):
+        if not command.startswith(RUNNABLE):
+            continue
+        code, output = run(["bash", "-c", command], workplace)
+        error = f"{output}\nexit code {code}" if code else None
+        yield f"{block.place}: {command}", error
+
+
+def commands(text: str) -> Iterator[str]:
+    """The commands of a block: the lines after `$ `, or all lines if none has it.
+
+    A line that ends in a backslash, and lines that begin with `> `, belong together.
+    """
+    lines = text.splitlines()
+    prompted = any(line.startswith("$ ") for line in lines)
+    command = ""
+    for line in lines:
+        if command.endswith("\\"):
+            command = f"{command}\n{line.removeprefix('> ')}"
+            continue
+        if command and prompted and line.startswith("> "):
+            command = f"{command}\n{line[2:]}"
+            continue
+        if command:
+            yield command
+        command = line.removeprefix("$ ") if line.startswith("$ ") or not prompted else ""
+    if command:
+        yield command
+
+
+# --- rust
+
+
+def run_rust(block: Block, workplace: Path) -> str | None:
+    library = target() / "debug" / "libpoolkeeper.rlib"
+    if not library.exists():
+        return f"{library} is missing; type: cargo build -p poolkeeper"
+    source = workplace / "block.md"
+    attributes = [word for word in RUST_ATTRIBUTES if word in block.rest]
+    source.write_text(f"```{','.join(['rust', *attributes])}\n{block.text}\n```\n")
+    command: list[str | Path] = ["rustdoc", "--test", "--edition", "2024", source, "--extern"]
+    command += [f"poolkeeper={library}", "-L", f"dependency={library.parent / 'deps'}"]
+    code, output = run(command, workplace)
+    return output if code else None
+
+
+def target() -> Path:
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+
+
+def run(command: list[str | Path], folder: Path, stdin: str = "") -> tuple[int, str]:
+    """The exit code and all output of a command, with the virtual environment in PATH."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    try:
+        result = subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, "PATH": path},
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return 124, f"ended: it took more than {TIMEOUT} s"
+    return result.returncode, result.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
