@@ -4,6 +4,7 @@
 
 mod command;
 mod errors;
+mod fastcall;
 mod numbers;
 mod pool;
 mod report;
@@ -83,7 +84,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<report::Ending>()?;
     module.add_class::<scope::Scope>()?;
     module.add_function(wrap_pyfunction!(pools, module)?)?;
-    module.add_function(wrap_pyfunction!(scope::limit, module)?)?;
+    fastcall::add::<scope::Limit>(module)?;
     module.add_function(wrap_pyfunction!(scope::set_limit, module)?)?;
     module.add_function(wrap_pyfunction!(switch_backend, module)?)?;
     module.add_function(wrap_pyfunction!(command::run_command, module)?)?;

@@ -7,17 +7,14 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyString};
 
-/// Reads `limit(limits, **pools)`.
+/// Reads `set_limit(limits, **pools)`.
 pub(crate) fn request(
     limits: Option<&Bound<'_, PyAny>>,
     pools: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<Request> {
     let mut request = Request::new();
     if let Some(limits) = limits {
-        request = match limits.cast::<PyDict>() {
-            Ok(named) => add_named(request, named)?,
-            Err(_) => request.all(count(limits)?),
-        };
+        request = add_limits(request, limits)?;
     }
     if let Some(pools) = pools {
         request = add_named(request, pools)?;
@@ -25,12 +22,33 @@ pub(crate) fn request(
     Ok(request)
 }
 
+/// Adds a number for every pool, or a dict of numbers by name; nothing for None.
+pub(crate) fn add_limits(request: Request, limits: &Bound<'_, PyAny>) -> PyResult<Request> {
+    if let Ok(number) = limits.cast_exact::<PyInt>() {
+        return Ok(request.all(in_range(number)?));
+    }
+    match limits.cast::<PyDict>() {
+        Ok(named) => add_named(request, named),
+        Err(_) if limits.is_none() => Ok(request),
+        Err(_) => Ok(request.all(count(limits)?)),
+    }
+}
+
 fn add_named(mut request: Request, named: &Bound<'_, PyDict>) -> PyResult<Request> {
     for (name, threads) in named {
-        let selector = selector(&name)?;
-        request = request.select(selector, count(&threads)?);
+        request = add(request, &name, &threads)?;
     }
     Ok(request)
+}
+
+/// Adds a number for the pools of one name.
+pub(crate) fn add(
+    request: Request,
+    name: &Bound<'_, PyAny>,
+    threads: &Bound<'_, PyAny>,
+) -> PyResult<Request> {
+    let selector = selector(name)?;
+    Ok(request.select(selector, count(threads)?))
 }
 
 /// A level, a runtime or a path (also as `os.PathLike`).
@@ -57,6 +75,10 @@ fn count(value: &Bound<'_, PyAny>) -> PyResult<u32> {
         Err(_) if value.hasattr("__index__")? => value.call_method0("__index__")?.cast_into()?,
         Err(_) => return Err(wrong_type(value)),
     };
+    in_range(&number)
+}
+
+fn in_range(number: &Bound<'_, PyInt>) -> PyResult<u32> {
     number.extract::<u32>().map_err(|_| {
         raise(Error::InvalidLimit {
             value: number.to_string(),

@@ -1,80 +1,59 @@
 //! `limit`, `set_limit` and `Scope`.
 
 use crate::errors::{LimitWarning, raise};
+use crate::fastcall::{Arguments, Body};
 use crate::numbers;
 use crate::report::{Ending, Outcome};
 use poolkeeper::Request;
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Limits native thread pools until the scope ends.
-///
-/// Works as a ``with`` block, as a decorator of functions, coroutine functions
-/// and generator functions, and as a plain call whose result has ``release()``.
-///
-/// Where scopes overlap, on one thread or on several, the smallest limit holds,
-/// and the last to end restores what was there before the first.
-///
-/// Parameters
-/// ----------
-/// limits : int or dict, optional
-///     Threads for every pool, or a dict of threads by name: a level
-///     (``"blas"``, ``"openmp"``), a runtime (``"openblas"``, ``"mkl"``,
-///     ``"libgomp"``, ...) or the path of a loaded library. The most specific
-///     name counts.
-/// force : bool, default False
-///     Raise limits that other scopes have set.
-/// late : bool, default False
-///     Cover libraries that are loaded while the scope is live, from the next
-///     call of poolkeeper on.
-/// **pools : int
-///     Threads by name, as in the dict: ``limit(blas=1, openmp=8)``.
-///
-/// Returns
-/// -------
-/// Scope
-///     Already live.
-///
-/// Raises
-/// ------
-/// LimitError
-///     For a count outside 1 to ``poolkeeper.MAX_LIMIT``, an unknown name or
-///     path, a name given twice, or no name at all. Nothing has been changed.
-/// TypeError
-///     For a count that is no int (a bool or a float, say).
-///
-/// Examples
-/// --------
-/// >>> import poolkeeper
-/// >>> with poolkeeper.limit(blas=1) as scope:
-/// ...     all(outcome.status == "applied" for outcome in scope.outcomes
-/// ...         if outcome.filepath)
-/// True
-///
-/// >>> @poolkeeper.limit(1)
-/// ... def quiet():
-/// ...     return 42
-/// >>> quiet()
-/// 42
-#[pyfunction]
-#[pyo3(signature = (limits=None, /, *, force=false, late=false, **pools))]
-pub(crate) fn limit(
-    limits: Option<&Bound<'_, PyAny>>,
-    force: bool,
-    late: bool,
-    pools: Option<&Bound<'_, PyDict>>,
-) -> PyResult<Scope> {
-    let mut request = numbers::request(limits, pools)?;
-    if force {
-        request = request.force();
+/// `poolkeeper.limit`: see its docstring in `limit.txt`.
+pub(crate) struct Limit;
+
+impl Body for Limit {
+    const NAME: &'static CStr = c"limit";
+    const DOC: &'static CStr = match CStr::from_bytes_with_nul(
+        concat!(
+            "limit(limits=None, /, *, force=False, late=False, **pools)\n--\n\n",
+            include_str!("limit.txt"),
+            "\0"
+        )
+        .as_bytes(),
+    ) {
+        Ok(text) => text,
+        Err(_) => panic!("limit.txt contains a NUL"),
+    };
+
+    fn call<'py>(arguments: &Arguments<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        let mut request = Request::new();
+        let mut positional = arguments.positional();
+        if let Some(limits) = positional.next() {
+            request = numbers::add_limits(request, &limits)?;
+        }
+        let more = positional.count();
+        if more > 0 {
+            return Err(PyTypeError::new_err(format!(
+                "limit() takes one positional argument, not {}: name the pools, as in limit(blas=1)",
+                more + 1
+            )));
+        }
+        for argument in arguments.named() {
+            let (name, value) = argument?;
+            request = match &*name.to_cow()? {
+                "force" if value.is_truthy()? => request.force(),
+                "late" if value.is_truthy()? => request.late(),
+                "force" | "late" => request,
+                _ => numbers::add(request, name.as_any(), &value)?,
+            };
+        }
+        let scope = Scope::begin(request)?;
+        Ok(Bound::new(arguments.py(), scope)?.into_any())
     }
-    if late {
-        request = request.late();
-    }
-    Scope::begin(request)
 }
 
 /// Sets the thread counts outside every scope: the baseline.
@@ -117,36 +96,40 @@ pub(crate) fn set_limit(
 
 /// A limit on native thread pools, live from its making until it is released.
 #[pyclass(frozen, module = "poolkeeper")]
-pub(crate) struct Scope(Mutex<State>);
-
-struct State {
-    scope: poolkeeper::Scope,
-    /// In a `with` block, which will end it.
-    entered: bool,
+pub(crate) struct Scope {
+    scope: Mutex<poolkeeper::Scope>,
+    /// In a `with` block, which will end it. Read and written without the lock,
+    /// which entering would otherwise take only for this: two threads that
+    /// enter one scope at once may miss the error, and nothing else.
+    entered: AtomicBool,
+    /// A copy of the scope's own word, for the same reason.
+    ended: AtomicBool,
 }
 
 impl Scope {
     fn begin(request: Request) -> PyResult<Scope> {
         let scope = poolkeeper::limit(request).map_err(raise)?;
-        Ok(Scope(Mutex::new(State {
-            scope,
-            entered: false,
-        })))
+        Ok(Scope {
+            scope: Mutex::new(scope),
+            entered: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+        })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn scope(&self) -> MutexGuard<'_, poolkeeper::Scope> {
+        self.scope.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the scope, and returns what the user should know of.
     fn end(&self) -> Vec<poolkeeper::Ending> {
-        let mut state = self.state();
-        if state.scope.is_ended() {
+        let mut scope = self.scope();
+        if scope.is_ended() {
             return Vec::new();
         }
-        state.entered = false;
-        state.scope.end();
-        state.scope.notable_endings().collect()
+        self.entered.store(false, Relaxed);
+        self.ended.store(true, Relaxed);
+        scope.end();
+        scope.notable_endings().collect()
     }
 }
 
@@ -155,30 +138,20 @@ impl Scope {
     /// What became of the limit in each pool: a list of :class:`Outcome`.
     #[getter]
     fn outcomes(&self) -> Vec<Outcome> {
-        self.state()
-            .scope
-            .outcomes()
-            .into_iter()
-            .map(Outcome)
-            .collect()
+        self.scope().outcomes().into_iter().map(Outcome).collect()
     }
 
     /// What was done to each pool when the scope ended: a list of
     /// :class:`Ending`, empty while it is live.
     #[getter]
     fn endings(&self) -> Vec<Ending> {
-        self.state()
-            .scope
-            .endings()
-            .into_iter()
-            .map(Ending)
-            .collect()
+        self.scope().endings().into_iter().map(Ending).collect()
     }
 
     /// Whether the limit is in force.
     #[getter]
     fn live(&self) -> bool {
-        !self.state().scope.is_ended()
+        !self.scope().is_ended()
     }
 
     /// Ends the limit; a second time does nothing.
@@ -199,19 +172,18 @@ impl Scope {
     }
 
     fn __enter__(slf: PyRef<'_, Self>) -> PyResult<PyRef<'_, Self>> {
-        {
-            let mut state = slf.state();
-            if state.entered {
-                return Err(PyRuntimeError::new_err(
-                    "this scope is in a with block already: make one for each block",
-                ));
-            }
-            if state.scope.is_ended() {
-                let request = state.scope.request().clone();
-                state.scope = poolkeeper::limit(request).map_err(raise)?;
-            }
-            state.entered = true;
+        if slf.entered.load(Relaxed) {
+            return Err(PyRuntimeError::new_err(
+                "this scope is in a with block already: make one for each block",
+            ));
         }
+        if slf.ended.load(Relaxed) {
+            let mut scope = slf.scope();
+            let request = scope.request().clone();
+            *scope = poolkeeper::limit(request).map_err(raise)?;
+            slf.ended.store(false, Relaxed);
+        }
+        slf.entered.store(true, Relaxed);
         Ok(slf)
     }
 
@@ -234,7 +206,7 @@ impl Scope {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let scope = slf.get();
-        if scope.state().entered {
+        if scope.entered.load(Relaxed) {
             return Err(PyRuntimeError::new_err(
                 "this scope is in a with block: decorate with one of its own",
             ));
@@ -247,23 +219,14 @@ impl Scope {
 
     /// Begins another scope with the same limits.
     fn _again(&self) -> PyResult<Scope> {
-        let request = self.state().scope.request().clone();
+        let request = self.scope().request().clone();
         Scope::begin(request)
     }
 
     fn __repr__(&self) -> String {
-        let state = self.state();
-        let word = if state.scope.is_ended() {
-            "ended"
-        } else {
-            "live"
-        };
-        let outcomes: Vec<_> = state
-            .scope
-            .outcomes()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let scope = self.scope();
+        let word = if scope.is_ended() { "ended" } else { "live" };
+        let outcomes: Vec<_> = scope.outcomes().iter().map(ToString::to_string).collect();
         format!("<Scope {word}: {}>", outcomes.join("; "))
     }
 }
@@ -272,11 +235,11 @@ impl Drop for Scope {
     /// A limit whose scope nobody kept is over at once, which nobody who wrote
     /// `poolkeeper.limit(1)` as a statement meant.
     fn drop(&mut self) {
-        let state = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if state.scope.is_ended() {
+        let scope = self.scope.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if scope.is_ended() {
             return;
         }
-        state.scope.end();
+        scope.end();
         // While the interpreter shuts down there is nobody to warn.
         Python::try_attach(|py| {
             let message = c"a limit ended because nothing kept its scope: use `with \
