@@ -3,6 +3,8 @@
 PYTHON ?= python3
 PREPARE = @scripts/check_tools.sh "$(PYTHON)" && "$(PYTHON)" scripts/prepare.py
 VENV = .venv/bin
+# Tests of whole processes, which take a third of the time (`slow` marks single ones).
+QUICK_WITHOUT = demo fork import memory
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test quick bench docs format lock clean
@@ -23,7 +25,8 @@ test: ## Run every test and check: the only command you need
 quick: ## The inner loop: unit tests and the fast Python tests
 	$(PREPARE) quick
 	@cargo test --quiet --workspace --lib --locked
-	@$(VENV)/python -m pytest -q -x -m "not slow" --timeout=60
+	@$(VENV)/python -m pytest -q -x -m "not slow" --timeout=60 \
+		$(QUICK_WITHOUT:%=--ignore=tests/python/test_%.py)
 
 bench: ## Measure; the numbers in the docs come from here
 	$(PREPARE) test
@@ -34,7 +37,7 @@ docs: ## Make the generated page, the site (site/) and the Rust docs (target/doc
 	@mkdir -p target
 	@cargo run --quiet --locked -p poolkeeper-cli -- runtimes --format markdown > target/runtimes.md
 	@mv target/runtimes.md docs/runtimes.md
-	@.venv-docs/bin/python -m mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build --quiet --strict
 	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --workspace
 	@echo "site/index.html  target/doc/poolkeeper/index.html"
 

@@ -3,6 +3,8 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Final, Literal, SupportsIndex, TypeVar, final, overload
 
+from typing_extensions import Self
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Name = TypeVar("_Name", bound=str | PathLike[str])
 _Level = Literal["openmp", "blas"]
@@ -10,14 +12,20 @@ _Reach = Literal["process", "thread"]
 
 __all__ = [
     "MAX_LIMIT",
+    "Claim",
     "Ending",
     "LimitError",
     "LimitWarning",
     "Outcome",
+    "Overlap",
     "Pool",
     "Pools",
     "Scope",
     "__version__",
+    "_loaded_files",
+    "_loader_version",
+    "_set_threads",
+    "_threads",
     "limit",
     "pools",
     "run_command",
@@ -35,6 +43,8 @@ class LimitWarning(RuntimeWarning): ...
 
 @final
 class Pool:
+    @property
+    def id(self) -> int: ...
     @property
     def user_api(self) -> _Level: ...
     @property
@@ -154,3 +164,24 @@ def set_limit(
 ) -> list[Outcome]: ...
 def switch_backend(flexiblas: str | PathLike[str], backend: str) -> None: ...
 def run_command(arguments: list[str]) -> int: ...
+
+# For poolkeeper.threadpoolctl alone.
+
+@final
+class Claim:
+    def __new__(cls, pools: dict[int, int | None], context: int) -> Self: ...
+    def end(self) -> None: ...
+
+@final
+class Overlap:
+    def __new__(cls) -> Self: ...
+    def join(self, found: int, threads: int | None, context: int) -> tuple[int, int]: ...
+    def note(self, observed: int) -> None: ...
+    def leave(self, ticket: int, found: int) -> int | None: ...
+    def keep(self, ticket: int) -> None: ...
+    def set(self, observed: int) -> None: ...
+
+def _loader_version() -> int: ...
+def _loaded_files() -> tuple[int, list[str]]: ...
+def _threads(pool: int) -> int | None: ...
+def _set_threads(pool: int, threads: int) -> bool: ...

@@ -21,7 +21,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-TIMEOUT = 120  # seconds; a deadlock ends here, nothing else does
+TIMEOUT = 60  # seconds; a deadlock ends here, nothing else does
 # What would change a runtime's own counts.
 DECIDING = ("OMP_", "OPENBLAS_", "GOTO_", "MKL_", "BLIS_", "KMP_", "GOMP_", "FLEXIBLAS")
 

@@ -25,7 +25,8 @@ SCRIPT = [str(Path(sys.executable).parent / "poolkeeper")]
 def _command(*arguments: str, code: int = 0, command: list[str] = MODULE) -> CompletedProcess[str]:
     done = run([*command, *arguments])
     assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}{done.stderr}"
-    assert "Traceback" not in done.stderr and "panicked" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "panicked" not in done.stderr
     assert "\x1b" not in done.stdout + done.stderr
     return done
 
@@ -86,7 +87,10 @@ def test_a_module_that_fails_in_any_way_warns(tmp_path: Path) -> None:
 
 
 def test_code_runs_after_the_imports_as_main() -> None:
-    code = "import sys, poolkeeper; assert 'numpy' in sys.modules; print(__name__); poolkeeper.set_limit(1)"
+    code = (
+        "import sys, poolkeeper; assert 'numpy' in sys.modules; print(__name__); "
+        "poolkeeper.set_limit(1)"
+    )
     done = _command("info", "-i", "numpy", "-c", code, "--json")
     first, _, rest = done.stdout.partition("\n")
     assert first == "__main__"
@@ -129,7 +133,8 @@ def test_a_library_that_does_not_load_warns() -> None:
 )  # fmt: skip
 def test_wrong_arguments_exit_with_2_and_say_why(arguments: list[str], named: str) -> None:
     done = _command(*arguments, code=2)
-    assert named in done.stderr and done.stdout == ""
+    assert named in done.stderr
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize(
@@ -138,7 +143,8 @@ def test_wrong_arguments_exit_with_2_and_say_why(arguments: list[str], named: st
 )  # fmt: skip
 def test_help_fits_80_columns(arguments: list[str]) -> None:
     done = _command(*arguments)
-    assert "Usage: poolkeeper" in done.stdout and done.stderr == ""
+    assert "Usage: poolkeeper" in done.stdout
+    assert done.stderr == ""
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
@@ -185,9 +191,11 @@ def test_runtimes_in_every_format() -> None:
     for card in cards:
         assert re.search(rf"^{card['id']} \(", text, re.M)
         assert f"| `{card['id']}` | {card['name']} |" in markdown
-        assert card["sources"] and card["symbols"]
+        assert card["sources"]
+        assert card["symbols"]
         for variable in card["environment"]:
-            assert variable["name"] in text and f"| `{variable['name']}` |" in markdown
+            assert variable["name"] in text
+            assert f"| `{variable['name']}` |" in markdown
 
 
 def test_runtimes_as_text_fit_80_columns() -> None:
@@ -211,9 +219,37 @@ def test_a_reader_that_stops_early_is_no_error(arguments: str, reader: str) -> N
 def test_output_that_cannot_be_written_is_an_error() -> None:
     done = run(["bash", "-c", '"$0" -m poolkeeper runtimes > /dev/full', sys.executable])
     assert done.returncode == 1
-    assert "No space left on device" in done.stderr and "Traceback" not in done.stderr
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
-def test_an_ascii_terminal() -> None:
-    done = run([*MODULE, "info", "-i", "numpy"], {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"})
-    assert done.returncode == 0, done.stderr
+@pytest.mark.parametrize("stream", [">&-", "2>&-"])
+def test_a_closed_stream_gives_no_traceback(stream: str) -> None:
+    done = run(
+        ["bash", "-c", f'"$0" -m poolkeeper info -i no_such_module {stream}', sys.executable]
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+# --- names that terminals and encodings don't like
+
+
+@pytest.mark.parametrize(
+    "folder", ["plain", "\u00e9", "new\nline", "\x1b[31m", "\udcff"], ids=ascii
+)
+@pytest.mark.parametrize("output", ["table", "json"])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_any_path_can_be_shown(folder: str, output: str, encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / folder / "libopenblas.so"
+    path.parent.mkdir()
+    shutil.copy(path_of(FAKE), path)
+    command = [*MODULE, "info", "-l", str(path), *(["--json"] if output == "json" else [])]
+    done = run(command, {"PYTHONIOENCODING": encoding})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    if output == "json":
+        (found,) = json.loads(done.stdout)
+        assert found["filepath"].endswith("/libopenblas.so")
+    else:
+        assert len(done.stdout.splitlines()) == 3

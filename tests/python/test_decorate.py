@@ -34,7 +34,8 @@ def test_a_function() -> None:
     assert work(1, 2, 3, key="x") == (1, (2, 3), "x", 2)
     assert _threads() == 8
     assert (work.__name__, work.__doc__) == ("work", "Say what came.")
-    assert work.__module__ == __name__ and work.__qualname__.endswith(".work")
+    assert work.__module__ == __name__
+    assert work.__qualname__.endswith(".work")
     assert work.__annotations__ == work.__wrapped__.__annotations__
     assert str(inspect.signature(work)).startswith("(a: 'int', *rest: 'int', key: 'str' = 'k')")
 

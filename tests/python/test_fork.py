@@ -77,9 +77,10 @@ def test_the_scopes_of_the_forking_thread_hold_on_in_the_child() -> None:
         lower = other(poolkeeper.limit, 2)
         with poolkeeper.limit(5):
             assert in_child(library.openblas_get_num_threads) == 5
-            assert in_child(lambda: [counts(), poolkeeper.limit(3).release() and counts()]) == [
-                {"openblas": 5}
-            ] * 2
+            assert (
+                in_child(lambda: [counts(), poolkeeper.limit(3).release() and counts()])
+                == [{"openblas": 5}] * 2
+            )
             assert counts() == {"openblas": 2}
         other(lower.release)
 

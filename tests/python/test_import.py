@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.resources
 import pickle
 import sys
+import textwrap
 
 import pytest
 from isolated import in_own_process, run, run_python
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("lab")
 
 WATCH = """
 import ctypes, os, sys, scenario
-blas, omp, mkl = scenario.fake(), scenario.load("libomp"), scenario.load("mkl_rt")
+blas, omp, mkl = scenario.fake(), scenario.load("libiomp5"), scenario.load("mkl_rt")
 blis = scenario.load("blis-pthread")
 
 def state():
@@ -56,7 +57,7 @@ def test_this_check_sees_what_threadpoolctl_sets() -> None:
 
 def test_it_loads_no_module_that_it_does_not_need() -> None:
     loaded = run_python(
-        "import sys; before = set(sys.modules); import poolkeeper; print(*set(sys.modules) - before)"
+        "import sys; before = {*sys.modules}; import poolkeeper; print(*{*sys.modules} - before)"
     ).stdout.split()
     assert set(loaded) <= {"poolkeeper", "poolkeeper._native"}
 
@@ -65,35 +66,66 @@ def test_it_loads_no_pool() -> None:
     assert run_python("import poolkeeper; print(len(poolkeeper.pools()))").stdout == "0\n"
 
 
-@pytest.mark.parametrize("flags", [("-W", "error"), ("-W", "error", "-X", "dev"), ("-OO",), ("-I",)])
+@pytest.mark.parametrize(
+    "flags", [("-W", "error"), ("-W", "error", "-X", "dev"), ("-OO",), ("-I",)]
+)
 def test_it_imports_silently(flags: tuple[str, ...]) -> None:
     done = run_python("import poolkeeper", *flags)
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_interpreters_inside_the_interpreter_are_refused_or_served() -> None:
-    code = """
-import poolkeeper
+SUBINTERPRETER = """
+import scenario, poolkeeper
 try:
     import _xxsubinterpreters as interpreters
 except ImportError:
     import _interpreters as interpreters
+library = scenario.fake()
+outer = poolkeeper.limit(5)
 other = interpreters.create()
-inner = '''
-try:
-    import poolkeeper
-except ImportError as error:
-    print("refused:", error)
-else:
-    with poolkeeper.limit(1):
-        print("served", len(poolkeeper.pools()))
-'''
-interpreters.run_string(other, inner)
+interpreters.run_string(other, {inner!r})
 interpreters.destroy(other)
-poolkeeper.pools()
+print(library.openblas_get_num_threads(), len(outer.outcomes))
+outer.release()
+assert library.openblas_get_num_threads() == 8
 """
-    told = run_python(code, "-W", "error").stdout.strip()
-    assert "refused:" in told and "subinterpreter" in told
+
+
+def _in_another_interpreter(inner: str) -> list[str]:
+    """Run code in another interpreter of a process with a limit of 5; return what it said."""
+    done = run_python(
+        SUBINTERPRETER.format(inner=textwrap.dedent(inner)), "-W", "error", timeout=20
+    )
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_another_interpreter_shares_the_live_scopes() -> None:
+    told = _in_another_interpreter("""
+        import poolkeeper
+        with poolkeeper.limit(2) as scope:
+            print(poolkeeper.pools()[0].num_threads, scope.outcomes[0].status)
+        print(poolkeeper.pools()[0].num_threads)
+        try:
+            poolkeeper.limit(0)
+        except poolkeeper.LimitError as error:
+            print(error.code)
+        @poolkeeper.limit(3)
+        def function():
+            return poolkeeper.pools()[0].num_threads
+        print(function())
+    """)
+    assert told == ["2 applied", "5", "invalid-limit", "3", "5 1"]
+
+
+def test_a_scope_of_another_interpreter_ends_with_it() -> None:
+    told = _in_another_interpreter("""
+        import warnings, poolkeeper
+        warnings.simplefilter("ignore")
+        scope = poolkeeper.limit(2)
+        print(poolkeeper.pools()[0].num_threads)
+    """)
+    assert told == ["2", "5 1"]
 
 
 def test_a_scope_that_lives_until_the_interpreter_ends() -> None:

@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 from isolated import in_own_process
-from scenario import FAKE, Worker, by_name, counts, fake, flexiblas, load, path_of
+from scenario import Worker, by_name, counts, load
 
 pytestmark = pytest.mark.usefixtures("lab")
 
@@ -64,7 +64,11 @@ def test_mkl_keeps_no_override(name: str) -> None:
 
     library = load(name)
     set_all, get, set_own = (
-        (library.MKL_Set_Num_Threads, library.MKL_Get_Max_Threads, library.MKL_Set_Num_Threads_Local)
+        (
+            library.MKL_Set_Num_Threads,
+            library.MKL_Get_Max_Threads,
+            library.MKL_Set_Num_Threads_Local,
+        )
         if name == "mkl_rt"
         else (
             library.mkl_serv_set_num_threads,
@@ -128,6 +132,51 @@ def test_mkl_keeps_its_limit_when_its_openmp_is_raised() -> None:
     assert counts() == {"mkl": 4, "libomp": 4}
 
 
+@in_own_process(env={"BLIS_IC_NT": "4"})
+def test_blis_with_threads_set_for_a_loop_is_limited_and_gets_them_back() -> None:
+    import os
+
+    import poolkeeper
+
+    library = load("blis-openmp")
+    assert library.bli_thread_get_ic_nt() == 4
+    with poolkeeper.limit(1):
+        _multiply(library)
+        assert len(os.listdir("/proc/self/task")) == 1
+    assert library.bli_thread_get_ic_nt() == 4
+    with poolkeeper.limit(2):
+        pass
+    assert library.bli_thread_get_ic_nt() == 4
+
+
+def _multiply(library: ctypes.CDLL, order: int = 512) -> None:
+    size, number = order * order, ctypes.c_double
+    a, b, c = ((number * size)() for _ in range(3))
+    library.cblas_dgemm.restype = None
+    library.cblas_dgemm(
+        101, 111, 111, order, order, order, number(1), a, order, b, order, number(0), c, order
+    )
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@in_own_process(
+    env={
+        "MKL_DYNAMIC": "FALSE",
+        "MKL_NUM_THREADS": "1",
+        "MKL_DOMAIN_NUM_THREADS": "MKL_DOMAIN_BLAS=4",
+    }
+)
+def test_mkl_with_threads_set_for_a_domain_is_limited_and_gets_them_back(threads: int) -> None:
+    import poolkeeper
+
+    blas_domain = 1  # mkl_service.h: MKL_DOMAIN_BLAS
+    library = load("mkl_rt")
+    assert library.MKL_Domain_Get_Max_Threads(blas_domain) == 4
+    with poolkeeper.limit(mkl=threads):
+        assert library.MKL_Domain_Get_Max_Threads(blas_domain) == threads
+    assert library.MKL_Domain_Get_Max_Threads(blas_domain) == 4
+
+
 # --- OpenBLAS built on OpenMP
 
 
@@ -175,141 +224,3 @@ def test_openblas_on_openmp_and_its_runtime_share_one_ledger() -> None:
         assert library.omp_get_max_threads() == 4
         b.release()
         assert library.omp_get_max_threads() == 6
-
-
-# --- FlexiBLAS passes its number on to a pool of its own
-
-
-def _flexiblas_on_the_fake(backend_first: bool = False) -> None:
-    import poolkeeper
-
-    if backend_first:
-        fake()
-    flexiblas()
-    poolkeeper.switch_backend(path_of("flexiblas"), "OPENBLASPTHREAD")
-    assert counts() == {"flexiblas": 8, "openblas": 8}
-
-
-@pytest.mark.parametrize("backend_first", [False, True])
-@pytest.mark.parametrize("limits", [{"blas": 2}, {"flexiblas": 2}, {"openblas": 2}])
-@in_own_process
-def test_flexiblas_and_its_backend_are_restored(limits: dict, backend_first: bool) -> None:
-    import poolkeeper
-
-    _flexiblas_on_the_fake(backend_first)
-    with poolkeeper.limit(limits) as scope:
-        assert set(by_name(scope.outcomes).values()) == {"applied"}
-        assert counts() == {"flexiblas": 2, "openblas": 2}
-    assert set(by_name(scope.endings).values()) == {"restored"}
-    assert counts() == {"flexiblas": 8, "openblas": 8}
-
-
-@pytest.mark.parametrize(("first", "second"), [("flexiblas", "openblas"), ("openblas", "flexiblas")])
-@in_own_process
-def test_flexiblas_and_its_backend_cannot_raise_each_other(first: str, second: str) -> None:
-    import poolkeeper
-
-    _flexiblas_on_the_fake()
-    with poolkeeper.limit({first: 2}):
-        with poolkeeper.limit({second: 4}):
-            assert counts() == {"flexiblas": 2, "openblas": 2}
-        assert counts() == {"flexiblas": 2, "openblas": 2}
-    assert counts() == {"flexiblas": 8, "openblas": 8}
-
-
-@pytest.mark.parametrize(("first", "second"), [("flexiblas", "openblas"), ("openblas", "flexiblas")])
-@in_own_process
-def test_flexiblas_and_its_backend_do_not_drop_each_others_limit(first: str, second: str) -> None:
-    import poolkeeper
-
-    _flexiblas_on_the_fake()
-    a, b = poolkeeper.limit({first: 2}), poolkeeper.limit({second: 2})
-    a.release()
-    assert counts() == {"flexiblas": 2, "openblas": 2}
-    b.release()
-    assert counts() == {"flexiblas": 8, "openblas": 8}
-
-
-@in_own_process
-def test_switching_the_backend_in_a_scope_leaves_no_limit_behind() -> None:
-    import warnings
-
-    import poolkeeper
-
-    _flexiblas_on_the_fake()
-    scope = poolkeeper.limit(flexiblas=2)
-    poolkeeper.switch_backend(path_of("flexiblas"), "NETLIB")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", poolkeeper.LimitWarning)
-        scope.release()
-    poolkeeper.switch_backend(path_of("flexiblas"), "OPENBLASPTHREAD")
-    assert counts() == {"flexiblas": 8, "openblas": 8}
-
-
-# --- late libraries
-
-
-@in_own_process
-def test_late_covers_what_is_loaded_afterwards() -> None:
-    import poolkeeper
-
-    load("mkl-static")
-    with poolkeeper.limit(2, late=True) as scope:
-        fake()
-        assert counts() == {"mkl": 2, "openblas": 2}
-        assert by_name(scope.outcomes) == {"mkl": "applied", "openblas": "applied"}
-    assert counts() == {"mkl": 4, "openblas": 8}
-    assert by_name(scope.endings) == {"mkl": "restored", "openblas": "restored"}
-
-
-@in_own_process
-def test_without_late_what_is_loaded_afterwards_is_free() -> None:
-    import poolkeeper
-
-    with poolkeeper.limit(2) as scope:
-        fake()
-        assert counts() == {"openblas": 8}
-        with poolkeeper.limit(3):
-            assert counts() == {"openblas": 3}
-        assert scope.outcomes == []
-    assert counts() == {"openblas": 8}
-
-
-@in_own_process
-def test_late_covers_only_what_it_names() -> None:
-    import poolkeeper
-
-    with poolkeeper.limit(openblas=2, late=True) as scope:
-        assert by_name(scope.outcomes) == {"openblas": "ignored"}  # not loaded, so far
-        fake(), load("mkl-static")
-        assert counts() == {"openblas": 2, "mkl": 4}
-        assert [(o.name, o.status) for o in scope.outcomes] == [("openblas", "applied")]
-    assert counts() == {"openblas": 8, "mkl": 4}
-
-
-@in_own_process(env={"OMP_NUM_THREADS": "6"})
-def test_late_covers_only_its_own_thread_where_the_reach_is_a_thread() -> None:
-    import poolkeeper
-
-    with Worker() as other, poolkeeper.limit(2, late=True):
-        library = load("libomp")
-        assert other(counts) == {"libomp": 6}
-        assert counts() == {"libomp": 2}
-        assert other(counts) == {"libomp": 6}
-        with Worker() as another:
-            assert another(library.omp_get_max_threads) == 6
-    assert counts() == {"libomp": 6}
-
-
-@in_own_process
-def test_late_scope_and_another_share_what_came_late() -> None:
-    import poolkeeper
-
-    late = poolkeeper.limit(3, late=True)
-    load(FAKE)
-    other = poolkeeper.limit(2)
-    assert counts() == {"openblas": 2}
-    other.release()
-    assert counts() == {"openblas": 3}
-    late.release()
-    assert counts() == {"openblas": 8}

@@ -132,7 +132,8 @@ def test_a_library_stays_while_a_scope_holds_it_and_is_restored() -> None:
     library = fake()
     with poolkeeper.limit(2) as scope:
         _close(library)
-        assert is_mapped(path) and counts() == {"openblas": 2}
+        assert is_mapped(path)
+        assert counts() == {"openblas": 2}
     assert by_name(scope.endings) == {"openblas": "restored"}
     assert ctypes.CDLL(str(path), mode=os.RTLD_NOLOAD).openblas_get_num_threads() == 8
 
@@ -183,7 +184,8 @@ def test_pools_that_were_listed_outlive_their_library() -> None:
     pools = poolkeeper.pools()
     _close(library)
     assert counts() == {}
-    assert pools[0].num_threads == 8 and "openblas" in repr(pools)
+    assert pools[0].num_threads == 8
+    assert "openblas" in repr(pools)
 
 
 @in_own_process

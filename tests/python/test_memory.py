@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import threading
@@ -148,10 +149,8 @@ def test_lists_of_pools_and_refused_requests() -> None:
         for _ in range(times):
             repr(poolkeeper.pools()), poolkeeper.pools().to_dict()
             for wrong in (0, "x"):
-                try:
+                with contextlib.suppress(poolkeeper.LimitError, TypeError):
                     poolkeeper.limit(blas=wrong)
-                except (poolkeeper.LimitError, TypeError):
-                    pass
 
     assert _growth(repeat, 2_000, 10_000) < ALLOWED
 

@@ -194,7 +194,8 @@ def test_set_limit_of_one_thread_waits_for_the_scope_of_another() -> None:
     with Worker() as other:
         scope = other(poolkeeper.limit, 2)
         (outcome,) = poolkeeper.set_limit(6)
-        assert outcome.status == "shared" and counts() == {"openblas": 2}
+        assert outcome.status == "shared"
+        assert counts() == {"openblas": 2}
         other(scope.release)
     assert counts() == {"openblas": 6}
 

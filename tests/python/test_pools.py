@@ -73,7 +73,9 @@ def test_openblas_on_openmp_has_the_threads_of_its_runtime() -> None:
     assert the_pool("openblas").num_threads == the_pool("libgomp").num_threads == 7
 
 
-@pytest.mark.parametrize(("name", "layer"), [("blis-openmp", "openmp"), ("blis-pthread", "pthreads")])
+@pytest.mark.parametrize(
+    ("name", "layer"), [("blis-openmp", "openmp"), ("blis-pthread", "pthreads")]
+)
 @in_own_process
 def test_blis_of_debian_says_1_while_it_is_unset(name: str, layer: str) -> None:
     library = load(name)
@@ -120,7 +122,9 @@ def test_mkl_is_one_pool_though_three_objects_hold_it(layer: str, expected: str)
     library = load("mkl_rt")
     library.MKL_Get_Max_Threads()  # opens the other objects
     with open("/proc/self/maps") as maps:
-        assert {"libmkl_rt", "libmkl_intel_lp64"} <= set(re.findall(r"/(libmkl_\w+)\.so", maps.read()))
+        assert {"libmkl_rt", "libmkl_intel_lp64"} <= set(
+            re.findall(r"/(libmkl_\w+)\.so", maps.read())
+        )
     pool = the_pool("mkl")
     version = ctypes.create_string_buffer(200)
     library.MKL_Get_Version_String(version, 199)
@@ -195,7 +199,6 @@ def test_every_affix_and_hash_style(name: str, prefix: str, suffix: str) -> None
 def test_the_wheels_of_numpy_scipy_and_scikit_learn() -> None:
     import numpy  # noqa: F401
     import poolkeeper
-    import scipy.linalg
     import sklearn.cluster  # noqa: F401
     import threadpoolctl
 

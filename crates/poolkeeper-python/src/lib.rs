@@ -3,6 +3,7 @@
 //! It keeps no state of its own that the GIL would have to guard.
 
 mod command;
+mod compatible;
 mod errors;
 mod fastcall;
 mod numbers;
@@ -88,6 +89,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(scope::set_limit, module)?)?;
     module.add_function(wrap_pyfunction!(switch_backend, module)?)?;
     module.add_function(wrap_pyfunction!(command::run_command, module)?)?;
+    compatible::add(module)?;
     let settle = wrap_pyfunction!(_settle_after_fork, module)?;
     // A forked child that goes on with Python must not keep the limits of
     // threads it doesn't have, even if it never calls poolkeeper.

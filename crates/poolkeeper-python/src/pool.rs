@@ -13,6 +13,12 @@ pub(crate) struct Pool(poolkeeper::Pool);
 
 #[pymethods]
 impl Pool {
+    /// Tells pools apart for the life of the process; later ones are larger.
+    #[getter]
+    fn id(&self) -> u32 {
+        self.0.id
+    }
+
     /// Standard that the runtime implements: ``"blas"`` or ``"openmp"``.
     #[getter]
     fn user_api(&self) -> &str {

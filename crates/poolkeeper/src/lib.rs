@@ -40,7 +40,8 @@ pub mod runtimes;
 
 pub use error::{Error, Result};
 pub use limit::{
-    EndStatus, Ending, MAX_LIMIT, Outcome, PoolName, Request, Scope, Selector, Status, limit,
-    pools, refresh, set_limit, set_threads, settle_after_fork, switch_backend, threads,
+    EndStatus, Ending, MAX_LIMIT, Outcome, Overlap, PoolName, Request, Scope, Selector, Status,
+    limit, loaded_files, loader_version, pool_ids, pools, refresh, set_limit, set_threads,
+    settle_after_fork, switch_backend, threads,
 };
 pub use model::{Backends, Level, Pool, Reach};

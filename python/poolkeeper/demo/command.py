@@ -141,17 +141,41 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     )
     openmp = min(_cpus(), MOST_CALLERS)
     add = parser.add_argument
-    add("--openmp", type=_positive, default=openmp, metavar="N",
+    add(
+        "--openmp",
+        type=_positive,
+        default=openmp,
+        metavar="N",
         help=f"threads for OpenMP in the limited run (default: the CPUs of this process, at "
-        f"most {MOST_CALLERS}; here {openmp})")
-    add("--blas", type=_positive, default=1, metavar="N",
-        help="threads for BLAS in the limited run (default: 1)")
-    add("--colors", type=_colors, default=64, metavar="N",
-        help=f"colours of the result, 1 to {MOST_COLORS} (default: 64)")
-    add("--repeat", type=_positive, default=1, metavar="N",
-        help="measure each run N times and show the median (default: 1)")
-    add("--output", type=_picture_path, metavar="PATH",
-        help="where to write the picture (default: china-COLORS-colors.png, here)")
+        f"most {MOST_CALLERS}; here {openmp})",
+    )
+    add(
+        "--blas",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="threads for BLAS in the limited run (default: 1)",
+    )
+    add(
+        "--colors",
+        type=_colors,
+        default=64,
+        metavar="N",
+        help=f"colours of the result, 1 to {MOST_COLORS} (default: 64)",
+    )
+    add(
+        "--repeat",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="measure each run N times and show the median (default: 1)",
+    )
+    add(
+        "--output",
+        type=_picture_path,
+        metavar="PATH",
+        help="where to write the picture (default: china-COLORS-colors.png, here)",
+    )
     add("--quick", action="store_true", help="a sixteenth of the pixels, to try things out")
     add("--json", action="store_true", help="print the result as JSON; the rest goes to stderr")
     arguments = parser.parse_args(argv)

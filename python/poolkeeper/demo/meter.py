@@ -165,7 +165,5 @@ def _cpu_by_thread(
     if readings is None:
         return None
     return {
-        (r.thread_id, r.start_tick): r.cpu_seconds
-        for r in readings
-        if r.thread_id not in left_out
+        (r.thread_id, r.start_tick): r.cpu_seconds for r in readings if r.thread_id not in left_out
     }

@@ -3,10 +3,10 @@
 use crate::Result;
 use crate::discover::{Catalog, LoadedPool};
 use crate::limit::hold::{Hold, Holds, Standing};
-use crate::limit::ledger::{Claim, Ledger, ScopeId, Step};
+use crate::limit::ledger::{Claim, Ledger, Rule, ScopeId, Step};
 use crate::limit::outcome::EndStatus;
 use crate::limit::plan::{INLINE, Plan, PlanStep, plan};
-use crate::limit::request::{Request, Selector};
+use crate::limit::request::{Request, Selector, WITNESS};
 use crate::limit::threads::{Ledgers, ThreadRef, Threads};
 use crate::model::Reach;
 use crate::runtimes::Saved;
@@ -174,7 +174,11 @@ impl Registry {
                     scope: id,
                     thread: thread.key,
                     threads: hold.requested,
-                    rule: request.rule,
+                    rule: if hold.requested == WITNESS {
+                        Rule::Witness
+                    } else {
+                        request.rule
+                    },
                     overridden: false,
                     kept: false,
                 };
@@ -205,7 +209,7 @@ impl Registry {
         };
         let control = pool.control();
         let mut present = hold.before;
-        if claim.threads <= 0 {
+        if claim.threads <= 0 && claim.rule != Rule::Witness {
             // Only the runtime knows what this means.
             control.set_threads(claim.threads);
             present = control.threads();
@@ -219,7 +223,7 @@ impl Registry {
             ledger.note_change();
         }
         hold.claimed = true;
-        if target != claim.threads {
+        if target != claim.threads && claim.rule != Rule::Witness {
             hold.standing = Standing::Shared;
         }
     }
@@ -386,8 +390,10 @@ impl Registry {
             ledger.set_baseline(Saved(hold.requested));
             hold.standing = Standing::Shared;
         } else {
-            pool.control().set_threads(hold.requested);
-            ledger.note(pool.threads());
+            let control = pool.control();
+            control.set_threads(hold.requested);
+            ledger.note(control.threads());
+            ledger.set_baseline(control.save(hold.requested));
         }
     }
 

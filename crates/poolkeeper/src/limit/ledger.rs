@@ -22,6 +22,9 @@ pub(crate) enum Rule {
     /// threadpoolctl's rule: it suspends earlier scopes with this rule of the
     /// same context (a thread, a task), and no others.
     Innermost(u64),
+    /// It limits nothing, and has what is left behind while it is live undone
+    /// when it ends.
+    Witness,
 }
 
 /// One live scope's claim on the pool.
@@ -82,7 +85,8 @@ impl Ledger {
 
     /// Whether a live scope will have its say in what is restored.
     pub(crate) fn is_holding(&self) -> bool {
-        self.claims.iter().any(|claim| !claim.overridden)
+        let has_say = |claim: &Claim| !claim.overridden && claim.rule != Rule::Witness;
+        self.claims.iter().any(has_say)
     }
 
     /// Enters a claim; answers the value that the pool should have now.
@@ -94,7 +98,7 @@ impl Ledger {
             self.override_all(found, saved);
         }
         self.claims.push(claim);
-        self.target()
+        self.target().unwrap_or(found)
     }
 
     /// Notes that the pool was set, and so is to be restored.
@@ -173,7 +177,7 @@ impl Ledger {
             return Step::Leave { expected };
         }
         if self.is_holding() {
-            let target = self.target();
+            let target = self.target().unwrap_or(found);
             if target == found {
                 return Step::Nothing;
             }
@@ -186,10 +190,10 @@ impl Ledger {
         Step::Restore(self.baseline)
     }
 
-    /// Replaces the value to go back to, while scopes are live.
+    /// Replaces the value to go back to when the live scopes have ended.
     pub(crate) fn set_baseline(&mut self, baseline: Saved) {
         self.baseline = baseline;
-        self.changed = true;
+        self.changed = self.is_holding();
     }
 
     /// Values that ended scopes left behind last until the last live scope ends.
@@ -214,9 +218,9 @@ impl Ledger {
         self.begin(found, baseline);
     }
 
-    /// The smallest of the claims that have a say.
-    fn target(&self) -> c_int {
-        let mut smallest = c_int::MAX;
+    /// The smallest of the claims that have a say, if any has.
+    fn target(&self) -> Option<c_int> {
+        let mut smallest = None;
         let mut contexts: SmallVec<[u64; 4]> = SmallVec::new();
         for claim in self.claims.iter().rev() {
             if let Rule::Innermost(context) = claim.rule {
@@ -225,7 +229,10 @@ impl Ledger {
                 }
                 contexts.push(context);
             }
-            smallest = smallest.min(claim.threads);
+            if claim.rule == Rule::Witness {
+                continue;
+            }
+            smallest = Some(smallest.map_or(claim.threads, |n: c_int| n.min(claim.threads)));
             if claim.rule == Rule::Force {
                 break;
             }

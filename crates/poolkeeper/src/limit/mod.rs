@@ -8,6 +8,7 @@ mod fork;
 mod hold;
 mod ledger;
 mod outcome;
+mod overlap;
 mod plan;
 mod request;
 mod scope;
@@ -16,14 +17,18 @@ mod tests;
 mod threads;
 
 pub use outcome::{EndStatus, Ending, Outcome, PoolName, Status};
+pub use overlap::Overlap;
 pub use request::{MAX_LIMIT, Request, Selector};
 pub use scope::Scope;
 
 use crate::Result;
 use crate::model::Pool;
+use crate::platform;
 use apply::Registry;
 use scope::outcomes;
-use std::path::Path;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use threads::ThreadRef;
 
@@ -122,6 +127,29 @@ pub fn set_threads(pool: u32, threads: i32) -> Result<bool> {
     registry.set_threads(pool, threads, thread)
 }
 
+/// The [`Pool::id`]s of the pools that are loaded, in the loader's order: the
+/// quick form of [`pools`].
+///
+/// # Errors
+/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(poolkeeper::pool_ids()?.len(), poolkeeper::pools()?.len());
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+pub fn pool_ids() -> Result<Vec<u32>> {
+    let mut registry = registry();
+    registry.refresh(threads::current_if_known())?;
+    Ok(registry
+        .catalog
+        .pools()
+        .iter()
+        .map(|pool| pool.id)
+        .collect())
+}
+
 /// One pool's thread count now, as the calling thread sees it; `None` if no
 /// pool with that [`Pool::id`] is loaded.
 ///
@@ -186,6 +214,43 @@ pub fn pools() -> Result<Vec<Pool>> {
 /// ```
 pub fn refresh() -> Result<bool> {
     registry().refresh(threads::current_if_known())
+}
+
+/// The files that the loader has mapped, as it names them, and a number that
+/// changes whenever that list does.
+///
+/// # Errors
+/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
+///
+/// # Examples
+///
+/// ```
+/// let (version, files) = poolkeeper::loaded_files()?;
+/// assert!(!files.is_empty());
+/// assert_eq!(version, poolkeeper::loader_version());
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+pub fn loaded_files() -> Result<(u64, Vec<PathBuf>)> {
+    let mut files = Vec::new();
+    let epoch = platform::each_image(|image| {
+        let name = image.name().to_bytes();
+        if !name.is_empty() {
+            files.push(PathBuf::from(OsStr::from_bytes(name)));
+        }
+    })?;
+    Ok((epoch.version(), files))
+}
+
+/// A number that changes whenever a library is loaded or unloaded; takes
+/// nanoseconds.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(poolkeeper::loader_version(), poolkeeper::loader_version());
+/// ```
+pub fn loader_version() -> u64 {
+    platform::epoch().version()
 }
 
 /// Makes FlexiBLAS, loaded from `flexiblas`, pass calls on to `backend`: a name

@@ -12,6 +12,9 @@ use std::path::PathBuf;
 /// 8,192 CPUs (`NR_CPUS`), so that more is a slip and not a wish.
 pub const MAX_LIMIT: u32 = 8192;
 
+/// A count that limits nothing; see [`Request::witness`].
+pub(crate) const WITNESS: i32 = i32::MAX;
+
 /// Which pools a limit names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -133,7 +136,8 @@ impl Request {
 
     /// At most `threads` threads in the pools of that selector.
     pub fn select(self, selector: Selector, threads: u32) -> Self {
-        self.select_raw(selector, i32::try_from(threads).unwrap_or(i32::MAX))
+        // A number that no i32 holds is refused like any other over the limit.
+        self.select_raw(selector, i32::try_from(threads).unwrap_or(WITNESS - 1))
     }
 
     /// As [`Request::select`], for any C integer. Outside 1 to [`MAX_LIMIT`] it
@@ -142,6 +146,14 @@ impl Request {
     pub fn select_raw(mut self, selector: Selector, threads: i32) -> Self {
         self.rules.push((selector, threads));
         self
+    }
+
+    /// Limits nothing in the pools of that selector, but has them go back, when
+    /// the scope ends, from what was left behind in them while it was live:
+    /// what [`Scope::keep`](crate::Scope::keep) kept, or
+    /// [`set_threads`](crate::set_threads) set.
+    pub fn witness(self, selector: Selector) -> Self {
+        self.select_raw(selector, WITNESS)
     }
 
     /// Lets the scope raise what scopes around it have set.
@@ -177,7 +189,7 @@ impl Request {
         }
         for (i, (selector, threads)) in self.rules.iter().enumerate() {
             let any = matches!(self.rule, Rule::Innermost(_));
-            if !any && !(1..=MAX_LIMIT as i32).contains(threads) {
+            if !any && *threads != WITNESS && !(1..=MAX_LIMIT as i32).contains(threads) {
                 return Err(Error::InvalidLimit {
                     value: threads.to_string(),
                     max: MAX_LIMIT,

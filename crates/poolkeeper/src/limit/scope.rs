@@ -41,6 +41,12 @@ impl Scope {
         all
     }
 
+    /// The thread count that each pool had before, by its
+    /// [`id`](crate::Pool::id).
+    pub fn before(&self) -> impl Iterator<Item = (u32, i32)> {
+        self.live.holds().map(|(pool, hold)| (pool.id, hold.before))
+    }
+
     /// What this scope asked for.
     pub fn request(&self) -> &Request {
         &self.request
@@ -61,7 +67,7 @@ impl Scope {
 
     /// Ends the scope without restoring anything: what it set stays, for good
     /// if no other scope is live, else until the last of those ends.
-    pub fn keep(mut self) {
+    pub fn keep(&mut self) {
         if !std::mem::replace(&mut self.ended, true) {
             registry().keep(&mut self.live);
         }

@@ -22,6 +22,13 @@ pub(crate) struct Epoch {
     pub(crate) unloaded: u64,
 }
 
+impl Epoch {
+    /// Both counters as one number.
+    pub(crate) fn version(self) -> u64 {
+        self.loaded.wrapping_add(self.unloaded)
+    }
+}
+
 /// Where a symbol lives and what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Symbol {
