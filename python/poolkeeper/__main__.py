@@ -9,10 +9,11 @@ def main() -> int:
     """Run the command with this process's arguments; return its exit code."""
     code: int = run_command(["poolkeeper", *sys.argv[1:]])
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
         # The reader has gone (`| head`): leave nothing to flush at exit.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
     return code
 
 

@@ -25,22 +25,24 @@ def decorate(scope: Scope, function: Callable[..., Any]) -> Callable[..., Any]:
     TypeError
         If ``function`` can't be called.
     """
-    if not callable(function):
-        raise TypeError(
-            f"a scope decorates a function, not {function!r}; "
-            "for a block of code use 'with poolkeeper.limit(...):'"
-        )
     if isinstance(function, (classmethod, staticmethod)) or inspect.isclass(function):
         raise TypeError(
             f"a scope decorates a function, not {function!r}: put the decorator "
             "below @classmethod or @staticmethod, and on methods instead of a class"
         )
+    if not callable(function):
+        raise TypeError(
+            f"a scope decorates a function, not {function!r}; "
+            "for a block of code use 'with poolkeeper.limit(...):'"
+        )
     begin = scope._again
-    if inspect.isasyncgenfunction(function):
+    # An object with `async def __call__` is a coroutine function too.
+    runs = (function, type(function).__call__)
+    if any(map(inspect.isasyncgenfunction, runs)):
         return _around_async_generator(begin, function)
-    if inspect.iscoroutinefunction(function):
+    if any(map(inspect.iscoroutinefunction, runs)):
         return _around_coroutine(begin, function)
-    if inspect.isgeneratorfunction(function):
+    if any(map(inspect.isgeneratorfunction, runs)):
         return _around_generator(begin, function)
     return _around_function(begin, function)
 

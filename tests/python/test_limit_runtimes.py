@@ -203,9 +203,7 @@ def test_openblas_on_openmp_yields_to_the_limit_of_its_runtime() -> None:
         found = {outcome.name: outcome for outcome in scope.outcomes}
         assert found["libgomp"].status == "applied"
         assert found["openblas"].status == "ignored"
-        assert found["openblas"].reason == (
-            "it runs on the OpenMP runtime that this request sets to 2"
-        )
+        assert found["openblas"].reason == "it runs on libgomp, which this request sets to 2"
         assert library.omp_get_max_threads() == 2
     with poolkeeper.limit(blas=2, openmp=2) as scope:
         assert by_name(scope.outcomes) == {"openblas": "applied", "libgomp": "applied"}

@@ -4,7 +4,8 @@
 //! scope over their pools and a re-discovery when nothing changed.
 //! `poolkeeper-bench discover EXTRA LIBRARY...` measures the whole walk after
 //! each of the libraries was loaded: EXTRA is loaded and unloaded in turn, to
-//! move the loader's counters. Times are medians in nanoseconds.
+//! move the loader's counters. A time is three numbers: the median between its
+//! quarter points, in nanoseconds.
 
 use libloading::Library;
 use serde_json::{Value, json};
@@ -33,8 +34,8 @@ fn scope(libraries: &[String]) -> Result<Value> {
         load(library)?;
     }
     let pools = poolkeeper::pools()?.len();
-    let scope = median(|| drop(black_box(poolkeeper::limit(1))), 100_000);
-    let refresh = median(|| drop(black_box(poolkeeper::refresh())), 2_000);
+    let scope = batches(|| drop(black_box(poolkeeper::limit(1))), 10_000);
+    let refresh = batches(|| drop(black_box(poolkeeper::refresh())), 10_000);
     Ok(json!({ "pools": pools, "scope_ns": scope, "refresh_ns": refresh }))
 }
 
@@ -52,7 +53,7 @@ fn discover(extra: &str, libraries: &[String]) -> Result<Value> {
 }
 
 /// One whole discovery: the counters have moved, and nothing else.
-fn walk(extra: &str) -> Result<f64> {
+fn walk(extra: &str) -> Result<Spread> {
     let mut times = Vec::new();
     for _ in 0..41 {
         // SAFETY: a tiny library of the benchmark, without constructors.
@@ -64,7 +65,7 @@ fn walk(extra: &str) -> Result<f64> {
         drop(library);
         poolkeeper::refresh()?;
     }
-    Ok(middle(times))
+    Ok(spread(times))
 }
 
 /// Loads a library for good.
@@ -74,18 +75,21 @@ fn load(path: &str) -> Result<()> {
     Ok(())
 }
 
-/// The median over batches of `count` calls, for one call.
-fn median(mut call: impl FnMut(), count: u32) -> f64 {
+/// What one call takes, over batches of `count` calls.
+fn batches(mut call: impl FnMut(), count: u32) -> Spread {
     let mut batch = || {
         let start = Instant::now();
         (0..count).for_each(|_| call());
         start.elapsed().as_nanos() as f64 / f64::from(count)
     };
     batch();
-    middle((0..51).map(|_| batch()).collect())
+    spread((0..101).map(|_| batch()).collect())
 }
 
-fn middle(mut times: Vec<f64>) -> f64 {
+/// The lower quarter point, the median and the upper quarter point.
+type Spread = [f64; 3];
+
+fn spread(mut times: Vec<f64>) -> Spread {
     times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+    [1, 2, 3].map(|quarter| times[times.len() * quarter / 4])
 }

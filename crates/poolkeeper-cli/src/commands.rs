@@ -68,17 +68,29 @@ fn text(cards: &[&Card]) -> String {
     let mut text = String::new();
     for card in cards {
         text += &format!("{} ({}, level {})\n", card.id, card.name, card.level);
-        text += &format!("  found by  {}\n", card.symbols.join(", "));
-        text += &format!("  reach     {}\n", card.reach);
+        text += &wrapped("found by", &card.symbols.join(", "));
+        text += &wrapped("reach", card.reach);
         for variable in card.environment {
-            text += &format!("  ${:<24} {}\n", variable.name, variable.meaning);
+            text += &wrapped(
+                "variable",
+                &format!("{}: {}", variable.name, variable.meaning),
+            );
         }
         for quirk in card.quirks {
-            text += &format!("  note      {quirk}\n");
+            text += &wrapped("note", quirk);
         }
         text.push('\n');
     }
     text
+}
+
+/// A labelled paragraph of at most 80 columns.
+fn wrapped(label: &str, paragraph: &str) -> String {
+    let first = format!("  {label:<10}");
+    let options = textwrap::Options::new(80)
+        .initial_indent(&first)
+        .subsequent_indent("            ");
+    textwrap::fill(paragraph, options) + "\n"
 }
 
 /// The docs' page of runtimes: `docs/runtimes.md` is this, word for word.

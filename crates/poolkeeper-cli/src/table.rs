@@ -85,7 +85,7 @@ fn or_unknown(value: Option<impl Display>) -> String {
 /// The end of a path says most: cuts at its beginning. ASCII, for terminals in
 /// any encoding.
 fn shorten(path: &Path, width: usize) -> String {
-    let text = path.display().to_string();
+    let text = printable(path);
     let length = text.chars().count();
     if length <= width {
         return text;
@@ -95,6 +95,19 @@ fn shorten(path: &Path, width: usize) -> String {
         "...{}",
         tail.find('/').map_or(tail.as_str(), |slash| &tail[slash..])
     )
+}
+
+/// A path on one line that can't steer a terminal.
+fn printable(path: &Path) -> String {
+    let mut text = String::new();
+    for character in path.display().to_string().chars() {
+        if character.is_control() {
+            text.extend(character.escape_default());
+        } else {
+            text.push(character);
+        }
+    }
+    text
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 //! output goes to Python's own streams.
 
 use poolkeeper_cli::Host;
-use pyo3::exceptions::PyBrokenPipeError;
+use pyo3::exceptions::{PyBrokenPipeError, PyUnicodeEncodeError};
 use pyo3::prelude::*;
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::io::{self, Write};
 
 /// Runs the ``poolkeeper`` command.
@@ -19,7 +19,7 @@ use std::io::{self, Write};
 /// int
 ///     The exit code.
 #[pyfunction]
-pub(crate) fn run_command(py: Python<'_>, arguments: Vec<String>) -> i32 {
+pub(crate) fn run_command(py: Python<'_>, arguments: Vec<OsString>) -> i32 {
     let mut out = Stream { py, name: "stdout" };
     let mut err = Stream { py, name: "stderr" };
     poolkeeper_cli::run(arguments, &mut Interpreter { py }, &mut out, &mut err)
@@ -73,13 +73,21 @@ struct Stream<'py> {
 }
 
 impl Stream<'_> {
-    fn call(&self, method: &str, text: Option<&str>) -> io::Result<()> {
-        let stream = self.py.import("sys").and_then(|sys| sys.getattr(self.name));
-        let done = stream.and_then(|stream| match text {
-            Some(text) => stream.call_method1(method, (text,)),
-            None => stream.call_method0(method),
-        });
-        done.map(drop).map_err(|error| {
+    fn call(&self, method: &str, text: Option<&str>) -> PyResult<()> {
+        let stream = self.py.import("sys")?.getattr(self.name)?;
+        if stream.is_none() {
+            // The process was started with this stream closed.
+            return Ok(());
+        }
+        match text {
+            Some(text) => stream.call_method1(method, (text,))?,
+            None => stream.call_method0(method)?,
+        };
+        Ok(())
+    }
+
+    fn as_io(&self, done: PyResult<()>) -> io::Result<()> {
+        done.map_err(|error| {
             if error.is_instance_of::<PyBrokenPipeError>(self.py) {
                 return io::ErrorKind::BrokenPipe.into();
             }
@@ -90,11 +98,33 @@ impl Stream<'_> {
 
 impl Write for Stream<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.call("write", Some(&String::from_utf8_lossy(bytes)))?;
+        let text = String::from_utf8_lossy(bytes);
+        let done = match self.call("write", Some(&text)) {
+            Err(error) if error.is_instance_of::<PyUnicodeEncodeError>(self.py) => {
+                self.call("write", Some(&in_ascii(&text)))
+            }
+            done => done,
+        };
+        self.as_io(done)?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.call("flush", None)
+        self.as_io(self.call("flush", None))
     }
+}
+
+/// The text for a stream that has no other characters, as JSON escapes them.
+fn in_ascii(text: &str) -> String {
+    let mut ascii = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii() {
+            ascii.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            ascii += &format!("\\u{unit:04x}");
+        }
+    }
+    ascii
 }

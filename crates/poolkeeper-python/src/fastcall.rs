@@ -97,7 +97,8 @@ fn name_of<B: Body>() -> &'static str {
 /// What the interpreter calls.
 ///
 /// # Safety
-/// As METH_FASTCALL | METH_KEYWORDS has it: `values` are `count` positional
+/// The caller is attached to an interpreter, and as METH_FASTCALL |
+/// METH_KEYWORDS has it, `values` are `count` positional
 /// arguments and then one for each of `names`, a tuple of str or NULL.
 unsafe extern "C" fn call<B: Body>(
     _module: *mut ffi::PyObject,
@@ -105,31 +106,32 @@ unsafe extern "C" fn call<B: Body>(
     count: ffi::Py_ssize_t,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    Python::attach(|py| {
-        let body = || {
-            // SAFETY: NULL or a tuple, which the caller keeps alive.
-            let names = unsafe { Bound::from_borrowed_ptr_or_opt(py, names) }
-                .map(Bound::cast_into::<PyTuple>)
-                .transpose()?;
-            let total = count as usize + names.as_ref().map_or(0, |names| names.len());
-            let values = match total {
-                0 => &[][..],
-                // SAFETY: there are that many; only with none may it be NULL.
-                _ => unsafe { std::slice::from_raw_parts(values, total) },
-            };
-            B::call(&Arguments { py, values, names })
+    // SAFETY: the interpreter calls this. (`Python::attach` would look for the
+    // main interpreter's thread state, and wait for ever in another one.)
+    let py = unsafe { Python::assume_attached() };
+    let body = || {
+        // SAFETY: NULL or a tuple, which the caller keeps alive.
+        let names = unsafe { Bound::from_borrowed_ptr_or_opt(py, names) }
+            .map(Bound::cast_into::<PyTuple>)
+            .transpose()?;
+        let total = count as usize + names.as_ref().map_or(0, |names| names.len());
+        let values = match total {
+            0 => &[][..],
+            // SAFETY: there are that many; only with none may it be NULL.
+            _ => unsafe { std::slice::from_raw_parts(values, total) },
         };
-        let panicked = |_| {
-            Err(PyRuntimeError::new_err(
-                "poolkeeper panicked: please report it",
-            ))
-        };
-        match catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(panicked) {
-            Ok(object) => object.into_ptr(),
-            Err(error) => {
-                error.restore(py);
-                ptr::null_mut()
-            }
+        B::call(&Arguments { py, values, names })
+    };
+    let panicked = |_| {
+        Err(PyRuntimeError::new_err(
+            "poolkeeper panicked: please report it",
+        ))
+    };
+    match catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(panicked) {
+        Ok(object) => object.into_ptr(),
+        Err(error) => {
+            error.restore(py);
+            ptr::null_mut()
         }
-    })
+    }
 }

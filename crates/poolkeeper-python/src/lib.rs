@@ -6,6 +6,7 @@ mod command;
 mod compatible;
 mod errors;
 mod fastcall;
+mod interpreter;
 mod numbers;
 mod pool;
 mod report;
@@ -75,6 +76,7 @@ fn _settle_after_fork() {
 #[pymodule(name = "_native", gil_used = false)]
 fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
+    interpreter::claim(py)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("MAX_LIMIT", poolkeeper::MAX_LIMIT)?;
     module.add("LimitError", py.get_type::<errors::LimitError>())?;

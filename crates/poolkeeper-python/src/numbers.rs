@@ -51,10 +51,14 @@ pub(crate) fn add(
     Ok(request.select(selector, count(threads)?))
 }
 
-/// A level, a runtime or a path (also as `os.PathLike`).
+/// A level, a runtime or a path (also as `os.PathLike`, or as text with Python's
+/// escapes for bytes that aren't UTF-8).
 fn selector(name: &Bound<'_, PyAny>) -> PyResult<Selector> {
     if let Ok(text) = name.cast::<PyString>() {
-        return Selector::parse(&text.to_cow()?).map_err(raise);
+        return match text.to_cow() {
+            Ok(text) => Selector::parse(&text).map_err(raise),
+            Err(_) => Ok(Selector::File(name.extract()?)),
+        };
     }
     if name.hasattr("__fspath__")? {
         return Ok(Selector::File(name.extract()?));
@@ -63,6 +67,17 @@ fn selector(name: &Bound<'_, PyAny>) -> PyResult<Selector> {
         "a pool is named by text or a path, not by {}",
         described(name)
     )))
+}
+
+/// True or False, and nothing that merely counts as one of them.
+pub(crate) fn flag(name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let no_flag = |_| {
+        PyTypeError::new_err(format!(
+            "{name} must be True or False, not {}",
+            described(value)
+        ))
+    };
+    value.extract().map_err(no_flag)
 }
 
 /// A thread count from an int (or what has `__index__`, like numpy's integers).
@@ -81,10 +96,16 @@ fn count(value: &Bound<'_, PyAny>) -> PyResult<u32> {
 fn in_range(number: &Bound<'_, PyInt>) -> PyResult<u32> {
     number.extract::<u32>().map_err(|_| {
         raise(Error::InvalidLimit {
-            value: number.to_string(),
+            value: written(number),
             max: MAX_LIMIT,
         })
     })
+}
+
+/// The number's digits, unless it has more than Python is willing to write.
+fn written(number: &Bound<'_, PyInt>) -> String {
+    let digits = number.str().map(|text| text.to_string());
+    digits.unwrap_or_else(|_| "a number of thousands of digits".to_owned())
 }
 
 fn wrong_type(value: &Bound<'_, PyAny>) -> PyErr {

@@ -1,6 +1,6 @@
 //! `Pool` and `Pools`.
 
-use pyo3::exceptions::PyIndexError;
+use pyo3::exceptions::{PyIndexError, PyOverflowError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySlice};
 use std::path::Path;
@@ -206,7 +206,11 @@ impl Pools {
             return list.as_any().get_item(slice);
         }
         let length = self.0.len() as isize;
-        let wanted: isize = index.extract()?;
+        // An int that no index can be is only out of range.
+        let wanted = match index.extract::<isize>() {
+            Err(error) if error.is_instance_of::<PyOverflowError>(py) => isize::MIN / 2,
+            other => other?,
+        };
         let position = if wanted < 0 { wanted + length } else { wanted };
         let pool = usize::try_from(position)
             .ok()
@@ -214,7 +218,7 @@ impl Pools {
         match pool {
             Some(pool) => Ok(Bound::new(py, pool.clone())?.into_any()),
             None => Err(PyIndexError::new_err(format!(
-                "there are {length} pools, no [{wanted}]"
+                "there are {length} pools, no [{index}]"
             ))),
         }
     }

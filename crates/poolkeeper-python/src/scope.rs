@@ -45,8 +45,8 @@ impl Body for Limit {
         for argument in arguments.named() {
             let (name, value) = argument?;
             request = match &*name.to_cow()? {
-                "force" if value.is_truthy()? => request.force(),
-                "late" if value.is_truthy()? => request.late(),
+                "force" if numbers::flag("force", &value)? => request.force(),
+                "late" if numbers::flag("late", &value)? => request.late(),
                 "force" | "late" => request,
                 _ => numbers::add(request, name.as_any(), &value)?,
             };
@@ -240,16 +240,37 @@ impl Drop for Scope {
             return;
         }
         scope.end();
-        // While the interpreter shuts down there is nobody to warn.
+        // While the interpreter shuts down there is nobody to warn, and every
+        // scope that lasted until then is dropped.
         Python::try_attach(|py| {
-            let message = c"a limit ended because nothing kept its scope: use `with \
-                poolkeeper.limit(...):`, keep the result until its release(), or call \
-                poolkeeper.set_limit(...) for good";
-            if let Err(error) = PyErr::warn(py, &py.get_type::<LimitWarning>(), message, 1) {
-                error.write_unraisable(py, None);
+            // The scope may be dropped because of an exception: it goes on.
+            let pending = PyErr::take(py);
+            warn_of_loss(py);
+            if let Some(pending) = pending {
+                pending.restore(py);
             }
         });
     }
+}
+
+fn warn_of_loss(py: Python<'_>) {
+    if is_finalizing(py) {
+        return;
+    }
+    let message = c"a limit ended because nothing kept its scope: use `with \
+        poolkeeper.limit(...):`, keep the result until its release(), or call \
+        poolkeeper.set_limit(...) for good";
+    if let Err(error) = PyErr::warn(py, &py.get_type::<LimitWarning>(), message, 1) {
+        error.write_unraisable(py, None);
+    }
+}
+
+/// Whether the interpreter is shutting down, as far as it can still tell.
+fn is_finalizing(py: Python<'_>) -> bool {
+    let asked = py
+        .import("sys")
+        .and_then(|sys| sys.call_method0("is_finalizing")?.is_truthy());
+    asked.unwrap_or(true)
 }
 
 fn warn(py: Python<'_>, endings: Vec<poolkeeper::Ending>) -> PyResult<()> {

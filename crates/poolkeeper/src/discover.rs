@@ -2,12 +2,11 @@
 
 use crate::Result;
 use crate::model::Pool;
-use crate::native::{Library, Object};
-use crate::platform::{self, Epoch, SymbolTable};
+use crate::native::Object;
+use crate::platform::{self, Epoch, Library, SymbolTable};
 use crate::runtimes::{Bound, Control, Facts, RUNTIMES, Runtime, count};
 use libc::c_int;
-use std::ffi::{CStr, CString, OsStr};
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{CStr, CString};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,8 +20,6 @@ pub(crate) struct LoadedPool {
     pub(crate) filepath: PathBuf,
     pub(crate) facts: Facts,
     control: Box<dyn Control>,
-    /// The OpenMP pool that really runs this one's threads.
-    via: Option<Arc<LoadedPool>>,
     prefix: String,
     loader_name: CString,
     base: usize,
@@ -31,50 +28,12 @@ pub(crate) struct LoadedPool {
 }
 
 impl LoadedPool {
-    /// The pool whose thread count decides: itself, or the OpenMP runtime that
-    /// it runs on.
-    pub(crate) fn knob(&self) -> &LoadedPool {
-        self.via.as_deref().unwrap_or(self)
-    }
-
-    /// The knobs of [`LoadedPool::knob`].
     pub(crate) fn control(&self) -> &dyn Control {
-        &*self.knob().control
-    }
-
-    /// Whether another pool's thread count decides for this one.
-    pub(crate) fn is_run_by_another(&self) -> bool {
-        self.via.is_some()
+        &*self.control
     }
 
     pub(crate) fn threads(&self) -> c_int {
-        self.control().threads()
-    }
-
-    /// Its state now, as the calling thread sees it.
-    pub(crate) fn describe(&self) -> Pool {
-        let card = self.runtime.card();
-        Pool {
-            id: self.id,
-            user_api: card.level.name(),
-            internal_api: card.internal_api,
-            num_threads: count(self.threads()),
-            prefix: self.prefix.clone(),
-            filepath: self.filepath.clone(),
-            version: self.facts.version.clone(),
-            threading_layer: self.facts.threading_layer.clone(),
-            architecture: self.facts.architecture.clone(),
-            runtime: card.id,
-            name: card.name,
-            level: card.level,
-            reach: self.facts.reach,
-            max_threads: self.facts.max_threads,
-            capacity: self.control.capacity(),
-            symbol_prefix: self.facts.symbol_prefix,
-            symbol_suffix: self.facts.symbol_suffix,
-            runs_on: self.via.as_ref().map(|pool| pool.filepath.clone()),
-            backends: self.control.backends(),
-        }
+        self.control.threads()
     }
 
     /// # Errors
@@ -83,13 +42,25 @@ impl LoadedPool {
         self.control.switch_backend(backend)
     }
 
+    /// Whether FlexiBLAS means this pool by the name (or path) of a backend.
+    fn is_backend(&self, name: &str) -> bool {
+        if name.contains('/') {
+            return Path::new(name)
+                .canonicalize()
+                .is_ok_and(|path| path == self.filepath);
+        }
+        // Its configuration's names tell the runtime ("OPENBLASPTHREAD"); the
+        // copies in Python's wheels, with names of their own, are no backends.
+        let id = self.runtime.card().id;
+        self.facts.symbol_prefix.is_empty() && name.to_lowercase().contains(id)
+    }
+
     #[cfg(test)]
     pub(crate) fn fake(
         id: PoolId,
         runtime: &'static dyn Runtime,
         facts: Facts,
         control: Box<dyn Control>,
-        via: Option<Arc<LoadedPool>>,
     ) -> Self {
         LoadedPool {
             id,
@@ -97,12 +68,65 @@ impl LoadedPool {
             filepath: PathBuf::from(format!("/fake/{}-{id}.so", runtime.card().id)),
             facts,
             control,
-            via,
             prefix: runtime.card().id.to_owned(),
             loader_name: CString::default(),
             base: 0,
             library: Mutex::new(None),
         }
+    }
+}
+
+/// The place of the pool whose thread count decides for the one at `index`: the
+/// OpenMP runtime that an OpenBLAS runs on, the backend that a FlexiBLAS passes
+/// its calls to, or the pool itself.
+pub(crate) fn knob(pools: &[Arc<LoadedPool>], index: usize) -> usize {
+    let pool = &pools[index];
+    if let Some(address) = pool.facts.runs_on {
+        let runtime = pools
+            .iter()
+            .position(|other| other.facts.provides == Some(address));
+        return runtime.unwrap_or(index);
+    }
+    if !pool.facts.passes_on {
+        return index;
+    }
+    let Some(name) = pool.control.backend() else {
+        return index;
+    };
+    let mut backends = (0..pools.len()).filter(|i| *i != index && pools[*i].is_backend(&name));
+    match (backends.next(), backends.next()) {
+        (Some(backend), None) => backend,
+        // None is known, or more than one answers to the name.
+        _ => index,
+    }
+}
+
+/// The pool at `index` as it is now, to the calling thread.
+pub(crate) fn describe(pools: &[Arc<LoadedPool>], index: usize) -> Pool {
+    let pool = &pools[index];
+    let decides = knob(pools, index);
+    let knob = &pools[decides];
+    let card = pool.runtime.card();
+    Pool {
+        id: pool.id,
+        user_api: card.level.name(),
+        internal_api: card.internal_api,
+        num_threads: count(knob.threads()),
+        prefix: pool.prefix.clone(),
+        filepath: pool.filepath.clone(),
+        version: pool.facts.version.clone(),
+        threading_layer: pool.facts.threading_layer.clone(),
+        architecture: pool.facts.architecture.clone(),
+        runtime: card.id,
+        name: card.name,
+        level: card.level,
+        reach: knob.facts.reach,
+        max_threads: pool.facts.max_threads,
+        capacity: pool.control.capacity(),
+        symbol_prefix: pool.facts.symbol_prefix,
+        symbol_suffix: pool.facts.symbol_suffix,
+        runs_on: (decides != index).then(|| knob.filepath.clone()),
+        backends: pool.control.backends(),
     }
 }
 
@@ -114,6 +138,9 @@ struct Candidate {
     symbols: SymbolTable<'static>,
     is_part: bool,
 }
+
+/// How often a list that goes on changing is looked at before the next call.
+const MOST_LOOKS: usize = 4;
 
 /// The pools that were loaded at one time.
 pub(crate) type Snapshot = Arc<Vec<Arc<LoadedPool>>>;
@@ -143,17 +170,22 @@ impl Catalog {
         if self.epoch == Some(platform::epoch()) {
             return Ok(false);
         }
-        let (candidates, epoch) = candidates()?;
-        let mut pools = Vec::new();
-        for candidate in candidates {
-            match self.pools.iter().find(|pool| candidate.is(pool)) {
-                Some(pool) => pools.push(Arc::clone(pool)),
-                None => pools.extend(candidate.take_hold(&mut self.last_id).map(Arc::new)),
+        // Taking hold of a pool may load another: MKL's first use does.
+        for _ in 0..MOST_LOOKS {
+            let (candidates, epoch) = candidates()?;
+            let mut pools = Vec::new();
+            for candidate in candidates {
+                match self.pools.iter().find(|pool| candidate.is(pool)) {
+                    Some(pool) => pools.push(Arc::clone(pool)),
+                    None => pools.extend(candidate.take_hold(&mut self.last_id).map(Arc::new)),
+                }
+            }
+            self.pools = Arc::new(pools);
+            self.epoch = Some(epoch);
+            if platform::epoch() == epoch {
+                break;
             }
         }
-        link_to_openmp(&mut pools);
-        self.pools = Arc::new(pools);
-        self.epoch = Some(epoch);
         Ok(true)
     }
 
@@ -202,7 +234,7 @@ impl Candidate {
         // the table was found in.
         let object = unsafe { Object::new(library, self.symbols) };
         let Bound { control, facts } = self.runtime.bind(&object)?;
-        let filepath = real_path(&self.name);
+        let filepath = real_path(&self.name, self.base);
         *last_id += 1;
         Some(LoadedPool {
             id: *last_id,
@@ -211,7 +243,6 @@ impl Candidate {
             filepath,
             facts,
             control,
-            via: None,
             loader_name: self.name,
             base: self.base,
             library: Mutex::new(Some(object.library)),
@@ -253,30 +284,16 @@ fn candidates() -> Result<(Vec<Candidate>, Epoch)> {
     Ok((found, epoch))
 }
 
-/// Ties each pool whose threads an OpenMP runtime runs to that runtime's pool.
-fn link_to_openmp(pools: &mut [Arc<LoadedPool>]) {
-    for i in 0..pools.len() {
-        let Some(address) = pools[i].facts.runs_on else {
-            continue;
-        };
-        let openmp = pools
-            .iter()
-            .find(|pool| pool.facts.provides == Some(address))
-            .cloned();
-        // A pool that a scope holds was linked when it was found: its runtime
-        // is a dependency and was loaded with it.
-        if let (Some(openmp), Some(pool)) = (openmp, Arc::get_mut(&mut pools[i])) {
-            pool.via = Some(openmp);
-        }
-    }
-}
-
-fn real_path(loader_name: &CStr) -> PathBuf {
-    let name = Path::new(OsStr::from_bytes(loader_name.to_bytes()));
-    let path = if name.as_os_str().is_empty() {
+/// The loader's name as an absolute path without symbolic links. A relative one
+/// was relative to the folder of that time: the kernel knows better.
+fn real_path(loader_name: &CStr, base: usize) -> PathBuf {
+    let name = platform::path_of(loader_name);
+    let path = if name.is_absolute() {
+        name
+    } else if name.as_os_str().is_empty() {
         std::env::current_exe().unwrap_or_default()
     } else {
-        name.to_owned()
+        platform::mapped_file(base).unwrap_or(name)
     };
     path.canonicalize().unwrap_or(path)
 }

@@ -1,9 +1,9 @@
 //! The words of the project as types: [`Level`], [`Reach`] and [`Pool`].
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::fmt;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A level at which a program is parallel through native pools.
 ///
@@ -63,6 +63,17 @@ impl fmt::Display for Reach {
     }
 }
 
+/// A path as text, also where it isn't UTF-8.
+pub(crate) fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
+}
+
+fn lossy_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_ref()
+        .map(|path| path.to_string_lossy())
+        .serialize(serializer)
+}
+
 /// The backends of a FlexiBLAS, as its management interface lists them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Backends {
@@ -105,6 +116,7 @@ pub struct Pool {
     /// the file's stem where the pool lives inside another library.
     pub prefix: String,
     /// Path of the loaded file, symbolic links resolved.
+    #[serde(serialize_with = "lossy")]
     pub filepath: PathBuf,
     /// Version the library reports.
     pub version: Option<String>,
@@ -131,6 +143,7 @@ pub struct Pool {
     /// Put after each of its functions' names: `"64_"`, `"_64"` or nothing.
     pub symbol_suffix: &'static str,
     /// Path of the OpenMP runtime that really runs (and limits) its threads.
+    #[serde(serialize_with = "lossy_option")]
     pub runs_on: Option<PathBuf>,
     /// FlexiBLAS's backends.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,7 +3,7 @@
 //! The forking thread holds the registry's lock across `fork`, so that no other
 //! thread is in the middle of a change; both processes then let go of it.
 
-use crate::limit::apply::Registry;
+use crate::limit::registry::Registry;
 use crate::limit::{registry, threads};
 use crate::platform;
 use std::cell::UnsafeCell;

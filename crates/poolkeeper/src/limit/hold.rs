@@ -3,13 +3,16 @@
 use crate::discover::{LoadedPool, Snapshot};
 use crate::limit::outcome::EndStatus;
 use crate::limit::plan::{INLINE, PlanStep, Role};
+use crate::runtimes::Control;
 use libc::c_int;
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// What a scope has to do with one pool.
 pub(crate) struct Hold {
-    /// Its place in the snapshot.
-    pool: u32,
+    /// The places in the snapshot of the pool and of the one that decides for it.
+    pool: u16,
+    knob: u16,
     pub(crate) role: Role,
     pub(crate) requested: c_int,
     pub(crate) before: c_int,
@@ -30,17 +33,36 @@ pub(crate) enum Standing {
     Shared,
     /// The runtime can't be set: its facts say why.
     Fixed,
-    /// The OpenMP runtime that the pool runs on is set to something else.
+    /// The pool that decides for this one is set to something else.
     Yields,
     /// The thread is being torn down.
     NoThread,
 }
 
+/// A pool, and the one whose thread count decides for it (often itself).
+#[derive(Clone, Copy)]
+pub(crate) struct Held<'a> {
+    pub(crate) pool: &'a LoadedPool,
+    pub(crate) knob: &'a LoadedPool,
+}
+
+impl<'a> Held<'a> {
+    pub(crate) fn control(self) -> &'a dyn Control {
+        self.knob.control()
+    }
+
+    /// Why its thread count can't be set, if it can't.
+    pub(crate) fn fixed(self) -> Option<&'static str> {
+        self.knob.facts.fixed.or(self.pool.facts.fixed)
+    }
+}
+
 impl Hold {
-    fn new(step: &PlanStep, pool: &LoadedPool) -> Self {
-        let before = pool.threads();
+    fn new(step: &PlanStep, pools: &[Arc<LoadedPool>]) -> Self {
+        let before = pools[step.knob].threads();
         Hold {
-            pool: step.pool as u32,
+            pool: step.pool as u16,
+            knob: step.knob as u16,
             role: step.role,
             requested: step.threads,
             before,
@@ -52,17 +74,24 @@ impl Hold {
         }
     }
 
+    fn held<'a>(&self, pools: &'a [Arc<LoadedPool>]) -> Held<'a> {
+        Held {
+            pool: &pools[usize::from(self.pool)],
+            knob: &pools[usize::from(self.knob)],
+        }
+    }
+
     /// Whether this hold is to claim its pool.
-    pub(crate) fn may_claim(&self, pool: &LoadedPool) -> bool {
-        self.role == Role::Claims && pool.facts.fixed.is_none()
+    pub(crate) fn may_claim(&self, held: Held<'_>) -> bool {
+        self.role == Role::Claims && held.fixed().is_none()
     }
 
     /// Reads back what the pool has now, and settles how the hold stands.
-    pub(crate) fn observe(&mut self, pool: &LoadedPool) {
-        self.observed = pool.threads();
-        self.standing = if pool.facts.fixed.is_some() && self.observed > self.requested {
+    pub(crate) fn observe(&mut self, held: Held<'_>) {
+        self.observed = held.control().threads();
+        self.standing = if held.fixed().is_some() && self.observed > self.requested {
             Standing::Fixed
-        } else if pool.facts.fixed.is_some() {
+        } else if held.fixed().is_some() {
             Standing::Applied
         } else if self.role == Role::Yields {
             Standing::Yields
@@ -88,23 +117,16 @@ pub(crate) struct Holds {
 impl Holds {
     /// A hold for each step, with what each pool has now.
     pub(crate) fn new(pools: Snapshot, steps: &[PlanStep]) -> Self {
-        let list = steps
-            .iter()
-            .map(|step| Hold::new(step, &pools[step.pool]))
-            .collect();
+        let list = steps.iter().map(|step| Hold::new(step, &pools)).collect();
         Holds { pools, list }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&LoadedPool, &Hold)> {
-        self.list
-            .iter()
-            .map(|hold| (&*self.pools[hold.pool as usize], hold))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Held<'_>, &Hold)> {
+        self.list.iter().map(|hold| (hold.held(&self.pools), hold))
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (&LoadedPool, &mut Hold)> {
+    pub(crate) fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (Held<'_>, &mut Hold)> {
         let pools = &self.pools;
-        self.list
-            .iter_mut()
-            .map(|hold| (&*pools[hold.pool as usize], hold))
+        self.list.iter_mut().map(|hold| (hold.held(pools), hold))
     }
 }

@@ -64,15 +64,17 @@ pub(crate) struct Ledger {
     baseline: Saved,
     last: c_int,
     changed: bool,
+    forgotten: bool,
     claims: Vec<Claim>,
 }
 
 impl Default for Ledger {
     fn default() -> Self {
         Ledger {
-            baseline: Saved(0),
+            baseline: Saved::threads(0),
             last: 0,
             changed: false,
+            forgotten: false,
             claims: Vec::new(),
         }
     }
@@ -171,6 +173,9 @@ impl Ledger {
 
     /// What to do after claims were removed.
     pub(crate) fn settle(&mut self, found: c_int, save: impl FnOnce() -> Saved) -> Step {
+        if std::mem::take(&mut self.forgotten) {
+            self.last = found;
+        }
         if found != self.last {
             let expected = self.last;
             self.override_all(found, save());
@@ -188,6 +193,12 @@ impl Ledger {
             return Step::Nothing;
         }
         Step::Restore(self.baseline)
+    }
+
+    /// The runtime may have forgotten what was set, in a forked child: what
+    /// [`Ledger::settle`] finds next is not somebody else's doing.
+    pub(crate) fn expect_anything(&mut self) {
+        self.forgotten = true;
     }
 
     /// Replaces the value to go back to when the live scopes have ended.

@@ -10,6 +10,7 @@ mod ledger;
 mod outcome;
 mod overlap;
 mod plan;
+mod registry;
 mod request;
 mod scope;
 #[cfg(test)]
@@ -22,12 +23,11 @@ pub use request::{MAX_LIMIT, Request, Selector};
 pub use scope::Scope;
 
 use crate::Result;
+use crate::discover::{describe, knob};
 use crate::model::Pool;
 use crate::platform;
-use apply::Registry;
+use registry::Registry;
 use scope::outcomes;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use threads::ThreadRef;
@@ -166,10 +166,8 @@ pub fn threads(pool: u32) -> Result<Option<i32>> {
     let mut registry = registry();
     registry.refresh(threads::current_if_known())?;
     let pools = registry.catalog.pools();
-    Ok(pools
-        .iter()
-        .find(|loaded| loaded.id == pool)
-        .map(|loaded| loaded.threads()))
+    let index = pools.iter().position(|loaded| loaded.id == pool);
+    Ok(index.map(|index| pools[knob(pools, index)].threads()))
 }
 
 /// Lists the native pools that this process has loaded, with their thread
@@ -188,11 +186,9 @@ pub fn threads(pool: u32) -> Result<Option<i32>> {
 pub fn pools() -> Result<Vec<Pool>> {
     let mut registry = registry();
     registry.refresh_and_let_go(threads::current_if_known())?;
-    Ok(registry
-        .catalog
-        .pools()
-        .iter()
-        .map(|pool| pool.describe())
+    let pools = registry.catalog.pools();
+    Ok((0..pools.len())
+        .map(|index| describe(pools, index))
         .collect())
 }
 
@@ -233,9 +229,8 @@ pub fn refresh() -> Result<bool> {
 pub fn loaded_files() -> Result<(u64, Vec<PathBuf>)> {
     let mut files = Vec::new();
     let epoch = platform::each_image(|image| {
-        let name = image.name().to_bytes();
-        if !name.is_empty() {
-            files.push(PathBuf::from(OsStr::from_bytes(name)));
+        if !image.name().is_empty() {
+            files.push(platform::path_of(image.name()));
         }
     })?;
     Ok((epoch.version(), files))

@@ -1,7 +1,6 @@
 //! What became of a limit, pool by pool: what users read.
 
-use crate::discover::LoadedPool;
-use crate::limit::hold::{Hold, Standing};
+use crate::limit::hold::{Held, Hold, Standing};
 use crate::limit::request::Selector;
 use crate::model::{Level, Reach};
 use serde::Serialize;
@@ -33,6 +32,7 @@ pub struct PoolName {
     /// The runtime's id: `"openblas"`.
     pub runtime: &'static str,
     /// The loaded file.
+    #[serde(serialize_with = "crate::model::lossy")]
     pub filepath: PathBuf,
     /// Its level.
     pub level: Level,
@@ -41,13 +41,13 @@ pub struct PoolName {
 }
 
 impl PoolName {
-    pub(crate) fn of(pool: &LoadedPool) -> Self {
-        let card = pool.runtime.card();
+    pub(crate) fn of(held: Held<'_>) -> Self {
+        let card = held.pool.runtime.card();
         PoolName {
             runtime: card.id,
-            filepath: pool.filepath.clone(),
+            filepath: held.pool.filepath.clone(),
             level: card.level,
-            reach: pool.facts.reach,
+            reach: held.knob.facts.reach,
         }
     }
 }
@@ -80,23 +80,24 @@ impl Status {
 }
 
 impl Outcome {
-    pub(crate) fn of((pool, hold): (&LoadedPool, &Hold)) -> Self {
+    pub(crate) fn of((held, hold): (Held<'_>, &Hold)) -> Self {
         let positive = |threads: i32| u32::try_from(threads).ok().filter(|n| *n > 0);
         let ignored = |why: &str| Status::Ignored(why.to_owned());
         let status = match hold.standing {
             Standing::Applied => Status::Applied,
             Standing::Clamped => Status::Clamped,
             Standing::Shared => Status::Shared,
-            Standing::Fixed => ignored(pool.facts.fixed.unwrap_or_default()),
+            Standing::Fixed => ignored(held.fixed().unwrap_or_default()),
             Standing::Yields => ignored(&format!(
-                "it runs on the OpenMP runtime that this request sets to {}",
+                "it runs on {}, which this request sets to {}",
+                held.knob.runtime.card().id,
                 hold.observed
             )),
             Standing::NoThread => ignored("this thread is ending"),
         };
         Outcome {
-            pool: Some(PoolName::of(pool)),
-            name: pool.runtime.card().id.to_owned(),
+            pool: Some(PoolName::of(held)),
+            name: held.pool.runtime.card().id.to_owned(),
             requested: positive(hold.requested),
             before: positive(hold.before),
             observed: positive(hold.observed),
@@ -146,9 +147,9 @@ pub struct Ending {
 
 impl Ending {
     /// How a hold ended, if it has.
-    pub(crate) fn of((pool, hold): (&LoadedPool, &Hold)) -> Option<Self> {
+    pub(crate) fn of((held, hold): (Held<'_>, &Hold)) -> Option<Self> {
         Some(Ending {
-            pool: PoolName::of(pool),
+            pool: PoolName::of(held),
             status: hold.end?,
         })
     }

@@ -52,7 +52,7 @@ impl Overlap {
             overridden: false,
             kept: false,
         };
-        let target = state.ledger.join(found, Saved(found), claim);
+        let target = state.ledger.join(found, Saved::threads(found), claim);
         if target != found {
             state.ledger.note_change();
             state.ledger.note(target);
@@ -69,9 +69,13 @@ impl Overlap {
     /// set, if any.
     pub fn leave(&self, ticket: u64, found: i32) -> Option<i32> {
         let mut state = self.state();
-        let target = match state.ledger.leave(ticket, found, || Saved(found))? {
+        let target = match state
+            .ledger
+            .leave(ticket, found, || Saved::threads(found))?
+        {
             Step::Nothing | Step::Leave { .. } => return None,
-            Step::Set(threads) | Step::Restore(Saved(threads)) => threads,
+            Step::Set(threads) => threads,
+            Step::Restore(saved) => saved.as_c_int(),
         };
         state.ledger.note(target);
         Some(target)

@@ -1,6 +1,6 @@
 //! A request and the loaded pools -> what to do with each: pure and printable.
 
-use crate::discover::LoadedPool;
+use crate::discover::{LoadedPool, knob};
 use crate::error::nearest;
 use crate::limit::request::{Request, Selector};
 use crate::{Error, Result};
@@ -18,6 +18,8 @@ pub(crate) const INLINE: usize = 4;
 pub(crate) struct PlanStep {
     /// Its place in the catalog.
     pub(crate) pool: usize,
+    /// The place of the pool whose thread count decides for it.
+    pub(crate) knob: usize,
     /// At most so many threads.
     pub(crate) threads: c_int,
     /// How the pool's own value comes about.
@@ -27,11 +29,11 @@ pub(crate) struct PlanStep {
 /// How a step acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// The pool (or the OpenMP runtime it runs on) gets a claim.
+    /// The pool, or the one that decides for it, gets a claim.
     Claims,
-    /// Another step of this plan already claims the runtime that it runs on.
+    /// Another step of this plan already claims the pool that decides for it.
     Follows,
-    /// The same, with another number: the runtime's own number counts.
+    /// The same, with another number, which counts.
     Yields,
 }
 
@@ -67,72 +69,77 @@ impl fmt::Display for Plan {
 pub(crate) fn plan(request: &Request, pools: &[Arc<LoadedPool>]) -> Result<Plan> {
     request.check()?;
     let mut plan = Plan::default();
-    if let [(Selector::All, threads)] = request.rules() {
-        let steps = 0..pools.len();
-        plan.steps.extend(steps.map(|pool| step(pool, *threads)));
+    let mut rules = request.rules();
+    if let (1, Some((Selector::All, threads))) = (rules.len(), rules.next()) {
+        plan.steps
+            .extend((0..pools.len()).map(|pool| step(pools, pool, threads)));
     } else {
-        let rules = resolve_files(request.rules(), pools)?;
+        let rules = resolve_files(request, pools)?;
         for (index, pool) in pools.iter().enumerate() {
+            let threads = most_specific(&rules, pool);
             plan.steps
-                .extend(most_specific(&rules, pool).map(|threads| step(index, threads)));
+                .extend(threads.map(|threads| step(pools, index, threads)));
         }
-        let matches = |selector: &Selector| pools.iter().any(|pool| rank(selector, pool).is_some());
+        let matches = |selector: &Selector| pools.iter().any(|pool| names(selector, pool));
         plan.unmatched = rules
             .into_iter()
             .map(|(s, _)| s)
             .filter(|s| !matches(s))
             .collect();
     }
-    share_openmp(&mut plan.steps, pools);
+    share_knobs(&mut plan.steps);
     Ok(plan)
 }
 
-fn step(pool: usize, threads: c_int) -> PlanStep {
+fn step(pools: &[Arc<LoadedPool>], pool: usize, threads: c_int) -> PlanStep {
     PlanStep {
         pool,
+        knob: knob(pools, pool),
         threads,
         role: Role::Claims,
     }
 }
 
-/// A pool that runs on an OpenMP runtime which the plan also names has no claim
-/// of its own: both would set the same variable.
-fn share_openmp(steps: &mut [PlanStep], pools: &[Arc<LoadedPool>]) {
+/// One claim for each thread count: a pool for which another one decides has no
+/// claim of its own where the plan also names that one, or another such pool.
+fn share_knobs(steps: &mut [PlanStep]) {
     for i in 0..steps.len() {
-        let pool = &pools[steps[i].pool];
-        if !pool.is_run_by_another() {
+        let step = steps[i];
+        if step.knob == step.pool {
             continue;
         }
-        let same = |other: &PlanStep| {
-            let other = &pools[other.pool];
-            other.id == pool.knob().id
-        };
-        // Two such pools on one runtime that isn't named: the first claims.
-        let sibling = |other: &PlanStep| pools[other.pool].knob().id == pool.knob().id;
-        let runtime = steps
-            .iter()
-            .find(|s| same(s))
-            .or_else(|| steps[..i].iter().find(|s| sibling(s)));
-        if let Some(runtime) = runtime {
-            let agree = runtime.threads == steps[i].threads;
+        let owner = steps.iter().find(|other| other.pool == step.knob);
+        let sibling = || steps[..i].iter().find(|other| other.knob == step.knob);
+        if let Some(claims) = owner.or_else(sibling) {
+            let agree = claims.threads == step.threads;
             steps[i].role = if agree { Role::Follows } else { Role::Yields };
         }
     }
 }
 
 /// Paths as the catalog writes them.
-fn resolve_files(
-    rules: &[(Selector, c_int)],
-    pools: &[Arc<LoadedPool>],
-) -> Result<Vec<(Selector, c_int)>> {
-    let resolve = |(selector, threads): &(Selector, c_int)| {
+fn resolve_files(request: &Request, pools: &[Arc<LoadedPool>]) -> Result<Vec<(Selector, c_int)>> {
+    let mut resolved: Vec<(Selector, c_int)> = Vec::new();
+    for (selector, threads) in request.rules() {
         let selector = match selector {
             Selector::File(path) => Selector::File(pools[find_file(path, pools)?].filepath.clone()),
             other => other.clone(),
         };
-        Ok((selector, *threads))
-    };
-    rules.iter().map(resolve).collect()
+        // Two spellings of one path.
+        let earlier = resolved
+            .iter()
+            .find(|(s, t)| *s == selector && *t != threads);
+        if let Some((_, first)) = earlier {
+            let name = selector.to_string();
+            return Err(Error::Conflict {
+                name,
+                first: *first,
+                second: threads,
+            });
+        }
+        resolved.push((selector, threads));
+    }
+    Ok(resolved)
 }
 
 /// The place of the pool that lives in that file.
@@ -161,6 +168,11 @@ fn most_specific(rules: &[(Selector, c_int)], pool: &LoadedPool) -> Option<c_int
     ranked
         .max_by_key(|(rank, _)| *rank)
         .map(|(_, threads)| threads)
+}
+
+/// Whether a selector names a pool.
+pub(crate) fn names(selector: &Selector, pool: &LoadedPool) -> bool {
+    rank(selector, pool).is_some()
 }
 
 /// How specifically a selector names a pool, if it does.

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 pub const MAX_LIMIT: u32 = 8192;
 
 /// A count that limits nothing; see [`Request::witness`].
-pub(crate) const WITNESS: i32 = i32::MAX;
+pub(crate) const WITNESS: i32 = i32::MIN;
 
 /// Which pools a limit names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl std::fmt::Display for Selector {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    rules: SmallVec<[(Selector, i32); 1]>,
+    rules: SmallVec<[(Selector, i64); 1]>,
     pub(crate) rule: Rule,
     pub(crate) late: bool,
 }
@@ -135,16 +135,16 @@ impl Request {
     }
 
     /// At most `threads` threads in the pools of that selector.
-    pub fn select(self, selector: Selector, threads: u32) -> Self {
-        // A number that no i32 holds is refused like any other over the limit.
-        self.select_raw(selector, i32::try_from(threads).unwrap_or(WITNESS - 1))
+    pub fn select(mut self, selector: Selector, threads: u32) -> Self {
+        self.rules.push((selector, i64::from(threads)));
+        self
     }
 
     /// As [`Request::select`], for any C integer. Outside 1 to [`MAX_LIMIT`] it
     /// is accepted only with [`Request::innermost_of`]; each runtime makes of 0
     /// and less what it will, as with threadpoolctl.
     pub fn select_raw(mut self, selector: Selector, threads: i32) -> Self {
-        self.rules.push((selector, threads));
+        self.rules.push((selector, i64::from(threads)));
         self
     }
 
@@ -177,8 +177,11 @@ impl Request {
         self
     }
 
-    pub(crate) fn rules(&self) -> &[(Selector, i32)] {
-        &self.rules
+    /// The rules of a request that was [checked](Request::check).
+    pub(crate) fn rules(&self) -> impl ExactSizeIterator<Item = (&Selector, i32)> {
+        self.rules
+            .iter()
+            .map(|(selector, threads)| (selector, *threads as i32))
     }
 
     /// # Errors
@@ -188,8 +191,7 @@ impl Request {
             return Err(Error::EmptyRequest);
         }
         for (i, (selector, threads)) in self.rules.iter().enumerate() {
-            let any = matches!(self.rule, Rule::Innermost(_));
-            if !any && *threads != WITNESS && !(1..=MAX_LIMIT as i32).contains(threads) {
+            if !self.allows(*threads) {
                 return Err(Error::InvalidLimit {
                     value: threads.to_string(),
                     max: MAX_LIMIT,
@@ -201,12 +203,17 @@ impl Request {
             if let Some((_, first)) = earlier {
                 return Err(Error::Conflict {
                     name: selector.to_string(),
-                    first: *first,
-                    second: *threads,
+                    first: *first as i32,
+                    second: *threads as i32,
                 });
             }
         }
         Ok(())
+    }
+
+    fn allows(&self, threads: i64) -> bool {
+        let any = matches!(self.rule, Rule::Innermost(_)) || threads == i64::from(WITNESS);
+        any || (1..=i64::from(MAX_LIMIT)).contains(&threads)
     }
 }
 

@@ -1,9 +1,10 @@
 //! The guard: a limit for as long as it lives.
 
 use crate::Result;
-use crate::limit::apply::Live;
 use crate::limit::hold::Holds;
 use crate::limit::outcome::{Ending, Outcome};
+use crate::limit::plan::names;
+use crate::limit::registry::Live;
 use crate::limit::request::{Request, Selector};
 use crate::limit::{registry, this_thread, threads};
 
@@ -35,16 +36,27 @@ impl Scope {
     /// (or, for a late library, when it was covered).
     pub fn outcomes(&self) -> Vec<Outcome> {
         let registry = registry();
-        let mut all = outcomes(&self.live.holds, &self.live.unmatched, &self.request);
-        all.extend(self.live.late.iter().flat_map(Holds::iter).map(Outcome::of));
-        all.extend(registry.late_holds(self.live.id).map(Outcome::of));
+        let ended = self.live.late.iter().flat_map(Holds::iter);
+        let late: Vec<_> = ended.chain(registry.late_holds(self.live.id)).collect();
+        // A name that nothing answered to at first may be loaded by now.
+        let found = |selector: &&Selector| late.iter().any(|(held, _)| names(selector, held.pool));
+        let unmatched = self
+            .live
+            .unmatched
+            .iter()
+            .filter(|selector| !found(selector));
+        let unmatched: Vec<_> = unmatched.cloned().collect();
+        let mut all = outcomes(&self.live.holds, &unmatched, &self.request);
+        all.extend(late.into_iter().map(Outcome::of));
         all
     }
 
     /// The thread count that each pool had before, by its
     /// [`id`](crate::Pool::id).
     pub fn before(&self) -> impl Iterator<Item = (u32, i32)> {
-        self.live.holds().map(|(pool, hold)| (pool.id, hold.before))
+        self.live
+            .holds()
+            .map(|(held, hold)| (held.pool.id, hold.before))
     }
 
     /// What this scope asked for.
@@ -108,15 +120,9 @@ impl std::fmt::Debug for Scope {
 
 /// The holds and the unmatched names of a request, as users read them.
 pub(crate) fn outcomes(holds: &Holds, unmatched: &[Selector], request: &Request) -> Vec<Outcome> {
-    let asked = |selector| {
-        request
-            .rules()
-            .iter()
-            .find(|(s, _)| s == selector)
-            .map_or(0, |r| r.1)
-    };
-    let missing = unmatched
-        .iter()
-        .map(|selector| Outcome::unmatched(selector, asked(selector)));
+    let missing = unmatched.iter().map(|selector| {
+        let asked = request.rules().find(|(other, _)| *other == selector);
+        Outcome::unmatched(selector, asked.map_or(0, |(_, threads)| threads))
+    });
     holds.iter().map(Outcome::of).chain(missing).collect()
 }

@@ -51,6 +51,8 @@ foreign! {
     GetLong() -> i64;
     /// `void f(dim_t)` with a 64-bit `dim_t`, as BLIS has it
     SetLong(value: i64);
+    /// `void f(dim_t, dim_t, dim_t, dim_t, dim_t)`
+    SetFiveLongs(a: i64, b: i64, c: i64, d: i64, e: i64);
     /// `const char *f(void)`
     GetText() -> *const c_char;
     /// `const char *f(int)`
@@ -102,6 +104,13 @@ impl SetLong {
     pub(crate) fn call(self, value: i64) {
         // SAFETY: no pointer arguments.
         unsafe { self.invoke(value) }
+    }
+}
+
+impl SetFiveLongs {
+    pub(crate) fn call(self, [a, b, c, d, e]: [i64; 5]) {
+        // SAFETY: no pointer arguments.
+        unsafe { self.invoke(a, b, c, d, e) }
     }
 }
 

@@ -2,10 +2,10 @@
 //! for why it is sound.
 
 mod function;
-mod library;
+mod object;
 
 pub(crate) use function::{
-    FillText, FillTextSized, Foreign, GetInt, GetLong, GetText, ListText, NameOf, SetInt, SetLong,
-    SwapInt, TakeText, ThreeInts,
+    FillText, FillTextSized, Foreign, GetInt, GetLong, GetText, ListText, NameOf, SetFiveLongs,
+    SetInt, SetLong, SwapInt, TakeText, ThreeInts,
 };
-pub(crate) use library::{Library, Object};
+pub(crate) use object::Object;

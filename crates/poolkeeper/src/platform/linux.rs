@@ -4,7 +4,9 @@ use super::Epoch;
 pub(crate) use super::elf::SymbolTable;
 use crate::Result;
 use libc::{c_int, c_void, dl_phdr_info, size_t};
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 /// One object that the loader has mapped, for the time of a visit.
 pub(crate) struct Image<'a> {
@@ -96,6 +98,28 @@ fn iterate<F: FnMut(&dl_phdr_info) -> bool>(visit: &mut F) {
     // SAFETY: `call::<F>` matches the callback's signature, and `visit`
     // outlives the call.
     unsafe { libc::dl_iterate_phdr(Some(call::<F>), (&raw mut *visit).cast()) };
+}
+
+/// A name of the loader's as a path.
+pub(crate) fn path_of(name: &CStr) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(name.to_bytes()))
+}
+
+/// The file that is mapped at this address, as the kernel knows it.
+pub(crate) fn mapped_file(address: usize) -> Option<PathBuf> {
+    let maps = std::fs::read("/proc/self/maps").ok()?;
+    maps.split(|byte| *byte == b'\n').find_map(|line| {
+        let text = String::from_utf8_lossy(line);
+        let (start, end) = text.split_whitespace().next()?.split_once('-')?;
+        let number = |digits| usize::from_str_radix(digits, 16).ok();
+        let inside = (number(start)?..number(end)?).contains(&address);
+        // proc_pid_maps(5): the path is the rest of the line.
+        let path = line
+            .iter()
+            .position(|byte| *byte == b'/')
+            .filter(|_| inside)?;
+        Some(PathBuf::from(OsStr::from_bytes(&line[path..])))
+    })
 }
 
 /// Asks for the three calls around every `fork` of this process; see

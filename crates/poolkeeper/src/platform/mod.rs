@@ -1,18 +1,27 @@
 //! One twin a system: what the loader has loaded, and which thread this is.
 //!
-//! Nobody outside `platform/` and `native/` says `cfg(target_os)`.
+//! `--cfg poolkeeper_unsupported` builds the other systems' twin on Linux, to see
+//! that it still compiles. Nobody outside `platform/` and `native/` says `cfg(target_os)`.
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod elf;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod library;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod linux;
-#[cfg(target_os = "linux")]
-pub(crate) use linux::{SymbolTable, each_image, epoch, on_fork};
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+pub(crate) use self::{
+    elf::SymbolTable,
+    library::Library,
+    linux::{each_image, epoch, mapped_file, on_fork, path_of},
+};
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
 mod unsupported;
-#[cfg(not(target_os = "linux"))]
-pub(crate) use unsupported::{SymbolTable, each_image, epoch, on_fork};
+#[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
+pub(crate) use unsupported::{
+    Library, SymbolTable, each_image, epoch, mapped_file, on_fork, path_of,
+};
 
 /// The loader's counters of objects loaded and unloaded so far. While they
 /// stand still, the list of loaded objects is the same.
@@ -30,6 +39,10 @@ impl Epoch {
 }
 
 /// Where a symbol lives and what it is.
+#[cfg_attr(
+    any(not(target_os = "linux"), poolkeeper_unsupported),
+    expect(dead_code, reason = "no symbol is ever looked up there")
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Symbol {
     /// A function at this address.
@@ -42,6 +55,10 @@ pub(crate) enum Symbol {
 
 /// A symbol's name with its GNU hash, computed at compile time, so that one
 /// look-up in one object costs a few nanoseconds.
+#[cfg_attr(
+    any(not(target_os = "linux"), poolkeeper_unsupported),
+    expect(dead_code, reason = "no symbol is ever looked up there")
+)]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SymbolName {
     pub(crate) name: &'static str,

@@ -49,6 +49,26 @@ pub(crate) fn epoch() -> Epoch {
     }
 }
 
+/// Never made here.
+pub(crate) struct Library(std::convert::Infallible);
+
+impl Library {
+    pub(crate) fn pin(_name: &CStr, _base: usize) -> Option<Library> {
+        None
+    }
+    pub(crate) fn resolve(&self, _name: &str) -> Option<usize> {
+        match self.0 {}
+    }
+}
+
+pub(crate) fn path_of(_name: &CStr) -> std::path::PathBuf {
+    std::path::PathBuf::new()
+}
+
+pub(crate) fn mapped_file(_address: usize) -> Option<std::path::PathBuf> {
+    None
+}
+
 pub(crate) fn on_fork(
     _prepare: unsafe extern "C" fn(),
     _parent: unsafe extern "C" fn(),

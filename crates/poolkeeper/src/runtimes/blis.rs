@@ -2,7 +2,7 @@
 
 use super::{Bound, Card, Control, Facts, Runtime, Saved, variable};
 use crate::model::{Level, Reach};
-use crate::native::{GetInt, GetLong, GetText, NameOf, Object, SetLong};
+use crate::native::{GetInt, GetLong, GetText, NameOf, Object, SetFiveLongs, SetLong};
 use crate::platform::{SymbolName, SymbolTable};
 use libc::c_int;
 
@@ -33,7 +33,7 @@ static CARD: Card = Card {
     ],
     quirks: &[
         "It starts with one thread: its \"unset\", -1, means 1.",
-        "Setting a number of threads forgets the numbers set for single loops.",
+        "The numbers set for single loops go before the number of threads; where they are set, poolkeeper limits the ic loop and puts them back.",
         "It is often linked statically into another library (PyPI's blis), where only its symbols tell.",
     ],
     sources: &[
@@ -47,6 +47,15 @@ const SET: SymbolName = SymbolName::new("bli_thread_set_num_threads");
 const VERSION: SymbolName = SymbolName::new("bli_info_get_version_str");
 const OPENMP: SymbolName = SymbolName::new("bli_info_get_enable_openmp");
 const PTHREADS: SymbolName = SymbolName::new("bli_info_get_enable_pthreads");
+/// Threads of each of the five loops, from the outermost on.
+const GET_WAYS: [SymbolName; 5] = [
+    SymbolName::new("bli_thread_get_jc_nt"),
+    SymbolName::new("bli_thread_get_pc_nt"),
+    SymbolName::new("bli_thread_get_ic_nt"),
+    SymbolName::new("bli_thread_get_jr_nt"),
+    SymbolName::new("bli_thread_get_ir_nt"),
+];
+const SET_WAYS: SymbolName = SymbolName::new("bli_thread_set_ways");
 const ARCH: SymbolName = SymbolName::new("bli_arch_query_id");
 const ARCH_NAME: SymbolName = SymbolName::new("bli_arch_string");
 
@@ -90,7 +99,11 @@ impl Runtime for Blis {
         facts.threading_layer = Some(layer.to_owned());
         facts.architecture = arch_name.zip(arch).and_then(|(name, id)| name.call(id));
         facts.fixed = (layer == "disabled").then_some("this BLIS was built without threads");
-        let control = Loaded { get, set };
+        let control = Loaded {
+            get,
+            set,
+            ways: Ways::of(object),
+        };
         Some(Bound {
             control: Box::new(control),
             facts,
@@ -101,27 +114,117 @@ impl Runtime for Blis {
 struct Loaded {
     get: GetLong,
     set: SetLong,
+    ways: Option<Ways>,
+}
+
+/// The functions for the numbers of threads of single loops.
+struct Ways {
+    get: [GetLong; 5],
+    set: SetFiveLongs,
+}
+
+impl Ways {
+    fn of(object: &Object) -> Option<Self> {
+        // SAFETY: bli_thread.h: `dim_t bli_thread_get_jc_nt(void)` and so on,
+        // `void bli_thread_set_ways(dim_t, dim_t, dim_t, dim_t, dim_t)`.
+        unsafe {
+            let [jc, pc, ic, jr, ir] = &GET_WAYS;
+            let get = [
+                object.function(jc)?,
+                object.function(pc)?,
+                object.function(ic)?,
+                object.function(jr)?,
+                object.function(ir)?,
+            ];
+            Some(Ways {
+                get,
+                set: object.function(&SET_WAYS)?,
+            })
+        }
+    }
+
+    /// The numbers, where at least one is set.
+    fn numbers(&self) -> Option<[i64; 5]> {
+        let numbers = self.get.map(GetLong::call);
+        numbers
+            .iter()
+            .any(|number| *number != UNSET)
+            .then_some(numbers)
+    }
+}
+
+/// BLIS's own word for "not set".
+const UNSET: i64 = -1;
+
+/// The largest number of threads of a loop that [`pack`] can hold.
+const LARGEST_WAY: i64 = (1 << 12) - 2;
+
+/// Five numbers as one, below every number of threads and [`UNSET`].
+fn pack(numbers: [i64; 5]) -> Saved {
+    let packed = numbers.iter().fold(0, |packed, number| {
+        (packed << 12) + (number.clamp(&UNSET, &LARGEST_WAY) - UNSET)
+    });
+    Saved(-2 - packed)
+}
+
+fn unpack(saved: Saved) -> [i64; 5] {
+    let packed = -2 - saved.0;
+    std::array::from_fn(|place| ((packed >> (12 * (4 - place))) & 0xfff) + UNSET)
 }
 
 impl Loaded {
-    fn raw(&self) -> c_int {
-        c_int::try_from(self.get.call()).unwrap_or(c_int::MAX)
+    fn ways(&self) -> Option<[i64; 5]> {
+        self.ways.as_ref().and_then(Ways::numbers)
     }
 }
 
 impl Control for Loaded {
+    /// Numbers of single loops go before the number of threads.
     fn threads(&self) -> c_int {
-        match self.raw() {
-            -1 => 1,
-            threads => threads,
-        }
+        let threads = match self.ways() {
+            Some(numbers) => numbers.iter().map(|number| (*number).max(1)).product(),
+            None => match self.get.call() {
+                UNSET => 1,
+                threads => threads,
+            },
+        };
+        c_int::try_from(threads).unwrap_or(c_int::MAX)
     }
 
     fn set_threads(&self, threads: c_int) {
-        self.set.call(i64::from(threads));
+        match &self.ways {
+            // The loop that BLIS's own documentation parallelizes first.
+            Some(ways) if ways.numbers().is_some() => {
+                ways.set.call([1, 1, i64::from(threads), 1, 1]);
+            }
+            _ => self.set.call(i64::from(threads)),
+        }
     }
 
     fn save(&self, _threads: c_int) -> Saved {
-        Saved(self.raw())
+        match self.ways() {
+            Some(numbers) => pack(numbers),
+            None => Saved(self.get.call().max(UNSET)),
+        }
+    }
+
+    fn restore(&self, saved: Saved) {
+        match &self.ways {
+            Some(ways) if saved.0 < UNSET => ways.set.call(unpack(saved)),
+            _ => self.set.call(saved.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_of_loops_survive_packing() {
+        for numbers in [[1, 1, 4, 1, 1], [-1, 2, -1, 3, 4094], [-1; 5], [4094; 5]] {
+            assert_eq!(unpack(pack(numbers)), numbers);
+            assert!(pack(numbers).0 < UNSET);
+        }
     }
 }

@@ -89,6 +89,7 @@ impl Runtime for FlexiBlas {
             )
         };
         let mut facts = Facts::new(Reach::Process);
+        facts.passes_on = true;
         facts.version = version.map(|[major, minor, patch]| format!("{major}.{minor}.{patch}"));
         Some(Bound {
             control: Box::new(control),
@@ -147,6 +148,10 @@ impl Control for Loaded {
         self.set.call(threads);
     }
 
+    fn backend(&self) -> Option<String> {
+        self.current.call()
+    }
+
     fn backends(&self) -> Option<Backends> {
         Some(Backends {
             available: names(self.list),
@@ -156,6 +161,9 @@ impl Control for Loaded {
     }
 
     fn switch_backend(&self, backend: &str) -> Result<()> {
+        if backend == FALLBACK {
+            return Err(self.refused("flexiblas_switch", backend));
+        }
         if index(self.loaded, backend).is_none() {
             self.load(backend)?;
         }

@@ -124,11 +124,17 @@ impl Control for Loaded {
         self.set.call(threads);
     }
 
+    /// Without an override it follows its OpenMP runtime, and domains may have
+    /// numbers of their own.
+    fn is_exact(&self) -> bool {
+        false
+    }
+
     /// The override can only be read by replacing it, for the calling thread.
     fn save(&self, _threads: c_int) -> Saved {
         let present = self.set.call(0);
         self.set.call(present);
-        Saved(present)
+        Saved::threads(present)
     }
 }
 

@@ -110,6 +110,8 @@ pub(crate) struct Facts {
     /// Address of the `omp_set_num_threads` that this runtime's own code sees,
     /// where an OpenMP runtime runs its threads.
     pub(crate) runs_on: Option<usize>,
+    /// Whether it passes its calls on to another pool, its backend.
+    pub(crate) passes_on: bool,
     /// Address of this runtime's own `omp_set_num_threads`, for the above.
     pub(crate) provides: Option<usize>,
 }
@@ -126,15 +128,28 @@ impl Facts {
             symbol_suffix: "",
             fixed: None,
             runs_on: None,
+            passes_on: false,
             provides: None,
         }
     }
 }
 
 /// A runtime's thread count in its own representation, to give back later:
-/// MKL's 0 ("no override") and BLIS's -1 ("unset") are not thread counts.
+/// MKL's 0 ("no override") and BLIS's numbers of single loops are not thread counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Saved(pub(crate) c_int);
+pub(crate) struct Saved(pub(crate) i64);
+
+impl Saved {
+    /// A setting that is a number of threads.
+    pub(crate) fn threads(threads: c_int) -> Self {
+        Saved(i64::from(threads))
+    }
+
+    /// The setting as a C integer, for a runtime that saved one.
+    pub(crate) fn as_c_int(self) -> c_int {
+        c_int::try_from(self.0).unwrap_or(c_int::MAX)
+    }
+}
 
 /// A loaded runtime's knobs. Every call takes nanoseconds and affects what the
 /// runtime's reach says.
@@ -148,16 +163,28 @@ pub(crate) trait Control: Send + Sync {
     /// The present setting, for [`Control::restore`]; `threads` is what
     /// [`Control::threads`] just said.
     fn save(&self, threads: c_int) -> Saved {
-        Saved(threads)
+        Saved::threads(threads)
     }
 
     /// Puts a saved setting back.
     fn restore(&self, saved: Saved) {
-        self.set_threads(saved.0);
+        self.set_threads(saved.as_c_int());
     }
 
     /// Simultaneous callers that it survives with its present thread count.
     fn capacity(&self) -> Option<u32> {
+        None
+    }
+
+    /// Whether [`Control::threads`] tells all that [`Control::set_threads`]
+    /// changes. If not, a number is set even where it is there already: MKL's
+    /// may come from its OpenMP runtime, and change with that.
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    /// The name (or path) of the backend that it passes calls on to.
+    fn backend(&self) -> Option<String> {
         None
     }
 

@@ -1,7 +1,5 @@
 //! A counted reference to a library that is already loaded.
 
-use super::Foreign;
-use crate::platform::{Symbol, SymbolName, SymbolTable};
 use std::ffi::{CStr, CString, c_void};
 use std::ptr::NonNull;
 
@@ -70,39 +68,5 @@ impl Drop for Library {
     fn drop(&mut self) {
         // SAFETY: the handle came from dlopen and is closed once.
         unsafe { libc::dlclose(self.handle.as_ptr()) };
-    }
-}
-
-/// A pinned library with the table of the symbols that it defines.
-pub(crate) struct Object {
-    pub(crate) library: Library,
-    symbols: SymbolTable<'static>,
-}
-
-impl Object {
-    /// # Safety
-    /// `symbols` must be the table of the object that `library` pins.
-    pub(crate) unsafe fn new(library: Library, symbols: SymbolTable<'static>) -> Self {
-        Object { library, symbols }
-    }
-
-    /// The address of a function that this object defines.
-    pub(crate) fn address(&self, name: &SymbolName) -> Option<usize> {
-        match self.symbols.find(name)? {
-            Symbol::Function(address) => Some(address),
-            Symbol::Indirect => self.library.resolve(name.name),
-            Symbol::Data(_) => None,
-        }
-    }
-
-    /// A function that this object defines, as the given type.
-    ///
-    /// # Safety
-    /// The function must have `F`'s signature, and the result must not outlive
-    /// this object's library.
-    pub(crate) unsafe fn function<F: Foreign>(&self, name: &SymbolName) -> Option<F> {
-        let address = self.address(name)?;
-        // SAFETY: promised by the caller.
-        Some(unsafe { F::at(address) })
     }
 }
