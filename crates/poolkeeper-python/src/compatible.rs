@@ -126,11 +126,6 @@ impl Overlap {
     fn keep(&self, ticket: u64) {
         self.0.keep(ticket);
     }
-
-    /// Notes that the value was set on purpose.
-    fn set(&self, observed: i32) {
-        self.0.set(observed);
-    }
 }
 
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -11,6 +11,10 @@ True
 :func:`install` makes ``import threadpoolctl`` mean this module.
 """
 
+# Programs import more names from here than the public ones of __all__.
+# ruff: noqa: F401
+
+from ._controller import INCOMPATIBLE_OPENMP as _INCOMPATIBLE_OPENMP_MESSAGE
 from ._controller import (
     ThreadpoolController,
     get_cached_controller,
@@ -19,7 +23,7 @@ from ._controller import (
 )
 from ._files import CDLL_CACHE as _CDLL_CACHE
 from ._files import realpath as _realpath
-from ._install import install
+from ._install import install as install
 from ._libraries import (
     BLISController,
     FlexiBLASController,
@@ -53,6 +57,7 @@ from ._registered import (
 from ._registered import (
     register,
 )
+from ._scope_of_limit import observe as _determine_thread_limit_scope
 
 #: The version of threadpoolctl whose interface this is.
 __version__ = "3.8.0"

@@ -12,11 +12,13 @@ from ._files import CDLL_CACHE, realpath
 from ._libraries import LibController, native_controllers
 from ._registered import users_controllers
 
-_INCOMPATIBLE_OPENMP = """
-Intel OpenMP ('libiomp') and LLVM OpenMP ('libomp') are both loaded. On Linux the
-two are known to crash or to deadlock in one process. Load only one of them: find
-out with `python -m poolkeeper info -i MODULE` which module brings which, and
-install builds of these modules that share one OpenMP runtime.
+#: Its first words are what programs filter threadpoolctl's warning by.
+INCOMPATIBLE_OPENMP = """
+Found Intel OpenMP ('libiomp') and LLVM OpenMP ('libomp') loaded at
+the same time. On Linux the two are known to crash or to deadlock in one process;
+https://github.com/joblib/threadpoolctl/blob/master/multiple_openmp.md tells of it.
+Load only one of them: find out with `python -m poolkeeper info -i MODULE` which
+module brings which, and install builds that share one OpenMP runtime.
 """
 
 
@@ -116,7 +118,7 @@ class ThreadpoolController:
     def _warn_if_incompatible_openmp(self) -> None:
         prefixes = {lib.prefix for lib in self.lib_controllers}
         if {"libomp", "libiomp"} <= prefixes:
-            warnings.warn(_INCOMPATIBLE_OPENMP, RuntimeWarning, stacklevel=2)
+            warnings.warn(INCOMPATIBLE_OPENMP, RuntimeWarning, stacklevel=2)
 
     def _get_params_for_sequential_blas_under_openmp(self) -> dict[str, Any]:
         """Return ``limit``'s arguments for BLAS calls inside OpenMP regions."""

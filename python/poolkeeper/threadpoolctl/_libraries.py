@@ -94,7 +94,7 @@ class LibController(ABC):
             result["thread_limit_scope"] = self._thread_limit_scope()
         return result
 
-    def set_additional_attributes(self) -> None:
+    def set_additional_attributes(self) -> None:  # noqa: B027
         """Set attributes of the subclass that :meth:`info` is to show."""
 
     @property
@@ -353,9 +353,9 @@ def native_controllers(parent: Any) -> list[LibController]:
     ids = _native._pool_ids()
     if not all(pool_id in _TEMPLATES for pool_id in ids):
         for pool in _native.pools():
-            controller = _BY_INTERNAL_API[pool.internal_api]
-            _TEMPLATES[pool.id] = controller, controller._attributes(pool)
-    controllers = []
+            kind = _BY_INTERNAL_API[pool.internal_api]
+            _TEMPLATES[pool.id] = kind, kind._attributes(pool)
+    controllers: list[LibController] = []
     for pool_id in ids:
         if pool_id in _TEMPLATES:
             kind, attributes = _TEMPLATES[pool_id]
@@ -371,13 +371,14 @@ def c_int(value: Any) -> int:
     Raises
     ------
     ctypes.ArgumentError
-        If it is no int.
+        If it is no int, or an int of more than 64 bits.
     """
     if type(value) is int and 0 <= value < 2**31:
         return value
-    if not isinstance(value, int):
+    if not isinstance(value, int) or not -(2**63) <= value < 2**64:
         import ctypes
 
         raise ctypes.ArgumentError(f"a number of threads is an int, not {value!r}")
-    # C keeps the lower 32 bits.
-    return (value + 2**31) % 2**32 - 2**31
+    # C keeps the lower 32 bits. The least of them marks a witness; no runtime
+    # tells it from the next one.
+    return max((value + 2**31) % 2**32 - 2**31, 1 - 2**31)

@@ -150,7 +150,7 @@ class ThreadpoolLimiter:
 
     def _original_threads(self) -> list[tuple[LibController, Any]]:
         """Return each library with its thread count from before."""
-        native = {} if self._claim is None else self._claim.before
+        native: dict[Any, int] = {} if self._claim is None else dict(self._claim.before)
         users = {id(claim.lib): claim.original for claim in self._users_claims}
         return [
             (lib, native.get(getattr(lib, "_pool_id", None), users.get(id(lib))))
@@ -236,7 +236,12 @@ class ThreadpoolLimiterDecorator(ContextDecorator):
         stack.append(self._recreate_cm())
         return self
 
-    def __exit__(self, *exception: Any) -> None:
+    def __exit__(
+        self,
+        type: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self._entered.stack.pop().restore_original_limits()
 
 

@@ -28,10 +28,13 @@ def register(controller: Any) -> None:
     controller : type
         A subclass of :class:`LibController`.
     """
+    # Read first: with one that lacks an attribute nothing is registered.
+    user_api, internal_api = controller.user_api, controller.internal_api
+    prefixes = tuple(controller.filename_prefixes)
     ALL_CONTROLLERS.append(controller)
-    ALL_USER_APIS.append(controller.user_api)
-    ALL_INTERNAL_APIS.append(controller.internal_api)
-    ALL_PREFIXES.extend(controller.filename_prefixes)
+    ALL_USER_APIS.append(user_api)
+    ALL_INTERNAL_APIS.append(internal_api)
+    ALL_PREFIXES.extend(prefixes)
 
 
 def users_controllers() -> list[type[LibController]]:

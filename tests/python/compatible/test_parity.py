@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from compatible import stacks
 from isolated import in_own_process
 from scenario import load
+
+from compatible import stacks
 
 pytestmark = pytest.mark.usefixtures("lab")
 

@@ -85,6 +85,11 @@ impl Ledger {
         self.claims.is_empty()
     }
 
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.claims.len()
+    }
+
     /// Whether a live scope will have its say in what is restored.
     pub(crate) fn is_holding(&self) -> bool {
         let has_say = |claim: &Claim| !claim.overridden && claim.rule != Rule::Witness;

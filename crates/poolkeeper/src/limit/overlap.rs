@@ -85,13 +85,4 @@ impl Overlap {
     pub fn keep(&self, ticket: u64) {
         self.state().ledger.keep(ticket);
     }
-
-    /// Notes that the value was set on purpose while scopes may be live.
-    pub fn set(&self, observed: i32) {
-        let ledger = &mut self.state().ledger;
-        if !ledger.is_empty() {
-            ledger.note_change();
-            ledger.note(observed);
-        }
-    }
 }

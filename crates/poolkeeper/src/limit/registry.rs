@@ -160,6 +160,20 @@ impl Registry {
         own.flat_map(|late| &late.holds).flat_map(Holds::iter)
     }
 
+    /// How much is remembered: ledgers and the claims in them.
+    #[cfg(test)]
+    pub(crate) fn size(&mut self) -> usize {
+        let own = self
+            .threads
+            .iter_mut()
+            .flat_map(|thread| thread.ledgers.iter_mut());
+        self.process
+            .iter_mut()
+            .chain(own)
+            .map(|(_, ledger)| 1 + ledger.len())
+            .sum()
+    }
+
     /// Whether pools wait to be put right after a fork.
     pub(crate) fn is_unsettled(&self) -> bool {
         self.unsettled

@@ -89,7 +89,7 @@ impl Threads {
         }
     }
 
-    fn end(&mut self, thread: ThreadRef) {
+    pub(crate) fn end(&mut self, thread: ThreadRef) {
         if self.get(thread).is_some() {
             self.slots[thread.slot] = None;
         }

@@ -99,11 +99,9 @@ impl Runtime for Blis {
         facts.threading_layer = Some(layer.to_owned());
         facts.architecture = arch_name.zip(arch).and_then(|(name, id)| name.call(id));
         facts.fixed = (layer == "disabled").then_some("this BLIS was built without threads");
-        let control = Loaded {
-            get,
-            set,
-            ways: Ways::of(object),
-        };
+        // A build without threads accepts every number and uses none.
+        let ways = (layer != "disabled").then(|| Ways::of(object)).flatten();
+        let control = Loaded { get, set, ways };
         Some(Bound {
             control: Box::new(control),
             facts,

@@ -1,0 +1,136 @@
+//! The command, as the plain binary runs it.
+
+use poolkeeper_cli::{EXIT_FAILED, EXIT_OK, EXIT_USAGE, Host, NoPython, run};
+
+/// Exit code, standard output and standard error.
+fn run_with(host: &mut dyn Host, arguments: &[&str]) -> (i32, String, String) {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let arguments = std::iter::once("poolkeeper").chain(arguments.iter().copied());
+    let code = run(arguments, host, &mut out, &mut err);
+    let text = |bytes| String::from_utf8(bytes).expect("the command writes UTF-8");
+    (code, text(out), text(err))
+}
+
+fn binary(arguments: &[&str]) -> (i32, String, String) {
+    run_with(&mut NoPython, arguments)
+}
+
+#[test]
+fn help_shows_examples_and_exit_codes() {
+    for arguments in [&["--help"][..], &["info", "--help"]] {
+        let (code, out, err) = binary(arguments);
+        assert_eq!((code, err.as_str()), (EXIT_OK, ""));
+        assert!(
+            out.contains("Examples:") && out.contains("Exit codes:"),
+            "{out}"
+        );
+        assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+    }
+}
+
+#[test]
+fn wrong_arguments_are_told_on_standard_error() {
+    for arguments in [
+        &["inf"][..],
+        &["info", "--jason"],
+        &[],
+        &["completions", "tcl"],
+    ] {
+        let (code, out, err) = binary(arguments);
+        assert_eq!((code, out.as_str()), (EXIT_USAGE, ""), "{arguments:?}");
+        assert!(
+            err.contains("Usage:") || err.contains("possible values"),
+            "{err}"
+        );
+    }
+    assert!(
+        binary(&["inf"]).2.contains("'info'"),
+        "the nearest command is named"
+    );
+}
+
+#[test]
+fn a_library_that_is_not_there_is_a_warning() {
+    let (code, out, err) = binary(&["info", "--json", "-l", "/no/such/library.so"]);
+    assert_eq!(code, EXIT_FAILED);
+    assert!(
+        err.starts_with("poolkeeper: warning: could not load /no/such/library.so"),
+        "{err}"
+    );
+    let pools: Vec<serde_json::Value> = serde_json::from_str(&out).expect("JSON all the same");
+    assert_eq!(pools.len(), 0);
+}
+
+#[test]
+fn without_python_nothing_is_imported() {
+    let (code, _, err) = binary(&["info", "-i", "numpy"]);
+    assert_eq!(code, EXIT_FAILED);
+    assert!(err.contains("python -m poolkeeper"), "{err}");
+    assert_eq!(binary(&["demo"]).0, EXIT_FAILED);
+}
+
+/// A host that imports everything but one module.
+struct Importer(Vec<String>);
+
+impl Host for Importer {
+    fn import(&mut self, module: &str) -> Result<(), String> {
+        if module == "missing" {
+            return Err("ModuleNotFoundError: No module named 'missing'".to_owned());
+        }
+        self.0.push(module.to_owned());
+        Ok(())
+    }
+
+    fn execute(&mut self, code: &str) -> Result<(), String> {
+        self.0.push(code.to_owned());
+        Ok(())
+    }
+
+    fn demo(&mut self, arguments: &[String]) -> Result<i32, String> {
+        self.0.extend_from_slice(arguments);
+        Ok(7)
+    }
+}
+
+#[test]
+fn what_is_missing_does_not_stop_the_rest() {
+    let mut host = Importer(Vec::new());
+    let arguments = ["info", "-i", "first", "missing", "second", "-c", "pass"];
+    let (code, out, err) = run_with(&mut host, &arguments);
+    assert_eq!(code, EXIT_FAILED);
+    assert_eq!(host.0, ["first", "second", "pass"]);
+    assert_eq!(err.lines().count(), 1, "{err}");
+    assert!(out.contains("No native thread pools"), "{out}");
+}
+
+#[test]
+fn the_demo_gets_its_own_arguments_and_exit_code() {
+    let mut host = Importer(Vec::new());
+    let (code, _, _) = run_with(&mut host, &["demo", "--help", "--openmp", "2"]);
+    assert_eq!(code, 7);
+    assert_eq!(host.0, ["--help", "--openmp", "2"]);
+}
+
+#[test]
+fn every_runtime_is_in_every_format() {
+    let ids: Vec<_> = poolkeeper::runtimes::all().map(|card| card.id).collect();
+    for format in ["text", "json", "markdown"] {
+        let (code, out, _) = binary(&["runtimes", "--format", format]);
+        assert_eq!(code, EXIT_OK);
+        assert!(ids.iter().all(|id| out.contains(id)), "{out}");
+    }
+    let (_, text, _) = binary(&["runtimes"]);
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
+}
+
+#[test]
+fn completions_know_the_commands() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let (code, out, _) = binary(&["completions", shell]);
+        assert_eq!(code, EXIT_OK);
+        assert!(out.contains("runtimes") && out.contains("info"), "{shell}");
+    }
+}

@@ -1,0 +1,171 @@
+//! A process with two pools: a BLAS with process reach and an OpenMP runtime
+//! with thread reach.
+
+use crate::discover::{Catalog, LoadedPool};
+use crate::limit::registry::{Live, Registry};
+use crate::limit::request::Request;
+use crate::limit::threads::ThreadRef;
+use crate::model::Reach;
+use crate::native::Object;
+use crate::platform::SymbolTable;
+use crate::runtimes::{Bound, Card, Control, Facts, RUNTIMES, Runtime};
+use libc::c_int;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+/// The pools' values, and who is calling.
+#[derive(Clone)]
+pub(super) struct FakeProcess(Arc<Mutex<Values>>);
+
+struct Values {
+    start: c_int,
+    most: c_int,
+    blas: c_int,
+    openmp: HashMap<u64, c_int>,
+    calling: u64,
+}
+
+impl FakeProcess {
+    pub(super) fn starting_at(start: c_int) -> Self {
+        let openmp = HashMap::new();
+        let values = Values {
+            start,
+            most: c_int::MAX,
+            blas: start,
+            openmp,
+            calling: 0,
+        };
+        FakeProcess(Arc::new(Mutex::new(values)))
+    }
+
+    /// A BLAS that was compiled for so many threads.
+    pub(super) fn at_most(self, most: c_int) -> Self {
+        self.values().most = most;
+        self
+    }
+
+    fn values(&self) -> std::sync::MutexGuard<'_, Values> {
+        self.0.lock().expect("no test panics here")
+    }
+}
+
+impl Values {
+    fn openmp(&mut self) -> &mut c_int {
+        self.openmp.entry(self.calling).or_insert(self.start)
+    }
+}
+
+struct FakeBlas(FakeProcess);
+
+impl Control for FakeBlas {
+    fn threads(&self) -> c_int {
+        self.0.values().blas
+    }
+
+    fn set_threads(&self, threads: c_int) {
+        let mut values = self.0.values();
+        values.blas = threads.min(values.most);
+    }
+}
+
+struct FakeOpenMp(FakeProcess);
+
+impl Control for FakeOpenMp {
+    fn threads(&self) -> c_int {
+        *self.0.values().openmp()
+    }
+
+    fn set_threads(&self, threads: c_int) {
+        *self.0.values().openmp() = threads;
+    }
+}
+
+/// A runtime of that card which never recognises anything.
+pub(super) struct Posing(&'static dyn Runtime);
+
+impl Runtime for Posing {
+    fn card(&self) -> &'static Card {
+        self.0.card()
+    }
+
+    fn recognises(&self, _symbols: &SymbolTable<'_>) -> bool {
+        false
+    }
+
+    fn bind(&self, _object: &Object) -> Option<Bound> {
+        None
+    }
+}
+
+/// The real runtime with that id.
+pub(super) fn runtime(id: &str) -> &'static dyn Runtime {
+    let real = RUNTIMES.iter().find(|runtime| runtime.card().id == id);
+    Box::leak(Box::new(Posing(*real.expect("a known runtime"))))
+}
+
+/// A registry on a fake process, and the threads that play in it.
+pub(super) struct Stage {
+    pub(super) registry: Registry,
+    process: FakeProcess,
+}
+
+impl Stage {
+    pub(super) fn new(process: FakeProcess) -> Self {
+        let blas = Box::new(FakeBlas(process.clone()));
+        let openmp = Box::new(FakeOpenMp(process.clone()));
+        let pools = vec![
+            LoadedPool::fake(1, runtime("openblas"), Facts::new(Reach::Process), blas),
+            LoadedPool::fake(2, runtime("libgomp"), Facts::new(Reach::Thread), openmp),
+        ];
+        let mut registry = Registry::default();
+        registry.catalog = Catalog::fake(pools);
+        Stage { registry, process }
+    }
+
+    pub(super) fn thread(&mut self) -> ThreadRef {
+        self.registry.threads.begin()
+    }
+
+    pub(super) fn thread_ends(&mut self, thread: ThreadRef) {
+        self.registry.threads.end(thread);
+    }
+
+    pub(super) fn enter(&mut self, thread: ThreadRef, request: Request) -> Live {
+        self.process.values().calling = thread.key;
+        self.registry
+            .enter(&request, thread)
+            .expect("a valid request")
+    }
+
+    pub(super) fn end(&mut self, thread: ThreadRef, scope: &mut Live) {
+        self.process.values().calling = thread.key;
+        self.registry.leave(scope, Some(thread));
+    }
+
+    /// Any call of the library from that thread.
+    pub(super) fn call(&mut self, thread: ThreadRef) {
+        self.process.values().calling = thread.key;
+        self.registry.refresh(Some(thread)).expect("Linux");
+    }
+
+    pub(super) fn blas(&self) -> c_int {
+        self.process.values().blas
+    }
+
+    pub(super) fn openmp(&self, thread: ThreadRef) -> c_int {
+        let values = self.process.values();
+        values
+            .openmp
+            .get(&thread.key)
+            .copied()
+            .unwrap_or(values.start)
+    }
+
+    pub(super) fn somebody_sets_blas(&self, threads: c_int) {
+        self.process.values().blas = threads;
+    }
+
+    pub(super) fn somebody_sets_openmp(&self, thread: ThreadRef, threads: c_int) {
+        self.process.values().openmp.insert(thread.key, threads);
+    }
+}

@@ -1,0 +1,238 @@
+//! Random interleavings against a simple model of the rules.
+
+use super::fakes::{FakeProcess, Stage};
+use crate::limit::registry::Live;
+use crate::limit::request::Request;
+use crate::limit::threads::ThreadRef;
+use proptest::prelude::*;
+
+const START: i32 = 8;
+const THREADS: usize = 3;
+
+/// What may happen. Scopes are named by their place among the live ones.
+#[derive(Debug, Clone)]
+enum Event {
+    Enter {
+        thread: usize,
+        threads: u32,
+        force: bool,
+    },
+    End {
+        scope: usize,
+    },
+    SomebodySetsBlas {
+        threads: i32,
+    },
+    SomebodySetsOpenMp {
+        thread: usize,
+        threads: i32,
+    },
+}
+
+fn event(others: bool) -> impl Strategy<Value = Event> {
+    let enter =
+        (0..THREADS, 1u32..6, prop::bool::weighted(0.1)).prop_map(|(thread, threads, force)| {
+            Event::Enter {
+                thread,
+                threads,
+                force,
+            }
+        });
+    let end = (0usize..8).prop_map(|scope| Event::End { scope });
+    let blas = (1i32..12).prop_map(|threads| Event::SomebodySetsBlas { threads });
+    let openmp = (0..THREADS, 1i32..12)
+        .prop_map(|(thread, threads)| Event::SomebodySetsOpenMp { thread, threads });
+    let weight = u32::from(others);
+    prop_oneof![6 => enter, 6 => end, weight => blas, weight => openmp]
+}
+
+/// One value, as the rules have it: written down again, with no thought of how
+/// the registry keeps it.
+#[derive(Debug, Clone)]
+struct Value {
+    now: i32,
+    /// What this library set last: another value is somebody else's.
+    ours: i32,
+    before: i32,
+    /// Number, threads, forced, and whether it may still restore.
+    live: Vec<(usize, i32, bool, bool)>,
+}
+
+impl Value {
+    fn new() -> Self {
+        Value {
+            now: START,
+            ours: START,
+            before: START,
+            live: Vec::new(),
+        }
+    }
+
+    /// Rule 5: what somebody else set is left, by all who are live.
+    fn notice(&mut self) -> bool {
+        let noticed = self.now != self.ours && !self.live.is_empty();
+        if noticed {
+            self.live.iter_mut().for_each(|scope| scope.3 = false);
+            self.before = self.now;
+            self.ours = self.now;
+        }
+        noticed
+    }
+
+    /// Rules 1 to 3: the smallest, counted from the latest forced scope on.
+    fn smallest(&self) -> i32 {
+        let forced = self.live.iter().rposition(|scope| scope.2).unwrap_or(0);
+        self.live[forced..]
+            .iter()
+            .map(|scope| scope.1)
+            .min()
+            .expect("a live scope")
+    }
+
+    fn enter(&mut self, number: usize, threads: i32, force: bool) {
+        if self.live.is_empty() {
+            self.before = self.now;
+        } else {
+            self.notice();
+        }
+        self.live.push((number, threads, force, true));
+        self.now = self.smallest();
+        self.ours = self.now;
+    }
+
+    fn end(&mut self, number: usize) {
+        let noticed = self.notice();
+        self.live.retain(|scope| scope.0 != number);
+        if noticed {
+            return;
+        }
+        let holds = self.live.iter().any(|scope| scope.3);
+        self.now = if holds { self.smallest() } else { self.before };
+        self.ours = self.now;
+    }
+}
+
+/// The registry and the model, side by side.
+struct Both {
+    stage: Stage,
+    threads: Vec<ThreadRef>,
+    scopes: Vec<(usize, usize, Live)>,
+    entered: usize,
+    blas: Value,
+    openmp: Vec<Value>,
+}
+
+impl Both {
+    fn new() -> Self {
+        let mut stage = Stage::new(FakeProcess::starting_at(START));
+        let threads = (0..THREADS).map(|_| stage.thread()).collect();
+        Both {
+            stage,
+            threads,
+            scopes: Vec::new(),
+            entered: 0,
+            blas: Value::new(),
+            openmp: vec![Value::new(); THREADS],
+        }
+    }
+
+    fn happen(&mut self, event: &Event) {
+        match *event {
+            Event::Enter {
+                thread,
+                threads,
+                force,
+            } => self.enter(thread, threads, force),
+            Event::End { scope } if scope < self.scopes.len() => self.end(scope),
+            Event::End { .. } => {}
+            Event::SomebodySetsBlas { threads } => {
+                self.stage.somebody_sets_blas(threads);
+                self.blas.now = threads;
+            }
+            Event::SomebodySetsOpenMp { thread, threads } => {
+                self.stage
+                    .somebody_sets_openmp(self.threads[thread], threads);
+                self.openmp[thread].now = threads;
+            }
+        }
+    }
+
+    fn enter(&mut self, thread: usize, threads: u32, force: bool) {
+        let request = Request::new().all(threads);
+        let request = if force { request.force() } else { request };
+        let scope = self.stage.enter(self.threads[thread], request);
+        self.entered += 1;
+        self.scopes.push((self.entered, thread, scope));
+        self.blas.enter(self.entered, threads as i32, force);
+        self.openmp[thread].enter(self.entered, threads as i32, force);
+    }
+
+    fn end(&mut self, scope: usize) {
+        let (number, thread, mut scope) = self.scopes.remove(scope);
+        self.stage.end(self.threads[thread], &mut scope);
+        self.blas.end(number);
+        self.openmp[thread].end(number);
+    }
+
+    fn assert_agree(&self) -> Result<(), TestCaseError> {
+        prop_assert_eq!(self.stage.blas(), self.blas.now);
+        for (thread, value) in self.threads.iter().zip(&self.openmp) {
+            prop_assert_eq!(self.stage.openmp(*thread), value.now);
+        }
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_interleaving_follows_the_rules(
+        events in prop::collection::vec(event(true), 1..40),
+    ) {
+        let mut both = Both::new();
+        for event in &events {
+            both.happen(event);
+            both.assert_agree()?;
+        }
+    }
+
+    #[test]
+    fn when_nobody_else_interferes_the_last_scope_restores_the_start(
+        events in prop::collection::vec(event(false), 1..40),
+        order in any::<prop::sample::Index>(),
+    ) {
+        let mut both = Both::new();
+        events.iter().for_each(|event| both.happen(event));
+        while !both.scopes.is_empty() {
+            both.end(order.index(both.scopes.len()));
+        }
+        prop_assert_eq!(both.stage.blas(), START);
+        for thread in &both.threads {
+            prop_assert_eq!(both.stage.openmp(*thread), START);
+        }
+    }
+
+    #[test]
+    fn no_live_limit_is_ever_exceeded_without_force(
+        events in prop::collection::vec(event(false), 1..40),
+    ) {
+        let mut both = Both::new();
+        for event in &events {
+            let event = match event.clone() {
+                Event::Enter { thread, threads, .. } => {
+                    Event::Enter { thread, threads, force: false }
+                }
+                other => other,
+            };
+            both.happen(&event);
+            for (number, thread, _) in &both.scopes {
+                let limits = |value: &Value| value.live.iter().find(|s| s.0 == *number).map(|s| s.1);
+                let blas = limits(&both.blas).expect("live");
+                prop_assert!(both.stage.blas() <= blas);
+                let openmp = limits(&both.openmp[*thread]).expect("live");
+                prop_assert!(both.stage.openmp(both.threads[*thread]) <= openmp);
+            }
+        }
+    }
+}
