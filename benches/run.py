@@ -26,8 +26,8 @@ DOCS = HERE.parent / "docs"
 THEMES = ("scopes", "pools", "native", "discovery", "contention", "import_time")
 EXAMPLES = """\
 examples:
-  run.py                          everything, two minutes; writes the numbers of the docs
-  run.py --quick                  a look, a quarter of a minute
+  run.py                          everything, a minute; writes the numbers of the docs
+  run.py --quick                  a look, twenty seconds; writes nothing
   run.py --only scopes            one theme; may be given again
   scopes.py                       the same, without a process of its own
 """

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import _native
 from ._files import CDLL_CACHE, realpath
-from ._libraries import LibController, native_controllers
+from ._libraries import NATIVE_CONTROLLERS, LibController, native_controllers
 from ._registered import users_controllers
 
 #: Its first words are what programs filter threadpoolctl's warning by.
@@ -106,14 +106,18 @@ class ThreadpoolController:
             self._add_users(matches)
 
     def _add_users(self, matches: list[tuple[type[LibController], str, str]]) -> None:
-        known = {lib.filepath for lib in self.lib_controllers}
+        known = {lib.filepath: lib for lib in self.lib_controllers}
         for users, filepath, prefix in matches:
-            if filepath in known:
+            found = known.get(filepath)
+            if found is not None and not _is_found_by_symbols_alone(found):
                 continue
             lib = _users_controller(users, filepath, prefix, self)
-            if lib is not None:
-                known.add(filepath)
-                self.lib_controllers.append(lib)
+            if lib is None:
+                continue
+            if found is not None:
+                self.lib_controllers.remove(found)
+            known[filepath] = lib
+            self.lib_controllers.append(lib)
 
     def _warn_if_incompatible_openmp(self) -> None:
         prefixes = {lib.prefix for lib in self.lib_controllers}
@@ -175,6 +179,11 @@ def _has_symbols(controller: type[LibController], filepath: str) -> bool:
     except OSError:
         return False
     return any(hasattr(handle, symbol) for symbol in wanted)
+
+
+def _is_found_by_symbols_alone(lib: LibController) -> bool:
+    """Say whether threadpoolctl would leave the file to users' controllers."""
+    return isinstance(lib, NATIVE_CONTROLLERS) and lib.prefix not in lib.filename_prefixes
 
 
 def _users_controller(

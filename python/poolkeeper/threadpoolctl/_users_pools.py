@@ -52,7 +52,7 @@ class UsersClaim:
         self._ticket: int | None = None
         with self._pool.lock:
             self.original = lib.num_threads
-            self._is_counted = _is_int(self.original) and (threads is None or _is_int(threads))
+            self._is_counted = _is_count(self.original) and (threads is None or _is_count(threads))
             if not self._is_counted:
                 # Not a number: there is nothing to compare, only to put back.
                 if threads is not None:
@@ -71,7 +71,7 @@ class UsersClaim:
             if ticket is not None:
                 self._pool.overlap.leave(ticket, target)
             raise
-        if _is_int(observed):
+        if _is_count(observed):
             self._pool.overlap.note(observed)
 
     def end(self) -> None:
@@ -85,7 +85,7 @@ class UsersClaim:
             if ticket is None:
                 return
             found = self.lib.num_threads
-            target = self._pool.overlap.leave(ticket, found if _is_int(found) else 0)
+            target = self._pool.overlap.leave(ticket, found if _is_count(found) else 0)
             if target is not None:
                 self.lib.set_num_threads(target)
 
@@ -96,5 +96,6 @@ class UsersClaim:
             self._pool.overlap.keep(ticket)
 
 
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int)
+def _is_count(value: Any) -> bool:
+    """Say whether overlapping values of this kind can be compared: C's ints can."""
+    return isinstance(value, int) and -(2**31) < value < 2**31

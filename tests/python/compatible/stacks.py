@@ -42,7 +42,7 @@ def implementations() -> dict[str, ModuleType]:
     return {name: implementation(name) for name in IMPLEMENTATIONS}
 
 
-def toy(folder: str | Path, name: str = "libtoy.so") -> Path:
+def build_toy(folder: str | Path, name: str = "libtoy.so") -> Path:
     """Compile a library with a thread count in the folder; return its file."""
     file = Path(folder) / name
     source = file.with_suffix(".c")
@@ -72,7 +72,7 @@ def toy_controller(module: ModuleType, **changes: Any) -> type:
 
 def add_users_controller(folder: str) -> None:
     """Load the toy library, and register a controller of it with both."""
-    ctypes.CDLL(str(toy(folder)))
+    ctypes.CDLL(str(build_toy(folder)))
     for module in implementations().values():
 
         def set_additional_attributes(self: Any) -> None:

@@ -6,9 +6,7 @@ use crate::limit::registry::{Live, Registry};
 use crate::limit::request::Request;
 use crate::limit::threads::ThreadRef;
 use crate::model::Reach;
-use crate::native::Object;
-use crate::platform::SymbolTable;
-use crate::runtimes::{Bound, Card, Control, Facts, RUNTIMES, Runtime};
+use crate::runtimes::{Control, Facts, RUNTIMES, Runtime};
 use libc::c_int;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -80,27 +78,10 @@ impl Control for FakeOpenMp {
     }
 }
 
-/// A runtime of that card which never recognises anything.
-pub(super) struct Posing(&'static dyn Runtime);
-
-impl Runtime for Posing {
-    fn card(&self) -> &'static Card {
-        self.0.card()
-    }
-
-    fn recognises(&self, _symbols: &SymbolTable<'_>) -> bool {
-        false
-    }
-
-    fn bind(&self, _object: &Object) -> Option<Bound> {
-        None
-    }
-}
-
-/// The real runtime with that id.
+/// The runtime with that id, for its card.
 pub(super) fn runtime(id: &str) -> &'static dyn Runtime {
-    let real = RUNTIMES.iter().find(|runtime| runtime.card().id == id);
-    Box::leak(Box::new(Posing(*real.expect("a known runtime"))))
+    let known = RUNTIMES.iter().find(|runtime| runtime.card().id == id);
+    *known.expect("a known runtime")
 }
 
 /// A registry on a fake process, and the threads that play in it.
