@@ -24,12 +24,10 @@ import poolkeeper
 import pytest
 from poolkeeper.demo import contestants, libraries, main, meter, photo, report, runs
 from poolkeeper.demo.meter import ThreadMeter, Usage, wait_until_quiet
-from poolkeeper.demo.os_threads import TASK_FOLDER, read_threads
+from poolkeeper.demo.os_threads import read_threads
 from poolkeeper.demo.progress import Progress
 
 ESCAPE = "\x1b"
-
-needs_proc = pytest.mark.skipif(not os.path.isdir(TASK_FOLDER), reason="no threads in /proc")
 
 
 # --- arguments
@@ -113,7 +111,6 @@ def work(pool: ThreadPoolExecutor, threads: int) -> set[int]:
     return {future.result() for future in futures}
 
 
-@needs_proc
 def test_meter_counts_threads_that_work_now_and_not_those_that_worked_before() -> None:
     with ThreadPoolExecutor(5) as pool:
         work(pool, 5)
@@ -126,14 +123,12 @@ def test_meter_counts_threads_that_work_now_and_not_those_that_worked_before() -
     assert measured.usage.peak_runnable in (1, 2, 3, 4)
 
 
-@needs_proc
 def test_meter_counts_threads_that_begin_inside_the_block() -> None:
     with ThreadPoolExecutor(2) as pool, ThreadMeter() as measured:
         work(pool, 2)
     assert measured.usage.threads_used == 2
 
 
-@needs_proc
 def test_meter_counts_the_calling_thread_and_not_the_ignored_ones() -> None:
     with ThreadPoolExecutor(3) as pool:
         ignored = work(pool, 3)
@@ -160,7 +155,6 @@ def test_meter_ends_and_passes_errors_on() -> None:
     assert threading.active_count() == before
 
 
-@needs_proc
 def test_a_spinning_thread_is_not_quiet() -> None:
     stop = threading.Event()
 
@@ -327,7 +321,8 @@ def test_progress_on_a_terminal_heeds_no_color(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("NO_COLOR", "1")
     plain = _progress_of_one_step(Terminal())
     assert "done  thinking" in plain
-    assert f"{ESCAPE}[32m" not in plain and f"{ESCAPE}[33m" not in plain
+    assert f"{ESCAPE}[32m" not in plain
+    assert f"{ESCAPE}[33m" not in plain
     monkeypatch.setenv("TERM", "dumb")
     assert ESCAPE not in _progress_of_one_step(Terminal())
 
@@ -340,7 +335,12 @@ def _demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "4", "OPENBLAS_NUM_THREADS": "4"}
     return subprocess.run(
         [sys.executable, "-m", "poolkeeper.demo", *arguments],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=True,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
     )
 
 
@@ -351,7 +351,6 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return json.loads(done.stdout)
 
 
-@needs_proc
 def test_the_limited_run_uses_no_more_threads_than_it_may(found: Any) -> None:
     free, limited = found["runs"]
     assert limited["threads_used"] == limited["peak_runnable"] == 1
@@ -373,7 +372,8 @@ def test_json_has_every_field_and_names_the_picture(found: Any) -> None:
     assert [run["limits"] for run in found["runs"]] == [{}, {"openmp": 1, "blas": 1}]
     for run in found["runs"]:
         assert run["cpu_wall_ratio"] == run["cpu_seconds"] / run["wall_seconds"]
-        assert run["inertia"] > 0 and run["iterations"] > 0
+        assert run["inertia"] > 0
+        assert run["iterations"] > 0
         assert len(run["repeats"]) == 1
     assert found["runs"][0]["outcomes"] == []
     assert len(found["runs"][1]["outcomes"]) >= 2
@@ -384,7 +384,8 @@ def test_json_has_every_field_and_names_the_picture(found: Any) -> None:
 
 def test_text_output_is_plain_and_complete(tmp_path: Path) -> None:
     done = _demo(tmp_path, "--quick", "--colors", "8", "--openmp", "2", "--output", "small.png")
-    assert ESCAPE not in done.stdout + done.stderr and "\r" not in done.stdout + done.stderr
+    assert ESCAPE not in done.stdout + done.stderr
+    assert "\r" not in done.stdout + done.stderr
     for expected in (
         "Native thread pools in this process\n",
         "scikit-learn (no limit) ",

@@ -4,6 +4,7 @@ use crate::args::{Format, Info, Runtimes, command};
 use crate::{EXIT_FAILED, EXIT_OK, Host, pools_table};
 use clap_complete::Shell;
 use poolkeeper::runtimes::Card;
+use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -50,7 +51,9 @@ fn load(library: &Path) -> Result<(), String> {
             std::mem::forget(library);
             Ok(())
         }
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(error
+            .source()
+            .map_or_else(|| error.to_string(), ToString::to_string)),
     }
 }
 
@@ -93,6 +96,20 @@ fn wrapped(label: &str, paragraph: &str) -> String {
     textwrap::fill(paragraph, options) + "\n"
 }
 
+/// A symbol's name in Markdown; words around it stay words.
+fn as_code(symbol: &str) -> String {
+    let is_name = |word: &str| word.contains('_') && !word.contains(' ');
+    let words = symbol.split(' ');
+    let marked = words.map(|word| {
+        if is_name(word) {
+            format!("`{word}`")
+        } else {
+            word.to_owned()
+        }
+    });
+    marked.collect::<Vec<_>>().join(" ")
+}
+
 /// The docs' page of runtimes: `docs/runtimes.md` is this, word for word.
 fn markdown(cards: &[&Card]) -> String {
     let mut text = String::from(
@@ -103,9 +120,10 @@ fn markdown(cards: &[&Card]) -> String {
          | --- | --- | --- | --- | --- |\n",
     );
     for card in cards {
-        let symbols = card.symbols.join("`, `");
+        let symbols: Vec<_> = card.symbols.iter().map(|symbol| as_code(symbol)).collect();
+        let symbols = symbols.join(", ");
         text += &format!(
-            "| `{}` | {} | {} | `{symbols}` | {} |\n",
+            "| `{}` | {} | {} | {symbols} | {} |\n",
             card.id, card.name, card.level, card.reach
         );
     }

@@ -3,7 +3,7 @@
 //! PyO3 passes the arguments of a function that takes `**names` through a tuple
 //! and a dict, which costs a tenth of a whole `with poolkeeper.limit(1)`. This
 //! is the interpreter's own convention instead: an array of arguments, and the
-//! names of the last ones. The only unsafe code of this crate.
+//! names of the last ones.
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;

@@ -115,7 +115,8 @@ impl Pool {
         self.0.symbol_suffix
     }
 
-    /// Path of the OpenMP runtime that really runs its threads, if one does.
+    /// Path of the pool that decides its thread count, if another one does: the
+    /// OpenMP runtime under it, or a FlexiBLAS's backend.
     #[getter]
     fn runs_on<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.0

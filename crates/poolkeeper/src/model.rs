@@ -142,7 +142,8 @@ pub struct Pool {
     pub symbol_prefix: &'static str,
     /// Put after each of its functions' names: `"64_"`, `"_64"` or nothing.
     pub symbol_suffix: &'static str,
-    /// Path of the OpenMP runtime that really runs (and limits) its threads.
+    /// Path of the pool that decides its thread count: the OpenMP runtime that it
+    /// runs on, or the backend that a FlexiBLAS passes its calls to.
     #[serde(serialize_with = "lossy_option")]
     pub runs_on: Option<PathBuf>,
     /// FlexiBLAS's backends.

@@ -52,7 +52,9 @@ def scikit_learn_kmeans(pixels: NDArray[np.float64], colors: int) -> Clustering:
         colors: the number of clusters.
 
     Example:
-        >>> scikit_learn_kmeans(pixels, 64).centers.shape  # doctest: +SKIP
+        >>> import numpy
+        >>> pixels = numpy.random.default_rng(0).random((1000, 3))
+        >>> scikit_learn_kmeans(pixels, 64).centers.shape
         (64, 3)
     """
     from sklearn.cluster import KMeans
