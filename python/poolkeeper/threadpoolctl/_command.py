@@ -77,7 +77,6 @@ def run(arguments: list[str]) -> int:
             print("run: -m needs the name of a module", file=sys.stderr)
             return 2
         sys.argv = arguments[1:]
-        sys.path.insert(0, os.getcwd())
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
         return 0
     script = arguments[0]
@@ -85,7 +84,9 @@ def run(arguments: list[str]) -> int:
         print(f"run: there is no file {script}", file=sys.stderr)
         return 2
     sys.argv = arguments
-    sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
+    if not getattr(sys.flags, "safe_path", False):
+        # In place of the working directory, which `python -m` has put there.
+        sys.path[0] = os.path.dirname(os.path.abspath(script))
     runpy.run_path(script, run_name="__main__")
     return 0
 

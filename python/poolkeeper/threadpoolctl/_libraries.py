@@ -143,6 +143,11 @@ class _NativeController(LibController):
             "version": pool.version,
         }
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Handles and ids are this process's own; the path finds both again.
+        kept = (item for item in vars(self).items() if item[0] not in ("dynlib", "_pool_id"))
+        return dict(kept)
+
     def _loaded(self) -> Pool:
         """Return the pool as it is now.
 
@@ -288,19 +293,20 @@ class FlexiBLASController(_NativeController):
         RuntimeError
             If FlexiBLAS can't load it or switch to it.
         """
+        is_loaded = backend in self.loaded_backends
         try:
             _native.switch_backend(self.filepath, backend)
         except _native.LimitError as error:
-            loaded = backend in self.loaded_backends
             raise RuntimeError(
                 f"Failed to switch to backend {backend!r}."
-                if loaded
+                if is_loaded
                 else f"Failed to load backend {backend!r}. It must either be the name of a "
                 f"backend available in the FlexiBLAS configuration {self.available_backends} "
                 "or the path to a valid shared library."
             ) from error
-        # The backend is a library of its own, with a controller of its own.
-        self.parent._load_libraries()
+        if not is_loaded:
+            # The backend is a library of its own, with a controller of its own.
+            self.parent._load_libraries()
 
 
 class MKLController(_NativeController):
@@ -363,6 +369,14 @@ def native_controllers(parent: Any) -> list[LibController]:
             controller.__dict__.update(attributes, parent=parent)
             controllers.append(controller)
     return controllers
+
+
+def pool_id_of(lib: LibController) -> int | None:
+    """Return the id of a built-in controller's pool; None for a user's library."""
+    pool_id: int | None = getattr(lib, "_pool_id", None)
+    if pool_id is None and isinstance(lib, _NativeController) and type(lib) in NATIVE_CONTROLLERS:
+        pool_id = lib._id()
+    return pool_id
 
 
 def c_int(value: Any) -> int:

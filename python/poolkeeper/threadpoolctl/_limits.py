@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import _native
 from ._controller import ThreadpoolController, get_cached_controller
-from ._libraries import LibController, c_int
+from ._libraries import LibController, c_int, pool_id_of
 from ._registered import ALL_USER_APIS
 from ._users_pools import UsersClaim
 
@@ -173,7 +173,7 @@ class ThreadpoolLimiter:
         users: list[tuple[LibController, Any]] = []
         for lib in self._libs:
             wanted = self._wanted(lib)
-            pool_id = getattr(lib, "_pool_id", None)
+            pool_id = pool_id_of(lib)
             if pool_id is None:
                 users.append((lib, wanted))
             else:

@@ -58,7 +58,7 @@ impl Registry {
         let mut holds = Holds::new(self.catalog.snapshot(), steps);
         let saved: SmallVec<[Saved; INLINE]> = holds
             .iter()
-            .map(|(held, hold)| held.control().save(hold.before))
+            .map(|(held, hold)| held.save(hold.before))
             .collect();
         for ((held, hold), saved) in holds.iter_mut().zip(saved) {
             if hold.may_claim(held) {
@@ -108,7 +108,7 @@ impl Registry {
             claim.threads = present;
         }
         let target = ledger.join(hold.before, saved, claim);
-        let limits = claim.rule != Rule::Witness && !control.is_exact();
+        let limits = claim.rule != Rule::Witness && !held.knob.facts.is_plain;
         if target != present || limits {
             control.set_threads(target);
         }
@@ -125,11 +125,21 @@ impl Registry {
     pub(crate) fn leave(&mut self, live: &mut Live, current: Option<ThreadRef>) {
         self.part_with(live);
         let (id, began_on) = (live.id, live.thread);
-        for (held, hold) in live.holds_mut() {
-            hold.found = held.control().threads();
+        for holds in live.groups_mut() {
+            for (held, hold) in holds.iter_mut() {
+                hold.found = held.control().threads();
+            }
         }
-        for (held, hold) in live.holds_mut().rev() {
-            hold.end = Some(self.let_go(held, hold, id, began_on, current));
+        let mut is_held = false;
+        for holds in live.groups_mut().rev() {
+            for (held, hold) in holds.iter_mut().rev() {
+                let end = self.let_go(held, hold, id, began_on, current);
+                is_held |= matches!(end, EndStatus::Held { .. });
+                hold.end = Some(end);
+            }
+        }
+        if !is_held {
+            return;
         }
         for (held, hold) in live.holds_mut().filter(|(_, hold)| hold.claimed) {
             if let Some(EndStatus::Held { threads }) = &mut hold.end
@@ -178,7 +188,7 @@ impl Registry {
             return EndStatus::ThreadGone;
         };
         let control = held.control();
-        let Some(step) = ledger.leave(id, found, || control.save(found)) else {
+        let Some(step) = ledger.leave(id, found, || held.save(found)) else {
             return EndStatus::ThreadGone;
         };
         let was_last = ledger.is_empty();
@@ -245,7 +255,7 @@ impl Registry {
             let control = held.control();
             control.set_threads(hold.requested);
             ledger.note(control.threads());
-            ledger.set_baseline(control.save(hold.requested));
+            ledger.set_baseline(held.save(hold.requested));
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::discover::{LoadedPool, Snapshot};
 use crate::limit::outcome::EndStatus;
 use crate::limit::plan::{INLINE, PlanStep, Role};
-use crate::runtimes::Control;
+use crate::runtimes::{Control, Saved};
 use libc::c_int;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -49,6 +49,15 @@ pub(crate) struct Held<'a> {
 impl<'a> Held<'a> {
     pub(crate) fn control(self) -> &'a dyn Control {
         self.knob.control()
+    }
+
+    /// Its present setting, where it has `threads`.
+    pub(crate) fn save(self, threads: c_int) -> Saved {
+        if self.knob.facts.is_plain {
+            Saved::threads(threads)
+        } else {
+            self.control().save(threads)
+        }
     }
 
     /// Why its thread count can't be set, if it can't.

@@ -145,8 +145,7 @@ impl Ledger {
         found: c_int,
         save: impl FnOnce() -> Saved,
     ) -> Option<Step> {
-        let position = self.claims.iter().rposition(|claim| claim.scope == scope)?;
-        let claim = self.claims.remove(position);
+        let claim = self.take(scope)?;
         self.drop_kept();
         let step = self.settle(found, save);
         if claim.overridden && step == Step::Nothing {
@@ -155,6 +154,14 @@ impl Ledger {
             });
         }
         Some(step)
+    }
+
+    fn take(&mut self, scope: ScopeId) -> Option<Claim> {
+        let last = self.claims.pop_if(|claim| claim.scope == scope);
+        last.or_else(|| {
+            let position = self.claims.iter().rposition(|claim| claim.scope == scope)?;
+            Some(self.claims.remove(position))
+        })
     }
 
     /// Removes a scope's claim where the pool can't be set from here; says

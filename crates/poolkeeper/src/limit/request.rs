@@ -115,11 +115,13 @@ impl Default for Request {
 
 impl Request {
     /// A request that names no pool yet.
+    #[inline]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// At most `threads` threads in every pool.
+    #[inline]
     pub fn all(self, threads: u32) -> Self {
         self.select(Selector::All, threads)
     }
@@ -135,6 +137,7 @@ impl Request {
     }
 
     /// At most `threads` threads in the pools of that selector.
+    #[inline]
     pub fn select(mut self, selector: Selector, threads: u32) -> Self {
         self.rules.push((selector, i64::from(threads)));
         self

@@ -95,6 +95,7 @@ impl Runtime for Blis {
             _ => "openmp",
         };
         let mut facts = Facts::new(Reach::Process);
+        facts.is_plain = false;
         facts.version = version;
         facts.threading_layer = Some(layer.to_owned());
         facts.architecture = arch_name.zip(arch).and_then(|(name, id)| name.call(id));

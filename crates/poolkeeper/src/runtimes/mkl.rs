@@ -100,6 +100,9 @@ impl Runtime for Mkl {
             )
         };
         let mut facts = Facts::new(Reach::Thread);
+        // Without an override it follows its OpenMP runtime, and domains may
+        // have numbers of their own.
+        facts.is_plain = false;
         facts.version = version.map(|text| short_version(&text));
         // An invalid layer changes nothing and returns the present one.
         facts.threading_layer = layer.map(|swap| layer_name(swap.call(-1)).to_owned());
@@ -122,12 +125,6 @@ impl Control for Loaded {
 
     fn set_threads(&self, threads: c_int) {
         self.set.call(threads);
-    }
-
-    /// Without an override it follows its OpenMP runtime, and domains may have
-    /// numbers of their own.
-    fn is_exact(&self) -> bool {
-        false
     }
 
     /// The override can only be read by replacing it, for the calling thread.

@@ -110,6 +110,10 @@ pub(crate) struct Facts {
     /// Address of the `omp_set_num_threads` that this runtime's own code sees,
     /// where an OpenMP runtime runs its threads.
     pub(crate) runs_on: Option<usize>,
+    /// Whether its thread count is all there is to set. If not, it has a setting
+    /// of its own to save, and a number is set even where it is there already:
+    /// MKL's may come from its OpenMP runtime, and change with that.
+    pub(crate) is_plain: bool,
     /// Whether it passes its calls on to another pool, its backend.
     pub(crate) passes_on: bool,
     /// Address of this runtime's own `omp_set_num_threads`, for the above.
@@ -128,6 +132,7 @@ impl Facts {
             symbol_suffix: "",
             fixed: None,
             runs_on: None,
+            is_plain: true,
             passes_on: false,
             provides: None,
         }
@@ -174,13 +179,6 @@ pub(crate) trait Control: Send + Sync {
     /// Simultaneous callers that it survives with its present thread count.
     fn capacity(&self) -> Option<u32> {
         None
-    }
-
-    /// Whether [`Control::threads`] tells all that [`Control::set_threads`]
-    /// changes. If not, a number is set even where it is there already: MKL's
-    /// may come from its OpenMP runtime, and change with that.
-    fn is_exact(&self) -> bool {
-        true
     }
 
     /// The name (or path) of the backend that it passes calls on to.
