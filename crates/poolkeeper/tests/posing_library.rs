@@ -20,12 +20,22 @@ struct Posing {
 impl Posing {
     fn load() -> Self {
         let alone = PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: the library has no constructors.
-        let library = unsafe { Library::new(path()) }.expect("cargo built it for this test");
-        Posing {
-            library: Some(library),
+        let mut posing = Posing {
+            library: None,
             _alone: alone,
-        }
+        };
+        posing.open();
+        posing
+    }
+
+    fn open(&mut self) {
+        // SAFETY: the library has no constructors.
+        let library = unsafe { Library::new(path()) };
+        self.library = Some(library.expect("cargo built it for this test"));
+    }
+
+    fn close(&mut self) {
+        self.library = None;
     }
 
     fn threads(&self) -> c_int {
@@ -161,11 +171,11 @@ fn scopes_of_many_threads_overlap_without_losing_a_limit() {
 
 #[test]
 fn a_late_scope_covers_what_is_loaded_while_it_lives() {
-    let posing = Posing::load();
-    drop(posing);
+    let mut posing = Posing::load();
+    posing.close();
     assert!(!is_listed(), "nobody holds the library any more");
     let late = poolkeeper::limit(Request::new().all(3).late()).expect("valid");
-    let posing = Posing::load();
+    posing.open();
     assert!(poolkeeper::refresh().expect("Linux"));
     assert_eq!(posing.threads(), 3);
     drop(late);
@@ -177,7 +187,7 @@ fn a_library_goes_when_the_program_closes_it() {
     let mut posing = Posing::load();
     assert!(is_listed());
     let scope = poolkeeper::limit(2).expect("valid");
-    posing.library = None;
+    posing.close();
     assert!(is_listed(), "the scope keeps it");
     drop(scope);
     assert!(!is_listed());

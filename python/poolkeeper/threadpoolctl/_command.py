@@ -95,6 +95,8 @@ def _replace_in_this_process_and_its_children() -> None:
     from . import install
 
     install()
-    # A child that is a new interpreter finds the shim before the real one.
+    # A child that is a new interpreter finds the shim before the real one: by the
+    # variable, and by this process's path where multiprocessing hands it on.
+    sys.path.insert(1, _SHIM)
     inherited = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = _SHIM if not inherited else os.pathsep.join((_SHIM, inherited))

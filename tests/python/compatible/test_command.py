@@ -164,7 +164,7 @@ def test_child_processes_have_ours_too(tmp_path: Path) -> None:
     file = tmp_path / "children.py"
     file.write_text(CHILDREN)
     env = {"OPENBLAS_NUM_THREADS": "2"}
-    for command, name in ((MODULE + ["run"], "poolkeeper.threadpoolctl"),
+    for command, name in (([*MODULE, "run"], "poolkeeper.threadpoolctl"),
                           ([sys.executable], "threadpoolctl")):  # fmt: skip
         done = run([*command, str(file)], env)
         assert done.returncode == 0, done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.machinery
 import sys
 from typing import Any
 
@@ -27,16 +28,10 @@ def _held_of_theirs() -> list[str]:
 
 
 def _their_file() -> str:
-    import importlib.util
-
-    from isolated import ROOT
-
-    spec = importlib.util.spec_from_file_location("x", next(
-        path for folder in sys.path for path in [f"{folder}/threadpoolctl.py"]
-        if "site-packages" in folder and ROOT
-    ))  # fmt: skip
-    assert spec is not None
-    return str(spec.origin)
+    """Return where the real one is, whether it is imported or not."""
+    found = importlib.machinery.PathFinder.find_spec("threadpoolctl")
+    assert found is not None
+    return str(found.origin)
 
 
 def _is_theirs(value: Any) -> bool:
@@ -112,11 +107,15 @@ import sklearn.cluster._kmeans as module
 from sklearn.datasets import make_blobs
 import threadpoolctl
 
+def blas():
+    infos = threadpoolctl.threadpool_info()
+    return {info["num_threads"] for info in infos if info["user_api"] == "blas"}
+
 seen = []
 original = module.lloyd_iter_chunked_dense
 
 def recording(*arguments, **named):
-    seen.append({i["num_threads"] for i in threadpoolctl.threadpool_info() if i["user_api"] == "blas"})
+    seen.append(blas())
     return original(*arguments, **named)
 
 module.lloyd_iter_chunked_dense = recording
@@ -124,7 +123,7 @@ X, _ = make_blobs(n_samples=600, centers=3, random_state=0)
 fitted = module.KMeans(3, n_init=1, random_state=0).fit(X)
 assert len(set(fitted.labels_)) == 3
 assert seen and all(each == {1} for each in seen), seen
-after = {i["num_threads"] for i in threadpoolctl.threadpool_info() if i["user_api"] == "blas"}
+after = blas()
 """
 
 

@@ -108,7 +108,7 @@ impl Registry {
             claim.threads = present;
         }
         let target = ledger.join(hold.before, saved, claim);
-        let limits = claim.rule != Rule::Witness && !held.knob.facts.is_plain;
+        let limits = claim.rule != Rule::Witness && held.knob.facts.follows;
         if target != present || limits {
             control.set_threads(target);
         }

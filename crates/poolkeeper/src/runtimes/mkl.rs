@@ -103,6 +103,7 @@ impl Runtime for Mkl {
         // Without an override it follows its OpenMP runtime, and domains may
         // have numbers of their own.
         facts.is_plain = false;
+        facts.follows = true;
         facts.version = version.map(|text| short_version(&text));
         // An invalid layer changes nothing and returns the present one.
         facts.threading_layer = layer.map(|swap| layer_name(swap.call(-1)).to_owned());

@@ -110,10 +110,12 @@ pub(crate) struct Facts {
     /// Address of the `omp_set_num_threads` that this runtime's own code sees,
     /// where an OpenMP runtime runs its threads.
     pub(crate) runs_on: Option<usize>,
-    /// Whether its thread count is all there is to set. If not, it has a setting
-    /// of its own to save, and a number is set even where it is there already:
-    /// MKL's may come from its OpenMP runtime, and change with that.
+    /// Whether its setting is its thread count; if not, its control knows how to
+    /// save it.
     pub(crate) is_plain: bool,
+    /// Whether its thread count may come from elsewhere, and change with that: a
+    /// number is then set even where it is there already.
+    pub(crate) follows: bool,
     /// Whether it passes its calls on to another pool, its backend.
     pub(crate) passes_on: bool,
     /// Address of this runtime's own `omp_set_num_threads`, for the above.
@@ -133,6 +135,7 @@ impl Facts {
             fixed: None,
             runs_on: None,
             is_plain: true,
+            follows: false,
             passes_on: false,
             provides: None,
         }
