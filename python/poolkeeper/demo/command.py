@@ -14,7 +14,7 @@ from . import photo, report
 from .contestants import CONTESTANTS
 from .libraries import MissingLibrary, import_libraries
 from .progress import BOLD, Progress, paint
-from .runs import Setting, run_all
+from .runs import Setting, run_all, unlimited
 
 TITLE = "poolkeeper demo: k-means on a photograph, without and with limits"
 
@@ -104,7 +104,13 @@ def run_demo(arguments: argparse.Namespace, progress: Progress) -> None:
     picture = photo.load_photo(QUICK_SHRINK if arguments.quick else 1)
     height, width = picture.shape[:2]
     report.print_title(f"From {width} x {height} pixels to {arguments.colors} colours", out)
-    settings = [Setting(), Setting(arguments.openmp, arguments.blas)]
+    first = unlimited(pools)
+    if first.openmp is not None:
+        progress.warn(
+            f"with no limit more threads would call BLAS than the {first.openmp} that it "
+            f"survives, and Python could crash: the first run has {first.name} instead"
+        )
+    settings = [first, Setting(arguments.openmp, arguments.blas)]
     pixels = photo.pixels_of(picture)
     runs = run_all(CONTESTANTS, settings, pixels, arguments.colors, arguments.repeat, progress)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -46,6 +46,26 @@ class Setting:
     def name(self) -> str:
         """For the table."""
         return ", ".join(f"{k}={v}" for k, v in self.limits.items()) or "no limit"
+
+
+def unlimited(pools: Iterable[poolkeeper.Pool]) -> Setting:
+    """The setting of the first run: no limit, unless that could crash Python.
+
+    Every OpenMP thread calls BLAS; past a BLAS pool's capacity memory corruption
+    is possible (a 128-core machine and an OpenBLAS compiled for 64 threads).
+
+    Args:
+        pools: what ``poolkeeper.pools()`` says, nothing limited.
+
+    Example:
+        >>> unlimited([]).name
+        'no limit'
+    """
+    pools = list(pools)
+    callers = max((p.num_threads or 1 for p in pools if p.level == "openmp"), default=1)
+    capacities = [p.capacity for p in pools if p.level == "blas" and p.capacity is not None]
+    capacity = max(1, min(capacities, default=callers))
+    return Setting(openmp=capacity) if callers > capacity else Setting()
 
 
 @dataclass
