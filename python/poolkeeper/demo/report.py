@@ -31,7 +31,10 @@ def print_runs(runs: Sequence[Run], out: TextIO) -> None:
     rows = [HEADINGS, *(_row(run) for run in runs)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     for number, row in enumerate(rows):
-        cells = [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))]
+        cells = [
+            row[0].ljust(widths[0]),
+            *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)),
+        ]
         line = "  ".join(cells)
         print(paint(line, DIM, out) if number == 0 else line, file=out)
     print(paint(LEGEND, DIM, out), file=out)
