@@ -45,9 +45,9 @@ def test_a_test_that_ends_otherwise_is_told() -> None:
 
 
 def test_a_suite_that_does_not_run_is_no_suite_that_passes() -> None:
-    nothing = peer_suites.Suite("nothing", "sklearn.utils.tests.test_parallel", ("-k", "nothing"))
+    nothing = peer_suites.Suite("nothing", "joblib.test.test_disk", ("-k", "nothing"))
     with pytest.raises(peer_suites.NotRun, match="exit code 5"):
         peer_suites.outcomes(nothing, ours=False)
-    few = peer_suites.Suite("few", "sklearn.utils.tests.test_parallel", least=1000)
+    few = peer_suites.Suite("few", "joblib.test.test_disk", least=1000)
     with pytest.raises(peer_suites.NotRun, match="and not 1000"):
         peer_suites.outcomes(few, ours=True)

@@ -66,11 +66,7 @@ impl Registry {
                     scope: id,
                     thread: thread.key,
                     threads: hold.requested,
-                    rule: if hold.requested == WITNESS {
-                        Rule::Witness
-                    } else {
-                        request.rule
-                    },
+                    rule: rule_of(hold, request, thread),
                     overridden: false,
                     kept: false,
                 };
@@ -101,14 +97,14 @@ impl Registry {
         };
         let control = held.control();
         let mut present = hold.before;
-        if claim.threads <= 0 && claim.rule != Rule::Witness {
+        if claim.threads <= 0 && hold.requested != WITNESS {
             // Only the runtime knows what this means.
             control.set_threads(claim.threads);
             present = control.threads();
             claim.threads = present;
         }
         let target = ledger.join(hold.before, saved, claim);
-        let limits = claim.rule != Rule::Witness && held.knob.facts.follows;
+        let limits = hold.requested != WITNESS && held.knob.facts.follows;
         if target != present || limits {
             control.set_threads(target);
         }
@@ -116,7 +112,7 @@ impl Registry {
             ledger.note_change();
         }
         hold.claimed = true;
-        if target != claim.threads && claim.rule != Rule::Witness {
+        if target != claim.threads && hold.requested != WITNESS {
             hold.standing = Standing::Shared;
         }
     }
@@ -284,5 +280,14 @@ impl Registry {
             ledger.note(observed);
         }
         Ok(true)
+    }
+}
+
+/// How a hold's claim stands to others.
+fn rule_of(hold: &Hold, request: &Request, thread: ThreadRef) -> Rule {
+    match request.rule {
+        rule if hold.requested != WITNESS => rule,
+        Rule::Innermost(context) => Rule::Witness(context),
+        Rule::Keep | Rule::Force | Rule::Witness(_) => Rule::Witness(thread.key),
     }
 }

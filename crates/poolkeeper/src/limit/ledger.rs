@@ -22,9 +22,19 @@ pub(crate) enum Rule {
     /// threadpoolctl's rule: it suspends earlier scopes with this rule of the
     /// same context (a thread, a task), and no others.
     Innermost(u64),
-    /// It limits nothing, and has what is left behind while it is live undone
-    /// when it ends.
-    Witness,
+    /// It limits nothing, and has what its context leaves behind while it is live
+    /// undone when it ends.
+    Witness(u64),
+}
+
+impl Rule {
+    /// The context in which threadpoolctl's kinds of scope are nested.
+    fn context(self) -> Option<u64> {
+        match self {
+            Rule::Innermost(context) | Rule::Witness(context) => Some(context),
+            Rule::Keep | Rule::Force => None,
+        }
+    }
 }
 
 /// One live scope's claim on the pool.
@@ -40,6 +50,17 @@ pub(crate) struct Claim {
     pub(crate) overridden: bool,
     /// The scope ended, and left its value to the scopes around it.
     pub(crate) kept: bool,
+}
+
+impl Claim {
+    /// Whether both are of one context of threadpoolctl's kind.
+    fn shares_context(&self, other: &Claim) -> bool {
+        self.rule.context().is_some() && self.rule.context() == other.rule.context()
+    }
+
+    fn has_say(&self) -> bool {
+        !self.overridden && !matches!(self.rule, Rule::Witness(_))
+    }
 }
 
 /// What to do to the pool after a scope ended.
@@ -92,8 +113,7 @@ impl Ledger {
 
     /// Whether a live scope will have its say in what is restored.
     pub(crate) fn is_holding(&self) -> bool {
-        let has_say = |claim: &Claim| !claim.overridden && claim.rule != Rule::Witness;
-        self.claims.iter().any(has_say)
+        self.claims.iter().any(Claim::has_say)
     }
 
     /// Enters a claim; answers the value that the pool should have now.
@@ -130,12 +150,16 @@ impl Ledger {
             self.changed = false;
             return;
         }
-        let rule = self.claims[position].rule;
-        if let Rule::Innermost(_) = rule {
-            // Earlier ones of this context have no say any more.
-            self.claims
-                .retain(|claim| claim.scope == scope || !claim.kept || claim.rule != rule);
-        }
+        // Of those left behind since the latest live scope of this context, only
+        // the last has a say.
+        let claim = self.claims[position];
+        let is_around = |other: &Claim| !other.kept && other.shares_context(&claim);
+        let around = self.claims[..position].iter().rposition(is_around);
+        let since = around.map_or(0, |place| place + 1);
+        self.retain_places(|place, other| {
+            let is_earlier = (since..position).contains(&place);
+            !(is_earlier && other.kept && other.shares_context(&claim))
+        });
     }
 
     /// Ends a scope's claim; `None` if it has none here.
@@ -160,8 +184,19 @@ impl Ledger {
         let last = self.claims.pop_if(|claim| claim.scope == scope);
         last.or_else(|| {
             let position = self.claims.iter().rposition(|claim| claim.scope == scope)?;
-            Some(self.claims.remove(position))
+            let claim = self.claims.remove(position);
+            // What its context left behind since it began is undone with it.
+            self.retain_places(|place, other| {
+                place < position || !other.kept || !other.shares_context(&claim)
+            });
+            Some(claim)
         })
+    }
+
+    fn retain_places(&mut self, mut stays: impl FnMut(usize, &Claim) -> bool) {
+        let mut places = 0..;
+        self.claims
+            .retain(|claim| places.next().is_some_and(|place| stays(place, claim)));
     }
 
     /// Removes a scope's claim where the pool can't be set from here; says
@@ -252,7 +287,7 @@ impl Ledger {
                 }
                 contexts.push(context);
             }
-            if claim.rule == Rule::Witness {
+            if let Rule::Witness(_) = claim.rule {
                 continue;
             }
             smallest = Some(smallest.map_or(claim.threads, |n: c_int| n.min(claim.threads)));

@@ -48,7 +48,7 @@ impl Overlap {
             scope: state.last,
             thread: context,
             threads: threads.unwrap_or_default(),
-            rule: threads.map_or(Rule::Witness, |_| Rule::Innermost(context)),
+            rule: threads.map_or(Rule::Witness(context), |_| Rule::Innermost(context)),
             overridden: false,
             kept: false,
         };

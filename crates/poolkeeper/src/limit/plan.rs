@@ -2,7 +2,7 @@
 
 use crate::discover::{LoadedPool, knob};
 use crate::error::nearest;
-use crate::limit::request::{Request, Selector};
+use crate::limit::request::{Request, Selector, WITNESS};
 use crate::{Error, Result};
 use libc::c_int;
 use smallvec::SmallVec;
@@ -103,15 +103,19 @@ fn step(pools: &[Arc<LoadedPool>], pool: usize, threads: c_int) -> PlanStep {
 /// One claim for each thread count: a pool for which another one decides has no
 /// claim of its own where the plan also names that one, or another such pool.
 fn share_knobs(steps: &mut [PlanStep]) {
+    if steps.iter().all(|step| step.knob == step.pool) {
+        return;
+    }
     for i in 0..steps.len() {
         let step = steps[i];
-        if step.knob == step.pool {
-            continue;
-        }
-        let owner = steps.iter().find(|other| other.pool == step.knob);
-        let sibling = || steps[..i].iter().find(|other| other.knob == step.knob);
-        if let Some(claims) = owner.or_else(sibling) {
-            let agree = claims.threads == step.threads;
+        let sharing = steps.iter().filter(|other| other.knob == step.knob);
+        // A witness decides nothing where another step has a number.
+        let claims = sharing
+            .min_by_key(|other| (other.threads == WITNESS, other.pool != other.knob))
+            .copied()
+            .unwrap_or(step);
+        if claims.pool != step.pool {
+            let agree = step.threads == WITNESS || claims.threads == step.threads;
             steps[i].role = if agree { Role::Follows } else { Role::Yields };
         }
     }

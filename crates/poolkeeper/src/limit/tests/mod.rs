@@ -100,6 +100,28 @@ fn what_is_kept_stays_or_is_undone_by_the_scope_around_it() {
 }
 
 #[test]
+fn what_is_left_behind_belongs_to_the_scope_around_it() {
+    let mut stage = Stage::new(FakeProcess::starting_at(8));
+    let thread = stage.thread();
+    let request = |threads| Request::new().blas(threads).innermost_of(1);
+    let mut outer = stage.enter(thread, request(4));
+    let mut bare = stage.enter(thread, request(2));
+    stage.registry.keep(&mut bare);
+    let mut inner = stage.enter(thread, request(1));
+    let mut bare = stage.enter(thread, request(12));
+    stage.registry.keep(&mut bare);
+    assert_eq!(stage.blas(), 12);
+    stage.end(thread, &mut inner);
+    assert_eq!(
+        stage.blas(),
+        2,
+        "what was left behind inside is undone, the other is not"
+    );
+    stage.end(thread, &mut outer);
+    assert_eq!(stage.blas(), 8);
+}
+
+#[test]
 fn a_witness_limits_nothing_and_undoes_what_was_left_behind() {
     let mut stage = Stage::new(FakeProcess::starting_at(8));
     let thread = stage.thread();

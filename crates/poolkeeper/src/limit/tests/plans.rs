@@ -139,6 +139,25 @@ fn a_flexiblas_has_no_claim_beside_its_backend() {
 }
 
 #[test]
+fn a_witness_decides_nothing_beside_a_number() {
+    let pools = [
+        pool(1, "openblas", |facts| facts.runs_on = Some(0x1000)),
+        pool(2, "libgomp", |facts| facts.provides = Some(0x1000)),
+    ];
+    let request = Request::new().innermost_of(1);
+    let request = request
+        .select_raw(Selector::Id(1), 1)
+        .witness(Selector::Id(2));
+    let found = plan(&request, &pools).expect("a valid request");
+    let roles: Vec<_> = found
+        .steps
+        .iter()
+        .map(|step| (step.pool, step.role))
+        .collect();
+    assert_eq!(roles, [(0, Role::Claims), (1, Role::Follows)]);
+}
+
+#[test]
 fn nonsense_is_refused_before_anything_is_planned() {
     let pools = [plain(1, "openblas")];
     let code = |request: &Request| plan(request, &pools).expect_err("nonsense").code();
