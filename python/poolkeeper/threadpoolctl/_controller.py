@@ -10,7 +10,7 @@ from typing import Any
 from .. import _native
 from ._files import CDLL_CACHE, realpath
 from ._libraries import NATIVE_CONTROLLERS, LibController, native_controllers
-from ._registered import users_controllers
+from ._registered import ALL_CONTROLLERS, users_controllers
 
 #: Its first words are what programs filter threadpoolctl's warning by.
 INCOMPATIBLE_OPENMP = """
@@ -221,7 +221,7 @@ def threadpool_info(debugging_info: bool = False) -> list[dict[str, Any]]:
 
 _CACHE_LOCK = threading.Lock()
 _cached: ThreadpoolController | None = None
-_cached_key: tuple[Any, ...] = ()
+_cached_key: tuple[int, int] | None = None
 
 
 def get_cached_controller() -> ThreadpoolController:
@@ -236,14 +236,14 @@ def get_cached_controller() -> ThreadpoolController:
     True
     """
     global _cached, _cached_key
-    key = (_native._loader_version(), *users_controllers())
+    key = (_native._loader_version(), len(ALL_CONTROLLERS))
     controller = _cached
     if controller is not None and key == _cached_key:
         return controller
     with _CACHE_LOCK:
         controller = ThreadpoolController()
         # Making it may have loaded a library: MKL's first use does.
-        _cached_key = (_native._loader_version(), *users_controllers())
+        _cached_key = (_native._loader_version(), len(ALL_CONTROLLERS))
         _cached = controller
     return controller
 

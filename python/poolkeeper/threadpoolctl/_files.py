@@ -14,10 +14,8 @@ _T = TypeVar("_T")
 _MISSING = object()
 
 
-@functools.lru_cache(maxsize=10_000)
-def realpath(filepath: str) -> str:
-    """Return the path with its symbolic links resolved, remembered."""
-    return os.path.realpath(filepath)
+#: A path with its symbolic links resolved, remembered.
+realpath: Callable[[str], str] = functools.lru_cache(maxsize=10_000)(os.path.realpath)
 
 
 class CDLLCache:

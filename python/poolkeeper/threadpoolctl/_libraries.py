@@ -351,7 +351,7 @@ NATIVE_CONTROLLERS: tuple[type[_NativeController], ...] = (
 _BY_INTERNAL_API = {controller.internal_api: controller for controller in NATIVE_CONTROLLERS}
 
 #: Class and attributes of each pool seen so far, by its id: they never change.
-_TEMPLATES: dict[int, tuple[type[_NativeController], dict[str, Any]]] = {}
+_TEMPLATES: dict[int, tuple[type[_NativeController], dict[str, Any]] | None] = {}
 
 
 def native_controllers(parent: Any) -> list[LibController]:
@@ -359,12 +359,14 @@ def native_controllers(parent: Any) -> list[LibController]:
     ids = _native._pool_ids()
     if not all(pool_id in _TEMPLATES for pool_id in ids):
         for pool in _native.pools():
-            kind = _BY_INTERNAL_API[pool.internal_api]
-            _TEMPLATES[pool.id] = kind, kind._attributes(pool)
+            # A kind of pool that threadpoolctl has no name for is not listed.
+            kind = _BY_INTERNAL_API.get(pool.internal_api)
+            _TEMPLATES[pool.id] = None if kind is None else (kind, kind._attributes(pool))
     controllers: list[LibController] = []
     for pool_id in ids:
-        if pool_id in _TEMPLATES:
-            kind, attributes = _TEMPLATES[pool_id]
+        template = _TEMPLATES.get(pool_id)
+        if template is not None:
+            kind, attributes = template
             controller = kind.__new__(kind)
             controller.__dict__.update(attributes, parent=parent)
             controllers.append(controller)
