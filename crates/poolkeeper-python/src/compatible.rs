@@ -1,6 +1,7 @@
 //! What the threadpoolctl layer (`poolkeeper.threadpoolctl`) is made of.
 
 use crate::errors::raise;
+use crate::interpreter::unlocked;
 use poolkeeper::{Request, Selector};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -8,14 +9,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A number that changes whenever a library is loaded or unloaded.
 #[pyfunction]
-pub(crate) fn _loader_version() -> u64 {
-    poolkeeper::loader_version()
+pub(crate) fn _loader_version(py: Python<'_>) -> u64 {
+    unlocked(py, poolkeeper::loader_version)
 }
 
 /// The loader's version, and the files that it has mapped.
 #[pyfunction]
 pub(crate) fn _loaded_files(py: Python<'_>) -> PyResult<(u64, Bound<'_, PyList>)> {
-    let (version, files) = poolkeeper::loaded_files().map_err(raise)?;
+    let (version, files) = unlocked(py, poolkeeper::loaded_files).map_err(raise)?;
     let list = PyList::empty(py);
     for file in &files {
         list.append(crate::pool::path(py, file)?)?;
@@ -25,20 +26,20 @@ pub(crate) fn _loaded_files(py: Python<'_>) -> PyResult<(u64, Bound<'_, PyList>)
 
 /// The ids of the pools that are loaded.
 #[pyfunction]
-pub(crate) fn _pool_ids() -> PyResult<Vec<u32>> {
-    poolkeeper::pool_ids().map_err(raise)
+pub(crate) fn _pool_ids(py: Python<'_>) -> PyResult<Vec<u32>> {
+    unlocked(py, poolkeeper::pool_ids).map_err(raise)
 }
 
 /// A pool's thread count now; ``None`` if no such pool is loaded.
 #[pyfunction]
-pub(crate) fn _threads(pool: u32) -> PyResult<Option<i32>> {
-    poolkeeper::threads(pool).map_err(raise)
+pub(crate) fn _threads(py: Python<'_>, pool: u32) -> PyResult<Option<i32>> {
+    unlocked(py, || poolkeeper::threads(pool)).map_err(raise)
 }
 
 /// Sets a pool's thread count at once, whatever scopes are live.
 #[pyfunction]
-pub(crate) fn _set_threads(pool: u32, threads: i32) -> PyResult<bool> {
-    poolkeeper::set_threads(pool, threads).map_err(raise)
+pub(crate) fn _set_threads(py: Python<'_>, pool: u32, threads: i32) -> PyResult<bool> {
+    unlocked(py, || poolkeeper::set_threads(pool, threads)).map_err(raise)
 }
 
 /// threadpoolctl's kind of scope over native pools: the innermost of a context
@@ -66,7 +67,7 @@ impl Claim {
                 None => request.witness(selector),
             };
         }
-        let scope = poolkeeper::limit(request).map_err(raise)?;
+        let scope = unlocked(pools.py(), || poolkeeper::limit(request)).map_err(raise)?;
         Ok(Claim(Mutex::new(scope)))
     }
 
@@ -74,7 +75,8 @@ impl Claim {
     #[getter]
     fn before<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let before = PyDict::new(py);
-        for (pool, threads) in self.scope().before() {
+        let counts: Vec<_> = self.scope().before().collect();
+        for (pool, threads) in counts {
             before.set_item(pool, threads)?;
         }
         Ok(before)
@@ -117,8 +119,9 @@ impl Overlap {
         self.0.note(observed);
     }
 
-    /// Ends a scope; the value to set, if any.
-    fn leave(&self, ticket: u64, found: i32) -> Option<i32> {
+    /// Ends a scope; the value to set, if any. ``found`` is ``None`` where the
+    /// present value can't be read.
+    fn leave(&self, ticket: u64, found: Option<i32>) -> Option<i32> {
         self.0.leave(ticket, found)
     }
 

@@ -33,8 +33,8 @@ use pyo3::prelude::*;
 /// >>> for pool in poolkeeper.pools():
 /// ...     print(pool.runtime, pool.num_threads)  # doctest: +SKIP
 #[pyfunction]
-fn pools() -> PyResult<pool::Pools> {
-    poolkeeper::pools()
+fn pools(py: Python<'_>) -> PyResult<pool::Pools> {
+    interpreter::unlocked(py, poolkeeper::pools)
         .map(pool::Pools::from)
         .map_err(errors::raise)
 }

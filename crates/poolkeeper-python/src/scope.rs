@@ -2,6 +2,7 @@
 
 use crate::errors::{LimitWarning, raise};
 use crate::fastcall::{Arguments, Body};
+use crate::interpreter::unlocked;
 use crate::numbers;
 use crate::report::{Ending, Outcome};
 use poolkeeper::Request;
@@ -51,7 +52,7 @@ impl Body for Limit {
                 _ => numbers::add(request, name.as_any(), &value)?,
             };
         }
-        let scope = Scope::begin(request)?;
+        let scope = Scope::begin(arguments.py(), request)?;
         Ok(Bound::new(arguments.py(), scope)?.into_any())
     }
 }
@@ -86,11 +87,12 @@ impl Body for Limit {
 #[pyfunction]
 #[pyo3(signature = (limits=None, /, **pools))]
 pub(crate) fn set_limit(
+    py: Python<'_>,
     limits: Option<&Bound<'_, PyAny>>,
     pools: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<Vec<Outcome>> {
     let request = numbers::request(limits, pools)?;
-    let outcomes = poolkeeper::set_limit(request).map_err(raise)?;
+    let outcomes = unlocked(py, || poolkeeper::set_limit(request)).map_err(raise)?;
     Ok(outcomes.into_iter().map(Outcome).collect())
 }
 
@@ -107,8 +109,8 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    fn begin(request: Request) -> PyResult<Scope> {
-        let scope = poolkeeper::limit(request).map_err(raise)?;
+    fn begin(py: Python<'_>, request: Request) -> PyResult<Scope> {
+        let scope = unlocked(py, || poolkeeper::limit(request)).map_err(raise)?;
         Ok(Scope {
             scope: Mutex::new(scope),
             entered: AtomicBool::new(false),
@@ -178,9 +180,9 @@ impl Scope {
             ));
         }
         if slf.ended.load(Relaxed) {
-            let mut scope = slf.scope();
-            let request = scope.request().clone();
-            *scope = poolkeeper::limit(request).map_err(raise)?;
+            let request = slf.scope().request().clone();
+            let begun = unlocked(slf.py(), || poolkeeper::limit(request)).map_err(raise)?;
+            *slf.scope() = begun;
             slf.ended.store(false, Relaxed);
         }
         slf.entered.store(true, Relaxed);
@@ -218,9 +220,9 @@ impl Scope {
     }
 
     /// Begins another scope with the same limits.
-    fn _again(&self) -> PyResult<Scope> {
+    fn _again(&self, py: Python<'_>) -> PyResult<Scope> {
         let request = self.scope().request().clone();
-        Scope::begin(request)
+        Scope::begin(py, request)
     }
 
     fn __repr__(&self) -> String {

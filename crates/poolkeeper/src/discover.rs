@@ -42,6 +42,12 @@ impl LoadedPool {
         self.control.switch_backend(backend)
     }
 
+    /// A reference of the caller's own to the pool's library, to call into it
+    /// without the registry's lock; `None` if it is gone.
+    pub(crate) fn pin(&self) -> Option<Library> {
+        Library::pin(&self.loader_name, self.base)
+    }
+
     /// Whether FlexiBLAS means this pool by the name (or path) of a backend.
     fn is_backend(&self, name: &str) -> bool {
         if name.contains('/') {
@@ -81,24 +87,31 @@ impl LoadedPool {
 /// its calls to, or the pool itself.
 pub(crate) fn knob(pools: &[Arc<LoadedPool>], index: usize) -> usize {
     let pool = &pools[index];
-    if let Some(address) = pool.facts.runs_on {
-        let runtime = pools
-            .iter()
-            .position(|other| other.facts.provides == Some(address));
-        return runtime.unwrap_or(index);
-    }
-    if !pool.facts.passes_on {
-        return index;
-    }
-    let Some(name) = pool.control.backend() else {
+    let backend = if pool.facts.passes_on {
+        backend(pools, index)
+    } else {
+        None
+    };
+    openmp_under(pools, backend.unwrap_or(index))
+}
+
+/// The OpenMP runtime that a pool runs on, or the pool itself.
+fn openmp_under(pools: &[Arc<LoadedPool>], index: usize) -> usize {
+    let Some(address) = pools[index].facts.runs_on else {
         return index;
     };
+    let runtime = pools
+        .iter()
+        .position(|other| other.facts.provides == Some(address));
+    runtime.unwrap_or(index)
+}
+
+/// The backend that a FlexiBLAS passes calls to; `None` if none is known, or
+/// more than one answers to its name.
+fn backend(pools: &[Arc<LoadedPool>], index: usize) -> Option<usize> {
+    let name = pools[index].control.backend()?;
     let mut backends = (0..pools.len()).filter(|i| *i != index && pools[*i].is_backend(&name));
-    match (backends.next(), backends.next()) {
-        (Some(backend), None) => backend,
-        // None is known, or more than one answers to the name.
-        _ => index,
-    }
+    backends.next().filter(|_| backends.next().is_none())
 }
 
 /// The pool at `index` as it is now, to the calling thread.
@@ -200,7 +213,7 @@ impl Catalog {
         for pool in self.pools.iter() {
             let mut library = pool.library.lock().unwrap_or_else(PoisonError::into_inner);
             *library = None;
-            *library = Library::pin(&pool.loader_name, pool.base);
+            *library = pool.pin();
             if library.is_some() {
                 stay.push(Arc::clone(pool));
             }

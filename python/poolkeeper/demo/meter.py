@@ -54,7 +54,7 @@ class ThreadMeter:
     Example:
         >>> with ThreadMeter() as meter:
         ...     total = sum(range(1_000_000))
-        >>> meter.usage.threads_used in (1, None)
+        >>> meter.usage.wall_seconds > 0
         True
     """
 

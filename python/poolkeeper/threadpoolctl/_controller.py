@@ -220,8 +220,12 @@ def threadpool_info(debugging_info: bool = False) -> list[dict[str, Any]]:
 
 
 _CACHE_LOCK = threading.Lock()
-_cached: ThreadpoolController | None = None
-_cached_key: tuple[int, int] | None = None
+#: What the loader and the users had when the controller was made, and it.
+_cached: tuple[tuple[int, int], ThreadpoolController] | None = None
+
+
+def _present_key() -> tuple[int, int]:
+    return _native._loader_version(), len(ALL_CONTROLLERS)
 
 
 def get_cached_controller() -> ThreadpoolController:
@@ -235,17 +239,19 @@ def get_cached_controller() -> ThreadpoolController:
     >>> get_cached_controller() is get_cached_controller()
     True
     """
-    global _cached, _cached_key
-    key = (_native._loader_version(), len(ALL_CONTROLLERS))
-    controller = _cached
-    if controller is not None and key == _cached_key:
-        return controller
+    global _cached
+    key = _present_key()
+    cached = _cached
+    if cached is not None and cached[0] == key:
+        return cached[1]
     with _CACHE_LOCK:
-        controller = ThreadpoolController()
-        # Making it may have loaded a library: MKL's first use does.
-        _cached_key = (_native._loader_version(), len(ALL_CONTROLLERS))
-        _cached = controller
-    return controller
+        while True:
+            controller = ThreadpoolController()
+            # Making it may have loaded a library: MKL's first use does.
+            before, key = key, _present_key()
+            if before == key:
+                _cached = key, controller
+                return controller
 
 
 def reset_cached_controller() -> None:

@@ -65,7 +65,8 @@ def _replace_everywhere(theirs: ModuleType, ours: ModuleType) -> None:
         for name, value in list(vars(module).items()):
             if id(value) in swaps:
                 setattr(module, name, swaps[id(value)])
-            elif isinstance(value, controller_class):
+            # Not isinstance: it would have lazy objects evaluate themselves.
+            elif issubclass(type(value), controller_class):
                 setattr(module, name, _same_libraries(value, ours))
     for name in names:
         if id(getattr(theirs, name)) in swaps:

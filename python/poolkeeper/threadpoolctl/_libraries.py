@@ -358,6 +358,8 @@ def native_controllers(parent: Any) -> list[LibController]:
     """Return a controller for each pool that is loaded."""
     ids = _native._pool_ids()
     if not all(pool_id in _TEMPLATES for pool_id in ids):
+        for gone in _TEMPLATES.keys() - set(ids):
+            del _TEMPLATES[gone]
         for pool in _native.pools():
             # A kind of pool that threadpoolctl has no name for is not listed.
             kind = _BY_INTERNAL_API.get(pool.internal_api)

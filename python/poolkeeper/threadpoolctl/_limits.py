@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
 import warnings
+import weakref
 from contextlib import ContextDecorator
 from types import TracebackType
 from typing import Any
@@ -61,6 +63,20 @@ def _key(info: dict[str, Any]) -> Any:
     return info["prefix"] if filepath is _MISSING else filepath
 
 
+_numbers = itertools.count(1)
+
+
+class _Thread(threading.local):
+    """A number for each thread that is never used again, as idents are."""
+
+    def __init__(self) -> None:
+        self.number = next(_numbers)
+
+
+_THREAD = _Thread()
+_TASKS: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+
+
 def _context() -> int:
     """Return a number for the running task or, outside of one, the thread."""
     asyncio = sys.modules.get("asyncio")
@@ -68,8 +84,11 @@ def _context() -> int:
         loop = asyncio._get_running_loop()
         task = None if loop is None else asyncio.current_task(loop)
         if task is not None:
-            return id(task)
-    return threading.get_ident()
+            number = _TASKS.get(task)
+            if number is None:
+                number = _TASKS[task] = next(_numbers)
+            return number
+    return _THREAD.number
 
 
 class ThreadpoolLimiter:

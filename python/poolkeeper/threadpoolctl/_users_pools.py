@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any
 
@@ -67,9 +68,9 @@ class UsersClaim:
             self.lib.set_num_threads(target)
             observed = self.lib.num_threads
         except BaseException:
-            ticket, self._ticket = self._ticket, None
-            if ticket is not None:
-                self._pool.overlap.leave(ticket, target)
+            # What can be put back is; the first error is the one to tell.
+            with contextlib.suppress(Exception):
+                self._let_go(None)
             raise
         if _is_count(observed):
             self._pool.overlap.note(observed)
@@ -81,13 +82,24 @@ class UsersClaim:
             if not self._is_counted:
                 self.lib.set_num_threads(self.original)
                 return
-            ticket, self._ticket = self._ticket, None
-            if ticket is None:
-                return
-            found = self.lib.num_threads
-            target = self._pool.overlap.leave(ticket, found if _is_count(found) else 0)
-            if target is not None:
-                self.lib.set_num_threads(target)
+            error = None
+            found = None
+            try:
+                found = self.lib.num_threads
+            except Exception as raised:
+                error = raised
+            self._let_go(found)
+            if error is not None:
+                raise error
+
+    def _let_go(self, found: Any) -> None:
+        """End the claim, also where the present value can't be read."""
+        ticket, self._ticket = self._ticket, None
+        if ticket is None:
+            return
+        target = self._pool.overlap.leave(ticket, found if _is_count(found) else None)
+        if target is not None:
+            self.lib.set_num_threads(target)
 
     def __del__(self) -> None:
         # Nobody ended it: what it set stays, as in threadpoolctl.

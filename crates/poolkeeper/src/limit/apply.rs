@@ -23,8 +23,8 @@ impl Registry {
         self.refresh(Some(thread))?;
         let Plan { steps, unmatched } = plan(request, self.catalog.pools())?;
         self.last_scope += 1;
-        self.live += 1;
         let id = self.last_scope;
+        self.live.push((id, thread.key));
         let holds = self.take_holds(&steps, id, thread, request);
         if request.late {
             let newest = self.newest();
@@ -119,7 +119,19 @@ impl Registry {
 
     /// Ends a scope from whichever thread this is; fills in each hold's end.
     pub(crate) fn leave(&mut self, live: &mut Live, current: Option<ThreadRef>) {
-        self.part_with(live);
+        if self.part_with(live) {
+            self.end_holds(live, current);
+        } else {
+            // It was dropped by a fork; its pools may be gone.
+            live.holds_mut()
+                .for_each(|(_, hold)| hold.end = Some(EndStatus::ThreadGone));
+        }
+        if self.is_unsettled(current) {
+            self.settle_all(false, current);
+        }
+    }
+
+    fn end_holds(&mut self, live: &mut Live, current: Option<ThreadRef>) {
         let (id, began_on) = (live.id, live.thread);
         for holds in live.groups_mut() {
             for (held, hold) in holds.iter_mut() {
@@ -149,7 +161,9 @@ impl Registry {
 
     /// Ends a scope, and leaves its values as they are.
     pub(crate) fn keep(&mut self, live: &mut Live) {
-        self.part_with(live);
+        if !self.part_with(live) {
+            return;
+        }
         for (held, _) in live.holds().filter(|(_, hold)| hold.claimed) {
             if let Some(ledger) = self.ledger(held.knob, live.thread) {
                 ledger.keep(live.id);
@@ -157,12 +171,16 @@ impl Registry {
         }
     }
 
-    /// The scope ends: it covers nothing any more.
-    fn part_with(&mut self, live: &mut Live) {
-        self.live -= 1;
+    /// The scope ends, and covers nothing any more; says whether it was live.
+    fn part_with(&mut self, live: &mut Live) -> bool {
+        let Some(place) = self.live.iter().rposition(|(id, _)| *id == live.id) else {
+            return false;
+        };
+        self.live.swap_remove(place);
         if let Some(position) = self.late.iter().position(|late| late.id == live.id) {
             live.late = self.late.remove(position).holds;
         }
+        true
     }
 
     fn let_go(
@@ -227,6 +245,7 @@ impl Registry {
         request: &Request,
         thread: ThreadRef,
     ) -> Result<(Holds, Vec<Selector>)> {
+        request.check_counts()?;
         self.refresh(Some(thread))?;
         let Plan { steps, unmatched } = plan(request, self.catalog.pools())?;
         let mut holds = Holds::new(self.catalog.snapshot(), &steps);

@@ -138,6 +138,11 @@ impl Ledger {
         self.last = observed;
     }
 
+    /// The value that was last noted.
+    pub(crate) fn last(&self) -> c_int {
+        self.last
+    }
+
     /// Ends a scope's claim without restoring: the value stays, for good if no
     /// other scope is live, else until the last of those ends.
     pub(crate) fn keep(&mut self, scope: ScopeId) {

@@ -37,8 +37,10 @@ static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(|| {
     Mutex::default()
 });
 
-/// The registry, locked. Nothing that can call Python, `dlopen` a new library
-/// or wait for another thread happens under this lock.
+/// The registry, locked. Nothing that calls Python happens under this lock. The
+/// loader is asked under it, and MKL's first use opens the rest of MKL: so who
+/// holds a lock that code in a library's constructor may want (the GIL, say)
+/// should let go of it before calling.
 fn registry() -> MutexGuard<'static, Registry> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -262,11 +264,13 @@ pub fn loader_version() -> u64 {
 /// assert_eq!(error.code(), "unknown-file");
 /// ```
 pub fn switch_backend(flexiblas: impl AsRef<Path>, backend: &str) -> Result<()> {
-    let pool = {
+    let (pool, _pin) = {
         let mut registry = registry();
         registry.refresh(threads::current_if_known())?;
         let index = plan::find_file(flexiblas.as_ref(), registry.catalog.pools())?;
-        registry.catalog.pools()[index].clone()
+        let pool = registry.catalog.pools()[index].clone();
+        let pin = pool.pin();
+        (pool, pin)
     };
     // Not under the lock: this loads a library, whose constructors may do
     // anything.
@@ -283,9 +287,7 @@ pub fn switch_backend(flexiblas: impl AsRef<Path>, backend: &str) -> Result<()> 
 /// poolkeeper::settle_after_fork();
 /// ```
 pub fn settle_after_fork() {
-    let mut registry = registry();
-    if registry.is_unsettled() {
-        // On a system without a loader to ask there is nothing to settle.
-        let _ = registry.refresh(threads::current_if_known());
-    }
+    // Not by a refresh: a thread that doesn't exist here may have been in the
+    // loader, whose lock is then held for ever. The pools are pinned.
+    registry().settle_all(false, threads::current_if_known());
 }

@@ -22,8 +22,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// assert_eq!(value, 4, "the caller sets 4");
 /// let (inner, value) = overlap.join(4, Some(2), 2);
 /// assert_eq!(value, 2);
-/// assert_eq!(overlap.leave(outer, 2), None, "the inner one holds it");
-/// assert_eq!(overlap.leave(inner, 2), Some(8), "the caller restores 8");
+/// assert_eq!(overlap.leave(outer, Some(2)), None, "the inner one holds it");
+/// assert_eq!(overlap.leave(inner, Some(2)), Some(8), "the caller restores 8");
 /// ```
 #[derive(Debug, Default)]
 pub struct Overlap(Mutex<State>);
@@ -65,10 +65,11 @@ impl Overlap {
         self.state().ledger.note(observed);
     }
 
-    /// Ends a scope where `found` is the present value. Returns the value to
-    /// set, if any.
-    pub fn leave(&self, ticket: u64, found: i32) -> Option<i32> {
+    /// Ends a scope where `found` is the present value (`None`: it can't be read,
+    /// and is taken for the one that was set). Returns the value to set, if any.
+    pub fn leave(&self, ticket: u64, found: Option<i32>) -> Option<i32> {
         let mut state = self.state();
+        let found = found.unwrap_or_else(|| state.ledger.last());
         let target = match state
             .ledger
             .leave(ticket, found, || Saved::threads(found))?

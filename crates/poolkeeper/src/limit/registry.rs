@@ -58,8 +58,8 @@ pub(crate) struct Registry {
     pub(crate) threads: Threads,
     process: Ledgers,
     pub(crate) late: Vec<LateScope>,
-    /// How many scopes are live.
-    pub(crate) live: usize,
+    /// The live scopes, and the threads that they began on.
+    pub(crate) live: Vec<(ScopeId, u64)>,
     pub(crate) last_scope: ScopeId,
     /// Scopes were dropped by a fork: the process's pools are to be put right.
     unsettled: bool,
@@ -83,7 +83,7 @@ impl Registry {
     /// # Errors
     /// As [`Catalog::refresh`].
     pub(crate) fn refresh_and_let_go(&mut self, thread: Option<ThreadRef>) -> Result<()> {
-        let changed = if self.live == 0 {
+        let changed = if self.live.is_empty() {
             self.catalog.refresh_and_let_go()?
         } else {
             self.catalog.refresh()?
@@ -92,7 +92,9 @@ impl Registry {
         Ok(())
     }
 
-    fn settle_all(&mut self, changed: bool, thread: Option<ThreadRef>) {
+    /// Puts right what could not be before, and covers late libraries; after a
+    /// change of the catalog, forgets what is gone.
+    pub(crate) fn settle_all(&mut self, changed: bool, thread: Option<ThreadRef>) {
         if changed {
             let pools = self.catalog.pools();
             let loaded = |id| pools.iter().any(|pool| pool.id == id);
@@ -180,15 +182,18 @@ impl Registry {
             .sum()
     }
 
-    /// Whether pools wait to be put right after a fork.
-    pub(crate) fn is_unsettled(&self) -> bool {
-        self.unsettled
+    /// Whether pools wait to be put right: after a fork, or because scopes of
+    /// this thread were ended from elsewhere.
+    pub(crate) fn is_unsettled(&mut self, thread: Option<ThreadRef>) -> bool {
+        let own = thread.and_then(|thread| self.threads.get(thread));
+        self.unsettled || own.is_some_and(|state| state.unsettled)
     }
 
     /// In a forked child: drops the scopes of threads that don't exist here.
     pub(crate) fn forked(&mut self, survivor: Option<ThreadRef>) {
         let key = survivor.map_or(0, |thread| thread.key);
         self.threads.keep_only(survivor);
+        self.live.retain(|(_, thread)| *thread == key);
         self.late.retain(|late| Some(late.thread) == survivor);
         for (_, ledger) in self.process.iter_mut() {
             self.unsettled |= ledger.keep_only_thread(key);

@@ -147,7 +147,10 @@ impl Request {
     /// is accepted only with [`Request::innermost_of`]; each runtime makes of 0
     /// and less what it will, as with threadpoolctl.
     pub fn select_raw(mut self, selector: Selector, threads: i32) -> Self {
-        self.rules.push((selector, i64::from(threads)));
+        // The smallest integer stands for a witness; the next means the same to
+        // every runtime.
+        self.rules
+            .push((selector, i64::from(threads.max(WITNESS + 1))));
         self
     }
 
@@ -155,8 +158,9 @@ impl Request {
     /// the scope ends, from what was left behind in them while it was live:
     /// what [`Scope::keep`](crate::Scope::keep) kept, or
     /// [`set_threads`](crate::set_threads) set.
-    pub fn witness(self, selector: Selector) -> Self {
-        self.select_raw(selector, WITNESS)
+    pub fn witness(mut self, selector: Selector) -> Self {
+        self.rules.push((selector, i64::from(WITNESS)));
+        self
     }
 
     /// Lets the scope raise what scopes around it have set.
@@ -215,9 +219,28 @@ impl Request {
     }
 
     fn allows(&self, threads: i64) -> bool {
-        let any = matches!(self.rule, Rule::Innermost(_)) || threads == i64::from(WITNESS);
-        any || (1..=i64::from(MAX_LIMIT)).contains(&threads)
+        let witness = i64::from(WITNESS);
+        let any = matches!(self.rule, Rule::Innermost(_)) && threads > witness;
+        any && i32::try_from(threads).is_ok() || threads == witness || is_count(threads)
     }
+
+    /// Whether every number is one that a baseline can be.
+    ///
+    /// # Errors
+    /// [`Error::InvalidLimit`] for any that isn't.
+    pub(crate) fn check_counts(&self) -> Result<()> {
+        match self.rules.iter().find(|(_, threads)| !is_count(*threads)) {
+            Some((_, threads)) => Err(Error::InvalidLimit {
+                value: threads.to_string(),
+                max: MAX_LIMIT,
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_count(threads: i64) -> bool {
+    (1..=i64::from(MAX_LIMIT)).contains(&threads)
 }
 
 impl From<u32> for Request {

@@ -1,5 +1,5 @@
 //! The signatures of the C functions that poolkeeper calls, one type each.
-//! All transmutes of the crate are in the macro below.
+//! Addresses become functions in the macro below, and nowhere else.
 
 use libc::{c_char, c_int, size_t};
 use std::ffi::CStr;

@@ -20,7 +20,7 @@ impl Object {
     pub(crate) fn address(&self, name: &SymbolName) -> Option<usize> {
         match self.symbols.find(name)? {
             Symbol::Function(address) => Some(address),
-            Symbol::Indirect => self.library.resolve(name.name),
+            Symbol::Indirect => self.library.find(name.name),
             Symbol::Data(_) => None,
         }
     }

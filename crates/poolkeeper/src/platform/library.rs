@@ -54,14 +54,24 @@ impl Library {
         Some(unsafe { (*map).address })
     }
 
-    /// The address of `name` as this library's own code would see it: in it or
-    /// in one of its dependencies.
+    /// The address of `name` as this library's own code sees it: in what is open
+    /// to everybody (the program, what was preloaded), else in this library or
+    /// one of its dependencies.
     pub(crate) fn resolve(&self, name: &str) -> Option<usize> {
-        let name = CString::new(name).ok()?;
-        // SAFETY: a live handle and a C string.
-        let address = unsafe { libc::dlsym(self.handle.as_ptr(), name.as_ptr()) };
-        (!address.is_null()).then_some(address as usize)
+        find(libc::RTLD_DEFAULT, name).or_else(|| self.find(name))
     }
+
+    /// The address of `name` in this library or one of its dependencies.
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        find(self.handle.as_ptr(), name)
+    }
+}
+
+fn find(handle: *mut c_void, name: &str) -> Option<usize> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: RTLD_DEFAULT or a live handle, and a C string.
+    let address = unsafe { libc::dlsym(handle, name.as_ptr()) };
+    (!address.is_null()).then_some(address as usize)
 }
 
 impl Drop for Library {

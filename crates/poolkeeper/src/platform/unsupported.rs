@@ -59,6 +59,9 @@ impl Library {
     pub(crate) fn resolve(&self, _name: &str) -> Option<usize> {
         match self.0 {}
     }
+    pub(crate) fn find(&self, _name: &str) -> Option<usize> {
+        match self.0 {}
+    }
 }
 
 pub(crate) fn path_of(_name: &CStr) -> std::path::PathBuf {

@@ -210,6 +210,8 @@ impl Control for Loaded {
     fn restore(&self, saved: Saved) {
         match &self.ways {
             Some(ways) if saved.0 < UNSET => ways.set.call(unpack(saved)),
+            // A number of threads, which those of loops would go before.
+            _ if saved.0 > 0 => self.set_threads(saved.as_c_int()),
             _ => self.set.call(saved.0),
         }
     }
