@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, final
 
 from .. import _native
+from ._c_int import c_int
 from ._files import CDLL_CACHE
 
 if TYPE_CHECKING:
@@ -381,22 +382,3 @@ def pool_id_of(lib: LibController) -> int | None:
     if pool_id is None and isinstance(lib, _NativeController) and type(lib) in NATIVE_CONTROLLERS:
         pool_id = lib._id()
     return pool_id
-
-
-def c_int(value: Any) -> int:
-    """Return the value as ctypes would pass it to a C function.
-
-    Raises
-    ------
-    ctypes.ArgumentError
-        If it is no int, or an int of more than 64 bits.
-    """
-    if type(value) is int and 0 <= value < 2**31:
-        return value
-    if not isinstance(value, int) or not -(2**63) <= value < 2**64:
-        import ctypes
-
-        raise ctypes.ArgumentError(f"a number of threads is an int, not {value!r}")
-    # C keeps the lower 32 bits. The least of them marks a witness; no runtime
-    # tells it from the next one.
-    return max((value + 2**31) % 2**32 - 2**31, 1 - 2**31)

@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import Any
 
 from .. import _native
+from ._c_int import c_int
 from ._controller import ThreadpoolController, get_cached_controller
-from ._libraries import LibController, c_int, pool_id_of
+from ._libraries import LibController, pool_id_of
 from ._registered import ALL_USER_APIS
 from ._users_pools import UsersClaim
 
