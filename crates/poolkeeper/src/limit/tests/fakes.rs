@@ -118,6 +118,13 @@ impl Stage {
             .expect("a valid request")
     }
 
+    pub(super) fn set_baseline(&mut self, thread: ThreadRef, request: &Request) {
+        self.process.values().calling = thread.key;
+        self.registry
+            .set_baseline(request, thread)
+            .expect("a valid request");
+    }
+
     pub(super) fn end(&mut self, thread: ThreadRef, scope: &mut Live) {
         self.process.values().calling = thread.key;
         self.registry.leave(scope, Some(thread));

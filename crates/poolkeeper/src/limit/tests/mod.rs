@@ -152,10 +152,7 @@ fn the_baseline_changes_under_live_scopes() {
     let mut stage = Stage::new(FakeProcess::starting_at(8));
     let thread = stage.thread();
     let mut scope = stage.enter(thread, Request::new().blas(2));
-    stage
-        .registry
-        .set_baseline(&Request::new().blas(5), thread)
-        .expect("valid");
+    stage.set_baseline(thread, &Request::new().blas(5));
     assert_eq!(stage.blas(), 2, "the live scope holds it");
     stage.end(thread, &mut scope);
     assert_eq!(stage.blas(), 5);

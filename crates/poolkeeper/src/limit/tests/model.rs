@@ -19,6 +19,14 @@ enum Event {
     },
     End {
         scope: usize,
+        by: usize,
+    },
+    Call {
+        thread: usize,
+    },
+    SetBlasBaseline {
+        thread: usize,
+        threads: u32,
     },
     SomebodySetsBlas {
         threads: i32,
@@ -38,12 +46,18 @@ fn event(others: bool) -> impl Strategy<Value = Event> {
                 force,
             }
         });
-    let end = (0usize..8).prop_map(|scope| Event::End { scope });
+    let end = (0usize..8, 0..THREADS).prop_map(|(scope, by)| Event::End { scope, by });
+    let call = (0..THREADS).prop_map(|thread| Event::Call { thread });
+    let baseline = (0..THREADS, 1u32..12)
+        .prop_map(|(thread, threads)| Event::SetBlasBaseline { thread, threads });
     let blas = (1i32..12).prop_map(|threads| Event::SomebodySetsBlas { threads });
     let openmp = (0..THREADS, 1i32..12)
         .prop_map(|(thread, threads)| Event::SomebodySetsOpenMp { thread, threads });
     let weight = u32::from(others);
-    prop_oneof![6 => enter, 6 => end, weight => blas, weight => openmp]
+    prop_oneof![
+        6 => enter, 6 => end, 1 => call,
+        weight => baseline, weight => blas, weight => openmp,
+    ]
 }
 
 /// One value, as the rules have it: written down again, with no thought of how
@@ -56,6 +70,8 @@ struct Value {
     before: i32,
     /// Number, threads, forced, and whether it may still restore.
     live: Vec<(usize, i32, bool, bool)>,
+    /// A scope was ended by another thread, which could not set this value.
+    pending: bool,
 }
 
 impl Value {
@@ -65,6 +81,7 @@ impl Value {
             ours: START,
             before: START,
             live: Vec::new(),
+            pending: false,
         }
     }
 
@@ -89,6 +106,23 @@ impl Value {
             .expect("a live scope")
     }
 
+    /// What the value's own thread does when it comes by.
+    fn settle(&mut self) {
+        if !std::mem::take(&mut self.pending) || self.notice() || self.now != self.ours {
+            return;
+        }
+        self.now = if self.holds() {
+            self.smallest()
+        } else {
+            self.before
+        };
+        self.ours = self.now;
+    }
+
+    fn holds(&self) -> bool {
+        self.live.iter().any(|scope| scope.3)
+    }
+
     fn enter(&mut self, number: usize, threads: i32, force: bool) {
         if self.live.is_empty() {
             self.before = self.now;
@@ -106,9 +140,26 @@ impl Value {
         if noticed {
             return;
         }
-        let holds = self.live.iter().any(|scope| scope.3);
-        self.now = if holds { self.smallest() } else { self.before };
+        self.now = if self.holds() {
+            self.smallest()
+        } else {
+            self.before
+        };
         self.ours = self.now;
+    }
+
+    /// Rule 6: another thread can't set this thread's value.
+    fn end_elsewhere(&mut self, number: usize) {
+        self.live.retain(|scope| scope.0 != number);
+        self.pending = true;
+    }
+
+    fn set_baseline(&mut self, threads: i32) {
+        self.before = threads;
+        if !self.holds() {
+            self.now = threads;
+            self.ours = threads;
+        }
     }
 }
 
@@ -143,7 +194,12 @@ impl Both {
                 threads,
                 force,
             } => self.enter(thread, threads, force),
-            Event::End { scope } if scope < self.scopes.len() => self.end(scope),
+            Event::End { scope, by } if scope < self.scopes.len() => self.end(scope, by),
+            Event::Call { thread } => {
+                self.stage.call(self.threads[thread]);
+                self.openmp[thread].settle();
+            }
+            Event::SetBlasBaseline { thread, threads } => self.set_baseline(thread, threads),
             Event::End { .. } => {}
             Event::SomebodySetsBlas { threads } => {
                 self.stage.somebody_sets_blas(threads);
@@ -161,17 +217,30 @@ impl Both {
         let request = Request::new().all(threads);
         let request = if force { request.force() } else { request };
         let scope = self.stage.enter(self.threads[thread], request);
+        self.openmp[thread].settle();
         self.entered += 1;
         self.scopes.push((self.entered, thread, scope));
         self.blas.enter(self.entered, threads as i32, force);
         self.openmp[thread].enter(self.entered, threads as i32, force);
     }
 
-    fn end(&mut self, scope: usize) {
+    fn end(&mut self, scope: usize, by: usize) {
         let (number, thread, mut scope) = self.scopes.remove(scope);
-        self.stage.end(self.threads[thread], &mut scope);
+        self.stage.end(self.threads[by], &mut scope);
         self.blas.end(number);
-        self.openmp[thread].end(number);
+        if by == thread {
+            self.openmp[thread].end(number);
+        } else {
+            self.openmp[thread].end_elsewhere(number);
+        }
+        self.openmp[by].settle();
+    }
+
+    fn set_baseline(&mut self, thread: usize, threads: u32) {
+        let request = Request::new().blas(threads);
+        self.stage.set_baseline(self.threads[thread], &request);
+        self.openmp[thread].settle();
+        self.blas.set_baseline(threads as i32);
     }
 
     fn assert_agree(&self) -> Result<(), TestCaseError> {
@@ -205,8 +274,10 @@ proptest! {
         let mut both = Both::new();
         events.iter().for_each(|event| both.happen(event));
         while !both.scopes.is_empty() {
-            both.end(order.index(both.scopes.len()));
+            let scope = order.index(both.scopes.len());
+            both.end(scope, both.scopes[scope].1);
         }
+        (0..THREADS).for_each(|thread| both.happen(&Event::Call { thread }));
         prop_assert_eq!(both.stage.blas(), START);
         for thread in &both.threads {
             prop_assert_eq!(both.stage.openmp(*thread), START);
