@@ -253,3 +253,10 @@ def test_any_path_can_be_shown(folder: str, output: str, encoding: str, tmp_path
         assert found["filepath"].endswith("/libopenblas.so")
     else:
         assert len(done.stdout.splitlines()) == 3
+
+
+def test_an_interrupt_ends_the_command() -> None:
+    done = run([sys.executable, "-m", "poolkeeper", "info", "-c", "raise KeyboardInterrupt"])
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert "KeyboardInterrupt" in done.stderr

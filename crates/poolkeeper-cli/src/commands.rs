@@ -25,14 +25,22 @@ pub(crate) fn info(
         }
     }
     for module in &info.modules {
-        if let Err(why) = host.import(module) {
+        let imported = host.import(module);
+        if host.is_stopped() {
+            return Ok(EXIT_FAILED);
+        }
+        if let Err(why) = imported {
             warn(format!("could not import {module}: {why}"))?;
         }
     }
-    if let Some(code) = &info.command
-        && let Err(why) = host.execute(code)
-    {
-        warn(format!("the code of --command failed: {why}"))?;
+    if let Some(code) = &info.command {
+        let executed = host.execute(code);
+        if host.is_stopped() {
+            return Ok(EXIT_FAILED);
+        }
+        if let Err(why) = executed {
+            warn(format!("the code of --command failed: {why}"))?;
+        }
     }
     let pools = poolkeeper::pools().map_err(io::Error::other)?;
     if info.json {

@@ -34,6 +34,11 @@ pub trait Host {
     /// Why it failed, in one line.
     fn execute(&mut self, code: &str) -> Result<(), String>;
 
+    /// Whether the user interrupted an import or code, and so the command.
+    fn is_stopped(&self) -> bool {
+        false
+    }
+
     /// Runs the demonstration with these arguments; its exit code.
     ///
     /// # Errors

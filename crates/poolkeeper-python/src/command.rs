@@ -2,7 +2,7 @@
 //! output goes to Python's own streams.
 
 use poolkeeper_cli::Host;
-use pyo3::exceptions::{PyBrokenPipeError, PyUnicodeEncodeError};
+use pyo3::exceptions::{PyBrokenPipeError, PyKeyboardInterrupt, PyUnicodeEncodeError};
 use pyo3::prelude::*;
 use std::ffi::{CString, OsString};
 use std::io::{self, Write};
@@ -18,19 +18,37 @@ use std::io::{self, Write};
 /// -------
 /// int
 ///     The exit code.
+///
+/// Raises
+/// ------
+/// KeyboardInterrupt
+///     If an import or the code of ``--command`` was interrupted.
 #[pyfunction]
-pub(crate) fn run_command(py: Python<'_>, arguments: Vec<OsString>) -> i32 {
+pub(crate) fn run_command(py: Python<'_>, arguments: Vec<OsString>) -> PyResult<i32> {
     let mut out = Stream { py, name: "stdout" };
     let mut err = Stream { py, name: "stderr" };
-    poolkeeper_cli::run(arguments, &mut Interpreter { py }, &mut out, &mut err)
+    let mut interpreter = Interpreter { py, stop: None };
+    let code = poolkeeper_cli::run(arguments, &mut interpreter, &mut out, &mut err);
+    interpreter.stop.map_or(Ok(code), Err)
 }
 
 struct Interpreter<'py> {
     py: Python<'py>,
+    /// What is to end the whole command.
+    stop: Option<PyErr>,
 }
 
 impl Interpreter<'_> {
-    fn in_one_line(&self, error: PyErr) -> String {
+    /// What went wrong, for a warning; an interrupt is kept.
+    fn in_one_line(&mut self, error: PyErr) -> String {
+        let text = self.one_line(&error);
+        if error.is_instance_of::<PyKeyboardInterrupt>(self.py) {
+            self.stop = Some(error);
+        }
+        text
+    }
+
+    fn one_line(&self, error: &PyErr) -> String {
         let kind = error
             .get_type(self.py)
             .name()
@@ -44,6 +62,10 @@ impl Interpreter<'_> {
 }
 
 impl Host for Interpreter<'_> {
+    fn is_stopped(&self) -> bool {
+        self.stop.is_some()
+    }
+
     fn import(&mut self, module: &str) -> Result<(), String> {
         let imported = self
             .py
