@@ -77,7 +77,14 @@ SANITIZER = {
 }
 
 JUNIT = LOGS / "pytest.xml"
-PYTEST = ["--timeout=300", "-o", "junit_family=xunit1", f"--junitxml={JUNIT}"]
+# A folder of its own: pytest tidies the shared one up, and other runs with it.
+PYTEST = [
+    f"--basetemp={LOGS / 'tmp'}",
+    "--timeout=300",
+    "-o",
+    "junit_family=xunit1",
+    f"--junitxml={JUNIT}",
+]
 RUST_TESTS, PYTHON_TESTS = "tests, Rust", "tests, Python"
 STEPS = (
     Step("policy", tool("policy"), counts.of_last_line),
