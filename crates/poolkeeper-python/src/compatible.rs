@@ -10,13 +10,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// A number that changes whenever a library is loaded or unloaded.
 #[pyfunction]
 pub(crate) fn _loader_version(py: Python<'_>) -> u64 {
-    unlocked(py, poolkeeper::loader_version)
+    unlocked(py, poolkeeper::compatible::loader_version)
 }
 
 /// The loader's version, and the files that it has mapped.
 #[pyfunction]
 pub(crate) fn _loaded_files(py: Python<'_>) -> PyResult<(u64, Bound<'_, PyList>)> {
-    let (version, files) = unlocked(py, poolkeeper::loaded_files).map_err(raise)?;
+    let (version, files) = unlocked(py, poolkeeper::compatible::loaded_files).map_err(raise)?;
     let list = PyList::empty(py);
     for file in &files {
         list.append(crate::pool::path(py, file)?)?;
@@ -27,19 +27,19 @@ pub(crate) fn _loaded_files(py: Python<'_>) -> PyResult<(u64, Bound<'_, PyList>)
 /// The ids of the pools that are loaded.
 #[pyfunction]
 pub(crate) fn _pool_ids(py: Python<'_>) -> PyResult<Vec<u32>> {
-    unlocked(py, poolkeeper::pool_ids).map_err(raise)
+    unlocked(py, poolkeeper::compatible::pool_ids).map_err(raise)
 }
 
 /// A pool's thread count now; ``None`` if no such pool is loaded.
 #[pyfunction]
 pub(crate) fn _threads(py: Python<'_>, pool: u32) -> PyResult<Option<i32>> {
-    unlocked(py, || poolkeeper::threads(pool)).map_err(raise)
+    unlocked(py, || poolkeeper::compatible::threads(pool)).map_err(raise)
 }
 
 /// Sets a pool's thread count at once, whatever scopes are live.
 #[pyfunction]
 pub(crate) fn _set_threads(py: Python<'_>, pool: u32, threads: i32) -> PyResult<bool> {
-    unlocked(py, || poolkeeper::set_threads(pool, threads)).map_err(raise)
+    unlocked(py, || poolkeeper::compatible::set_threads(pool, threads)).map_err(raise)
 }
 
 /// threadpoolctl's kind of scope over native pools: the innermost of a context
@@ -100,7 +100,7 @@ impl Drop for Claim {
 /// Overlapping scopes over a value that Python code reads and sets.
 #[pyclass(frozen, module = "poolkeeper._native")]
 #[derive(Default)]
-pub(crate) struct Overlap(poolkeeper::Overlap);
+pub(crate) struct Overlap(poolkeeper::compatible::Overlap);
 
 #[pymethods]
 impl Overlap {

@@ -40,8 +40,13 @@ pub mod runtimes;
 
 pub use error::{Error, Result};
 pub use limit::{
-    EndStatus, Ending, MAX_LIMIT, Outcome, Overlap, PoolName, Request, Scope, Selector, Status,
-    limit, loaded_files, loader_version, pool_ids, pools, refresh, set_limit, set_threads,
-    settle_after_fork, switch_backend, threads,
+    EndStatus, Ending, MAX_LIMIT, Outcome, PoolName, Request, Scope, Selector, Status, limit,
+    pools, refresh, set_limit, settle_after_fork, switch_backend,
 };
 pub use model::{Backends, Level, Pool, Reach};
+
+/// What a layer with threadpoolctl's interface is made of; programs want
+/// [`limit`](crate::limit()) and [`pools`](crate::pools()).
+pub mod compatible {
+    pub use crate::limit::{Overlap, loaded_files, loader_version, pool_ids, set_threads, threads};
+}

@@ -120,7 +120,7 @@ pub fn set_limit(request: impl Into<Request>) -> Result<Vec<Outcome>> {
 /// # Examples
 ///
 /// ```
-/// assert!(!poolkeeper::set_threads(0, 1)?, "no pool has the id 0");
+/// assert!(!poolkeeper::compatible::set_threads(0, 1)?, "no pool has the id 0");
 /// # Ok::<(), poolkeeper::Error>(())
 /// ```
 pub fn set_threads(pool: u32, threads: i32) -> Result<bool> {
@@ -138,7 +138,7 @@ pub fn set_threads(pool: u32, threads: i32) -> Result<bool> {
 /// # Examples
 ///
 /// ```
-/// assert_eq!(poolkeeper::pool_ids()?.len(), poolkeeper::pools()?.len());
+/// assert_eq!(poolkeeper::compatible::pool_ids()?.len(), poolkeeper::pools()?.len());
 /// # Ok::<(), poolkeeper::Error>(())
 /// ```
 pub fn pool_ids() -> Result<Vec<u32>> {
@@ -161,7 +161,7 @@ pub fn pool_ids() -> Result<Vec<u32>> {
 /// # Examples
 ///
 /// ```
-/// assert_eq!(poolkeeper::threads(0)?, None);
+/// assert_eq!(poolkeeper::compatible::threads(0)?, None);
 /// # Ok::<(), poolkeeper::Error>(())
 /// ```
 pub fn threads(pool: u32) -> Result<Option<i32>> {
@@ -223,9 +223,9 @@ pub fn refresh() -> Result<bool> {
 /// # Examples
 ///
 /// ```
-/// let (version, files) = poolkeeper::loaded_files()?;
+/// let (version, files) = poolkeeper::compatible::loaded_files()?;
 /// assert!(!files.is_empty());
-/// assert_eq!(version, poolkeeper::loader_version());
+/// assert_eq!(version, poolkeeper::compatible::loader_version());
 /// # Ok::<(), poolkeeper::Error>(())
 /// ```
 pub fn loaded_files() -> Result<(u64, Vec<PathBuf>)> {
@@ -244,7 +244,7 @@ pub fn loaded_files() -> Result<(u64, Vec<PathBuf>)> {
 /// # Examples
 ///
 /// ```
-/// assert_eq!(poolkeeper::loader_version(), poolkeeper::loader_version());
+/// assert_eq!(poolkeeper::compatible::loader_version(), poolkeeper::compatible::loader_version());
 /// ```
 pub fn loader_version() -> u64 {
     platform::epoch().version()

@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// # Examples
 ///
 /// ```
-/// use poolkeeper::Overlap;
+/// use poolkeeper::compatible::Overlap;
 /// let overlap = Overlap::default();
 /// let (outer, value) = overlap.join(8, Some(4), 1);
 /// assert_eq!(value, 4, "the caller sets 4");

@@ -157,7 +157,7 @@ impl Request {
     /// Limits nothing in the pools of that selector, but has them go back, when
     /// the scope ends, from what was left behind in them while it was live:
     /// what [`Scope::keep`](crate::Scope::keep) kept, or
-    /// [`set_threads`](crate::set_threads) set.
+    /// [`set_threads`](crate::compatible::set_threads) set.
     pub fn witness(mut self, selector: Selector) -> Self {
         self.rules.push((selector, i64::from(WITNESS)));
         self
