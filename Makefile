@@ -3,8 +3,11 @@
 PYTHON ?= python3
 PREPARE = @scripts/check_tools.sh "$(PYTHON)" && "$(PYTHON)" scripts/prepare.py
 VENV = .venv/bin
-# Tests of whole processes, which take a third of the time (`slow` marks single ones).
-QUICK_WITHOUT = demo fork import memory
+# Tests of whole programs and of the peers' own suites, which take most of the time
+# (`slow` marks single ones).
+QUICK_WITHOUT = test_demo test_fork test_import test_memory compatible/test_parity \
+	compatible/test_suites compatible/test_memory compatible/test_readme_examples \
+	compatible/test_install compatible/test_command
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test quick bench docs format lock clean
@@ -26,7 +29,7 @@ quick: ## The inner loop: unit tests and the fast Python tests
 	$(PREPARE) quick
 	@cargo test --quiet --workspace --lib --locked
 	@$(VENV)/python -m pytest -q -x -m "not slow" --timeout=60 \
-		$(QUICK_WITHOUT:%=--ignore=tests/python/test_%.py)
+		$(QUICK_WITHOUT:%=--ignore=tests/python/%.py)
 
 bench: ## Measure; the numbers in the docs come from here
 	$(PREPARE) test
