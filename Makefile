@@ -3,11 +3,9 @@
 PYTHON ?= python3
 PREPARE = @scripts/check_tools.sh "$(PYTHON)" && "$(PYTHON)" scripts/prepare.py
 VENV = .venv/bin
-# Tests of whole programs and of the peers' own suites, which take most of the time
+# Tests of whole programs and of the peers' interface, which take most of the time
 # (`slow` marks single ones).
-QUICK_WITHOUT = test_demo test_fork test_import test_memory compatible/test_parity \
-	compatible/test_suites compatible/test_memory compatible/test_readme_examples \
-	compatible/test_install compatible/test_command
+QUICK_WITHOUT = test_demo.py test_fork.py test_import.py test_memory.py test_command.py compatible
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test quick bench docs format lock clean
@@ -29,7 +27,7 @@ quick: ## The inner loop: unit tests and the fast Python tests
 	$(PREPARE) quick
 	@cargo test --quiet --workspace --lib --locked
 	@$(VENV)/python -m pytest -q -x -m "not slow" --timeout=60 \
-		$(QUICK_WITHOUT:%=--ignore=tests/python/%.py)
+		$(QUICK_WITHOUT:%=--ignore=tests/python/%)
 
 bench: ## Measure; the numbers in the docs come from here
 	$(PREPARE) test
