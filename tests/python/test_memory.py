@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import gc
-import os
 import threading
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+from growth import ALLOWED, growth
 from isolated import in_own_process
 from scenario import counts, fake, load
 
 pytestmark = pytest.mark.usefixtures("lab")
-
-ALLOWED = 1 << 20  # bytes of growth: noise of the allocator, 1 byte a scope
-
-
-def _resident() -> int:
-    """Bytes of memory that this process has now."""
-    gc.collect()
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
-
-
-def _growth(repeat: Callable[[int], None], warm_up: int, times: int) -> int:
-    repeat(warm_up)
-    before = _resident()
-    repeat(times)
-    return _resident() - before
 
 
 @in_own_process
@@ -43,7 +25,7 @@ def test_a_million_scopes() -> None:
             with limit(1):
                 pass
 
-    assert _growth(repeat, 50_000, 1_000_000) < ALLOWED
+    assert growth(repeat, 50_000, 1_000_000) < ALLOWED
     assert counts() == baseline
 
 
@@ -60,7 +42,7 @@ def test_scopes_by_name_and_path_with_their_outcomes() -> None:
             assert len(scope.outcomes) == 2
             scope.release()
 
-    assert _growth(repeat, 5_000, 50_000) < ALLOWED
+    assert growth(repeat, 5_000, 50_000) < ALLOWED
 
 
 @in_own_process
@@ -80,7 +62,7 @@ def test_ten_thousand_threads_with_a_scope_each() -> None:
             thread.start()
             thread.join()
 
-    assert _growth(repeat, 1_000, 10_000) < ALLOWED
+    assert growth(repeat, 1_000, 10_000) < ALLOWED
     assert counts() == baseline
 
 
@@ -101,7 +83,7 @@ def test_threads_that_never_end_their_scopes() -> None:
                 while scopes:
                     _release(scopes.pop())
 
-    assert _growth(repeat, 500, 3_000) < ALLOWED
+    assert growth(repeat, 500, 3_000) < ALLOWED
     assert counts() == baseline
 
 
@@ -135,7 +117,7 @@ def test_a_hundred_thousand_decorated_calls() -> None:
             function()
             list(generator())
 
-    assert _growth(repeat, 10_000, 100_000) < ALLOWED
+    assert growth(repeat, 10_000, 100_000) < ALLOWED
     assert counts() == {"openblas": 8}
 
 
@@ -152,7 +134,7 @@ def test_lists_of_pools_and_refused_requests() -> None:
                 with contextlib.suppress(poolkeeper.LimitError, TypeError):
                     poolkeeper.limit(blas=wrong)
 
-    assert _growth(repeat, 2_000, 10_000) < ALLOWED
+    assert growth(repeat, 2_000, 10_000) < ALLOWED
 
 
 @in_own_process
@@ -169,4 +151,4 @@ def test_a_library_that_comes_and_goes_thousands_of_times() -> None:
             _ctypes.dlclose(library._handle)
             assert len(poolkeeper.pools()) == 0
 
-    assert _growth(repeat, 1_000, 5_000) < ALLOWED
+    assert growth(repeat, 1_000, 5_000) < ALLOWED

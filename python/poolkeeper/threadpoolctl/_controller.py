@@ -67,7 +67,8 @@ class ThreadpoolController:
 
         Examples
         --------
-        >>> len(ThreadpoolController().select(internal_api=["blis", "mkl"])) >= 0
+        >>> chosen = ThreadpoolController().select(user_api="openmp")
+        >>> {lib.internal_api for lib in chosen.lib_controllers} <= {"openmp"}
         True
         """
         accepted = {

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import copy
-import gc
-import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from growth import ALLOWED, growth
 from isolated import in_own_process
 from scenario import fake, load
 
 from compatible import stacks
 
 pytestmark = pytest.mark.usefixtures("lab")
-ALLOWED = 1 << 20  # bytes of growth: noise of the allocator
-
-
-def _resident() -> int:
-    """Bytes of memory that this process has now."""
-    gc.collect()
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
-
-
-def _growth(repeat: Callable[[int], None], warm_up: int, times: int) -> int:
-    repeat(warm_up)
-    before = _resident()
-    repeat(times)
-    return _resident() - before
 
 
 @in_own_process
@@ -44,7 +29,7 @@ def test_a_million_scopes() -> None:
             with controller.limit(limits=1):
                 pass
 
-    assert _growth(repeat, 20_000, 1_000_000) < ALLOWED
+    assert growth(repeat, 20_000, 1_000_000) < ALLOWED
     assert library.openblas_get_num_threads() == 8
 
 
@@ -59,7 +44,7 @@ def test_bare_calls_that_nobody_keeps_inside_a_block() -> None:
             threadpool_limits(1)
 
     with threadpool_limits(4):
-        assert _growth(repeat, 10_000, 100_000) < ALLOWED
+        assert growth(repeat, 10_000, 100_000) < ALLOWED
         assert library.openblas_get_num_threads() == 1
     assert library.openblas_get_num_threads() == 8
 
@@ -77,7 +62,7 @@ def test_calls_of_decorated_functions_and_lists() -> None:
             threadpoolctl.threadpool_info()
             threadpoolctl.get_cached_controller().select(user_api="blas").info()
 
-    assert _growth(repeat, 2_000, 20_000) < ALLOWED
+    assert growth(repeat, 2_000, 20_000) < ALLOWED
 
 
 @in_own_process
@@ -95,7 +80,7 @@ def test_scopes_on_a_users_library(toy: str) -> None:
             with controller.limit(limits=1):
                 controller.limit(limits=2)
 
-    assert _growth(repeat, 2_000, 30_000) < ALLOWED
+    assert growth(repeat, 2_000, 30_000) < ALLOWED
     assert library.toy_get_num_threads() == 6
 
 
@@ -111,7 +96,7 @@ def test_refused_limits() -> None:
                 with pytest.raises((TypeError, KeyError, Exception)):
                     threadpool_limits(wrong)
 
-    assert _growth(repeat, 2_000, 10_000) < ALLOWED
+    assert growth(repeat, 2_000, 10_000) < ALLOWED
 
 
 COPIED = [
