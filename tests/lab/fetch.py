@@ -270,7 +270,7 @@ def main(arguments: list[str] | None = None) -> int:
         "  fetch.py                 fill .lab/ (about 330 MB to download, once)\n"
         "  fetch.py --list          fill it, and print {name: path} as JSON\n"
         "  fetch.py --preloads      ... {name: [paths to load first]} as JSON\n"
-        "  fetch.py --dest /tmp/lab --force\n"
+        "  fetch.py --dest lab --force\n"
         "  check.py                 load each library and try it",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
