@@ -7,6 +7,9 @@
 Importing this package changes no pool and no environment variable.
 """
 
+from typing import TYPE_CHECKING, Any
+
+from ._cpus import Cpus, cpus
 from ._native import (
     MAX_LIMIT,
     Ending,
@@ -16,15 +19,24 @@ from ._native import (
     Pool,
     Pools,
     Scope,
+    Share,
+    Source,
+    Split,
     __version__,
     limit,
     pools,
     set_limit,
+    split,
     switch_backend,
 )
 
+if TYPE_CHECKING:
+    from ._auto import Auto, auto
+
 __all__ = [
     "MAX_LIMIT",
+    "Auto",
+    "Cpus",
     "Ending",
     "LimitError",
     "LimitWarning",
@@ -32,9 +44,32 @@ __all__ = [
     "Pool",
     "Pools",
     "Scope",
+    "Share",
+    "Source",
+    "Split",
     "__version__",
+    "auto",
+    "cpus",
     "limit",
     "pools",
     "set_limit",
+    "split",
     "switch_backend",
 ]
+
+# Imported when first used, to keep `import poolkeeper` short.
+_LATER = {"Auto": "_auto", "auto": "_auto"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

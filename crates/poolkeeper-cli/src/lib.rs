@@ -2,10 +2,14 @@
 //! package run the same code, each with its own [`Host`].
 
 mod args;
+mod budget;
 mod commands;
+mod launch;
+mod runtimes;
 mod table;
 
 pub use args::command;
+pub use budget::{budget_table, split_table};
 pub use table::pools_table;
 
 use args::{Arguments, Command};
@@ -19,6 +23,11 @@ pub const EXIT_OK: i32 = 0;
 pub const EXIT_FAILED: i32 = 1;
 /// The command line is wrong.
 pub const EXIT_USAGE: i32 = 2;
+
+/// The command of `run` can't be executed.
+pub const EXIT_NOT_EXECUTABLE: i32 = 126;
+/// There is no command of that name for `run`.
+pub const EXIT_NOT_FOUND: i32 = 127;
 
 /// What the command can't do by itself: run Python.
 pub trait Host {
@@ -103,7 +112,11 @@ where
     };
     let result = match &arguments.command {
         Command::Info(info) => commands::info(info, host, out, err),
-        Command::Runtimes(runtimes) => commands::runtimes(runtimes, out),
+        Command::Runtimes(arguments) => runtimes::runtimes(arguments, out),
+        Command::Cpus(arguments) => budget::cpus(arguments, out),
+        Command::Split(arguments) => budget::split(arguments, out),
+        Command::Run(arguments) => launch::run(arguments, out, err),
+        Command::Env(arguments) => launch::env(arguments, out),
         Command::Demo { arguments } => commands::demo(arguments, host, err),
         Command::Completions { shell } => commands::completions(*shell, out),
     };

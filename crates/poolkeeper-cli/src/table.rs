@@ -1,6 +1,6 @@
 //! The table of pools: 80 columns wide, two lines a pool.
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row, Table, Width};
 use poolkeeper::Pool;
 use std::fmt::{Display, Write};
 use std::path::Path;
@@ -41,25 +41,38 @@ pub fn pools_table(pools: &[Pool]) -> String {
     text
 }
 
-/// The lines of facts alone, aligned.
+/// The lines of facts alone, a line each.
 fn facts(pools: &[Pool]) -> String {
+    let rows = pools.iter().map(|pool| {
+        let mut row = Row::from(cells(pool));
+        row.max_height(1);
+        row
+    });
+    lay_out(&HEADINGS, rows, &NUMBERS)
+}
+
+/// Columns two blanks apart in at most 80 columns; those in `numbers` are
+/// aligned to the right.
+pub(crate) fn columns(headings: &[&str], rows: &[Vec<String>], numbers: &[usize]) -> String {
+    let text = lay_out(headings, rows.iter().map(Row::from), numbers);
+    let lines = text.lines().map(|line| line.trim_end().to_owned() + "\n");
+    lines.collect()
+}
+
+fn lay_out(headings: &[&str], rows: impl Iterator<Item = Row>, numbers: &[usize]) -> String {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(WIDTH as u16);
-    table.set_header(HEADINGS).set_truncation_indicator("~");
-    for pool in pools {
-        let mut row = comfy_table::Row::from(cells(pool));
-        row.max_height(1);
-        table.add_row(row);
-    }
+    table.set_header(headings).set_truncation_indicator("~");
+    table.add_rows(rows);
     for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, if index + 1 < HEADINGS.len() { 2 } else { 0 }));
-        if NUMBERS.contains(&index) {
+        column.set_padding((0, if index + 1 < headings.len() { 2 } else { 0 }));
+        if numbers.contains(&index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-        let least = HEADINGS[index].len() as u16 + 2;
+        let least = headings[index].len() as u16 + 2;
         column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
     }
     table.to_string()

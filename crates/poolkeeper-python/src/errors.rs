@@ -2,7 +2,9 @@
 
 use poolkeeper::Error;
 use pyo3::create_exception;
-use pyo3::exceptions::{PyOSError, PyRuntimeWarning, PyValueError};
+use pyo3::exceptions::{
+    PyIndexError, PyOSError, PyProcessLookupError, PyRuntimeWarning, PyValueError,
+};
 use pyo3::prelude::*;
 
 create_exception!(
@@ -19,11 +21,17 @@ create_exception!(
 );
 
 pub(crate) fn raise(error: Error) -> PyErr {
-    if let Error::UnsupportedPlatform { .. } = error {
-        return PyOSError::new_err(error.to_string());
+    let text = error.to_string();
+    match error {
+        Error::UnsupportedPlatform { .. } | Error::System { .. } | Error::CannotRun { .. } => {
+            return PyOSError::new_err(text);
+        }
+        Error::NoProcess { .. } => return PyProcessLookupError::new_err(text),
+        Error::NoWorker { .. } => return PyIndexError::new_err(text),
+        _ => {}
     }
     Python::attach(|py| {
-        let raised = LimitError::new_err(error.to_string());
+        let raised = LimitError::new_err(text);
         match raised.value(py).setattr("code", error.code()) {
             Ok(()) => raised,
             Err(failure) => failure,

@@ -2,6 +2,7 @@
 //!
 //! It keeps no state of its own that the GIL would have to guard.
 
+mod budget;
 mod command;
 mod compatible;
 mod errors;
@@ -91,6 +92,15 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(scope::set_limit, module)?)?;
     module.add_function(wrap_pyfunction!(switch_backend, module)?)?;
     module.add_function(wrap_pyfunction!(command::run_command, module)?)?;
+    module.add_class::<budget::Source>()?;
+    module.add_class::<budget::Share>()?;
+    module.add_class::<budget::Split>()?;
+    module.add_function(wrap_pyfunction!(budget::split, module)?)?;
+    module.add_function(wrap_pyfunction!(budget::_cpus, module)?)?;
+    module.add_function(wrap_pyfunction!(budget::_share, module)?)?;
+    module.add_function(wrap_pyfunction!(budget::_share_of_callers, module)?)?;
+    module.add_function(wrap_pyfunction!(budget::_environment_changes, module)?)?;
+    module.add_function(wrap_pyfunction!(budget::_pin, module)?)?;
     compatible::add(module)?;
     let settle = wrap_pyfunction!(_settle_after_fork, module)?;
     // A forked child that goes on with Python must not keep the limits of

@@ -81,7 +81,7 @@ pub(crate) fn flag(name: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 /// A thread count from an int (or what has `__index__`, like numpy's integers).
-fn count(value: &Bound<'_, PyAny>) -> PyResult<u32> {
+pub(crate) fn count(value: &Bound<'_, PyAny>) -> PyResult<u32> {
     if value.is_instance_of::<PyBool>() {
         return Err(wrong_type(value));
     }
@@ -91,6 +91,17 @@ fn count(value: &Bound<'_, PyAny>) -> PyResult<u32> {
         Err(_) => return Err(wrong_type(value)),
     };
     in_range(&number)
+}
+
+/// A process's number; one that none can have is given as 0.
+pub(crate) fn process(value: &Bound<'_, PyAny>) -> PyResult<u32> {
+    if value.is_instance_of::<PyBool>() || !value.hasattr("__index__")? {
+        return Err(PyTypeError::new_err(format!(
+            "a process is named by its number, not by {}",
+            described(value)
+        )));
+    }
+    Ok(value.extract().unwrap_or(0))
 }
 
 fn in_range(number: &Bound<'_, PyInt>) -> PyResult<u32> {

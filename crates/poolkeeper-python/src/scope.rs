@@ -109,7 +109,7 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    fn begin(py: Python<'_>, request: Request) -> PyResult<Scope> {
+    pub(crate) fn begin(py: Python<'_>, request: Request) -> PyResult<Scope> {
         let scope = unlocked(py, || poolkeeper::limit(request)).map_err(raise)?;
         Ok(Scope {
             scope: Mutex::new(scope),
@@ -168,7 +168,7 @@ impl Scope {
     /// LimitWarning
     ///     If a pool was left as it is: somebody else changed it meanwhile, or
     ///     the limit belongs to another thread.
-    fn release(&self, py: Python<'_>) -> PyResult<Vec<Ending>> {
+    pub(crate) fn release(&self, py: Python<'_>) -> PyResult<Vec<Ending>> {
         warn(py, self.end())?;
         Ok(self.endings())
     }

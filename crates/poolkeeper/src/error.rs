@@ -1,5 +1,6 @@
 //! What can go wrong, each with a stable code.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// The result of every fallible call of this crate.
@@ -61,6 +62,48 @@ pub enum Error {
         /// The names in FlexiBLAS's configuration.
         available: Vec<String>,
     },
+    /// A number of CPUs that is none.
+    #[error("{name} must be a positive number of CPUs, not {value:?}")]
+    InvalidCpus {
+        /// The variable or argument.
+        name: &'static str,
+        /// What was given, as written.
+        value: String,
+    },
+    /// A worker that a split does not have.
+    #[error("the split has {workers} workers, no worker {index}: they count from 0")]
+    NoWorker {
+        /// The worker that was asked for.
+        index: usize,
+        /// How many there are.
+        workers: usize,
+    },
+    /// A process that does not exist or can't be looked at.
+    #[error("can't look at process {pid}: {why}")]
+    NoProcess {
+        /// The process that was asked for.
+        pid: u32,
+        /// What the system said.
+        why: String,
+    },
+    /// The operating system refused a call.
+    #[error("{function} failed: {why}")]
+    System {
+        /// The C function that refused.
+        function: &'static str,
+        /// What the system said.
+        why: String,
+    },
+    /// A command that could not be started.
+    #[error("can't run {}: {why}", .program.display())]
+    CannotRun {
+        /// The command's program.
+        program: OsString,
+        /// What the system said.
+        why: String,
+        /// Whether there is no such program (and not, say, no permission).
+        is_missing: bool,
+    },
     /// This operating system is not supported yet.
     #[error("poolkeeper does not support {system} yet: only Linux is built and tested")]
     UnsupportedPlatform {
@@ -71,13 +114,18 @@ pub enum Error {
 
 impl Error {
     /// Every code that [`Error::code`] can give.
-    pub const CODES: [&'static str; 7] = [
+    pub const CODES: [&'static str; 12] = [
         "invalid-limit",
         "unknown-pool",
         "unknown-file",
         "empty-request",
         "conflict",
         "backend",
+        "invalid-cpus",
+        "no-worker",
+        "no-process",
+        "system",
+        "cannot-run",
         "unsupported-platform",
     ];
 
@@ -97,6 +145,11 @@ impl Error {
             Error::EmptyRequest => "empty-request",
             Error::Conflict { .. } => "conflict",
             Error::Backend { .. } => "backend",
+            Error::InvalidCpus { .. } => "invalid-cpus",
+            Error::NoWorker { .. } => "no-worker",
+            Error::NoProcess { .. } => "no-process",
+            Error::System { .. } => "system",
+            Error::CannotRun { .. } => "cannot-run",
             Error::UnsupportedPlatform { .. } => "unsupported-platform",
         }
     }
@@ -162,6 +215,27 @@ mod tests {
                 function: "f",
                 backend: "x".into(),
                 available: vec![],
+            },
+            Error::InvalidCpus {
+                name: "cpus",
+                value: "0".into(),
+            },
+            Error::NoWorker {
+                index: 2,
+                workers: 1,
+            },
+            Error::NoProcess {
+                pid: 1,
+                why: "x".into(),
+            },
+            Error::System {
+                function: "f",
+                why: "x".into(),
+            },
+            Error::CannotRun {
+                program: "x".into(),
+                why: "x".into(),
+                is_missing: true,
             },
             Error::UnsupportedPlatform { system: "plan9" },
         ];

@@ -30,6 +30,7 @@
 //! Linux is built and tested. Elsewhere every call returns
 //! [`Error::UnsupportedPlatform`].
 
+pub mod budget;
 mod discover;
 mod error;
 mod limit;

@@ -4,6 +4,8 @@
 //! that it still compiles. Nobody outside `platform/` and `native/` says `cfg(target_os)`.
 
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod affinity;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod elf;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod library;
@@ -11,16 +13,18 @@ mod library;
 mod linux;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 pub(crate) use self::{
+    affinity::{affinity, set_affinity},
     elf::SymbolTable,
     library::Library,
-    linux::{each_image, epoch, mapped_file, on_fork, path_of},
+    linux::{each_image, epoch, exec, mapped_file, on_fork, path_of},
 };
 
 #[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
 mod unsupported;
 #[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
 pub(crate) use unsupported::{
-    Library, SymbolTable, each_image, epoch, mapped_file, on_fork, path_of,
+    Library, SymbolTable, affinity, each_image, epoch, exec, mapped_file, on_fork, path_of,
+    set_affinity,
 };
 
 /// The loader's counters of objects loaded and unloaded so far. While they

@@ -36,10 +36,26 @@ impl SymbolTable<'_> {
 
 /// # Errors
 /// Always [`Error::UnsupportedPlatform`].
+pub(crate) fn affinity(_pid: Option<u32>) -> Result<Vec<u32>> {
+    Err(unsupported())
+}
+
+/// # Errors
+/// Always [`Error::UnsupportedPlatform`].
+pub(crate) fn set_affinity(_cpus: &[u32]) -> Result<()> {
+    Err(unsupported())
+}
+
+/// # Errors
+/// Always [`Error::UnsupportedPlatform`].
 pub(crate) fn each_image(_visit: impl FnMut(&Image<'_>)) -> Result<Epoch> {
-    Err(Error::UnsupportedPlatform {
+    Err(unsupported())
+}
+
+fn unsupported() -> Error {
+    Error::UnsupportedPlatform {
         system: std::env::consts::OS,
-    })
+    }
 }
 
 pub(crate) fn epoch() -> Epoch {
@@ -77,4 +93,8 @@ pub(crate) fn on_fork(
     _parent: unsafe extern "C" fn(),
     _child: unsafe extern "C" fn(),
 ) {
+}
+
+pub(crate) fn exec(_command: &mut std::process::Command) -> std::io::Error {
+    std::io::ErrorKind::Unsupported.into()
 }

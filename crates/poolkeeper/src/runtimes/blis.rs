@@ -1,6 +1,6 @@
 //! BLIS, on its own or linked statically into another library.
 
-use super::{Bound, Card, Control, Facts, Runtime, Saved, variable};
+use super::{Bound, Card, Control, Counts, Facts, Runtime, Saved, counted, variable};
 use crate::model::{Level, Reach};
 use crate::native::{GetInt, GetLong, GetText, NameOf, Object, SetFiveLongs, SetLong};
 use crate::platform::{SymbolName, SymbolTable};
@@ -21,8 +21,9 @@ static CARD: Card = Card {
     ],
     reach: "process: one value for every thread",
     environment: &[
-        variable(
+        counted(
             "BLIS_NUM_THREADS",
+            Counts::Blas,
             "threads of its functions; read at its first use",
         ),
         variable("OMP_NUM_THREADS", "the same, if BLIS_NUM_THREADS is unset"),

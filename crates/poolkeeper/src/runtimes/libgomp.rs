@@ -1,6 +1,6 @@
 //! libgomp, GCC's OpenMP runtime.
 
-use super::{Bound, Card, Runtime, openmp, variable};
+use super::{Bound, Card, Counts, Runtime, counted, openmp, variable};
 use crate::model::Level;
 use crate::native::Object;
 use crate::platform::{SymbolName, SymbolTable};
@@ -20,12 +20,14 @@ static CARD: Card = Card {
     ],
     reach: "thread: only the calling thread; new threads start from the process's value",
     environment: &[
-        variable(
+        counted(
             "OMP_NUM_THREADS",
+            Counts::Openmp,
             "threads of a parallel region, a list for nested ones; read when the library is loaded",
         ),
-        variable(
+        counted(
             "OMP_THREAD_LIMIT",
+            Counts::Cpus,
             "threads of the whole contention group; read when the library is loaded",
         ),
         variable(

@@ -1,7 +1,7 @@
 //! Intel MKL: the single library `libmkl_rt`, and copies linked statically into
 //! another library, which export only the `mkl_serv_*` service functions.
 
-use super::{Bound, Card, Control, Facts, Runtime, Saved, variable};
+use super::{Bound, Card, Control, Counts, Facts, Runtime, Saved, counted, variable};
 use crate::model::{Level, Reach};
 use crate::native::{FillText, GetInt, Object, SwapInt};
 use crate::platform::{SymbolName, SymbolTable};
@@ -24,8 +24,9 @@ static CARD: Card = Card {
     ],
     reach: "thread: mkl_set_num_threads_local changes the calling thread only",
     environment: &[
-        variable(
+        counted(
             "MKL_NUM_THREADS",
+            Counts::Blas,
             "threads of its functions; read at its first use",
         ),
         variable(

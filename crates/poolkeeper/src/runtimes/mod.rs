@@ -7,12 +7,14 @@
 mod blis;
 mod flexiblas;
 mod libgomp;
+mod listeners;
 mod llvm_openmp;
 mod mkl;
 mod openblas;
 mod openmp;
 mod registry;
 
+pub use listeners::{Listener, listeners};
 pub(crate) use registry::RUNTIMES;
 
 use crate::model::{Backends, Level, Reach};
@@ -57,6 +59,34 @@ pub struct Variable {
     pub name: &'static str,
     /// What it does and when it is read.
     pub meaning: &'static str,
+    /// What number keeps a budget, if it takes one.
+    pub counts: Option<Counts>,
+}
+
+/// What an environment variable counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Counts {
+    /// Threads of the outer level.
+    Openmp,
+    /// Threads of a BLAS call.
+    Blas,
+    /// CPUs of the whole process and its children.
+    Cpus,
+    /// Something that a budget has only one of.
+    One,
+}
+
+impl Counts {
+    /// In words, for the docs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Counts::Openmp => "OpenMP threads",
+            Counts::Blas => "BLAS threads",
+            Counts::Cpus => "CPUs",
+            Counts::One => "1",
+        }
+    }
 }
 
 /// The cards of every known runtime, in the order of detection.
@@ -212,7 +242,20 @@ pub(crate) fn count(threads: c_int) -> Option<NonZeroU32> {
     u32::try_from(threads).ok().and_then(NonZeroU32::new)
 }
 
-/// Shorthand for the cards.
+/// Shorthand for the cards: a variable that a budget leaves alone.
 const fn variable(name: &'static str, meaning: &'static str) -> Variable {
-    Variable { name, meaning }
+    Variable {
+        name,
+        meaning,
+        counts: None,
+    }
+}
+
+/// Shorthand for the cards: a variable that a budget sets.
+const fn counted(name: &'static str, counts: Counts, meaning: &'static str) -> Variable {
+    Variable {
+        name,
+        meaning,
+        counts: Some(counts),
+    }
 }

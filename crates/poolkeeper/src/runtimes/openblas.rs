@@ -1,6 +1,6 @@
 //! OpenBLAS, under every name that its builds give its functions.
 
-use super::{Bound, Card, Control, Facts, Runtime, count, variable};
+use super::{Bound, Card, Control, Counts, Facts, Runtime, count, counted, variable};
 use crate::model::{Level, Reach};
 use crate::native::{GetInt, GetText, Object, SetInt};
 use crate::platform::{SymbolName, SymbolTable};
@@ -21,8 +21,9 @@ static CARD: Card = Card {
     ],
     reach: "process with its own threads; thread where it is built on OpenMP, whose runtime then sets its threads",
     environment: &[
-        variable(
+        counted(
             "OPENBLAS_NUM_THREADS",
+            Counts::Blas,
             "threads to start, never more than the CPUs; read when the library is loaded",
         ),
         variable(

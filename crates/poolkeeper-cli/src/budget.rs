@@ -1,0 +1,195 @@
+//! `cpus` and `split`: the budget, and the budget divided.
+
+use crate::EXIT_OK;
+use crate::args::{Cpus, LevelArgs, SplitArgs};
+use crate::table::columns;
+use poolkeeper::budget::{Budget, Levels, Source, SourceStatus, Split, budget, budget_of};
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+pub(crate) fn cpus(arguments: &Cpus, out: &mut dyn Write) -> io::Result<i32> {
+    let budget = match arguments.pid {
+        Some(pid) => budget_of(pid),
+        None => budget(),
+    };
+    let budget = budget.map_err(io::Error::other)?;
+    if arguments.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&as_json(&budget)?)?)?;
+    } else {
+        write!(out, "{}", budget_table(&budget))?;
+    }
+    Ok(EXIT_OK)
+}
+
+/// The budget with the note of each source beside its status.
+fn as_json(budget: &Budget) -> serde_json::Result<serde_json::Value> {
+    let mut value = serde_json::to_value(budget)?;
+    let notes = budget.sources.iter().map(|source| source.status.note());
+    for (index, note) in notes.enumerate() {
+        value["sources"][index]["note"] = note.into();
+    }
+    Ok(value)
+}
+
+/// Lays a budget out as text that fits 80 columns, the deciding source marked.
+///
+/// # Examples
+///
+/// ```
+/// let budget = poolkeeper::budget::budget()?;
+/// assert!(poolkeeper_cli::budget_table(&budget).contains("* "));
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+pub fn budget_table(budget: &Budget) -> String {
+    let deciding = budget.deciding();
+    let mut text = in_lines(&format!(
+        "{}, says the {}",
+        amount(budget),
+        reader(deciding)
+    ));
+    let rows: Vec<Vec<String>> = budget.sources.iter().map(row).collect();
+    text += "\n\n";
+    text += &columns(&["", "source", "CPUs", "read from", "value"], &rows, &[2]);
+    text += "* decides\n";
+    if let Some(cores) = budget.physical_cores {
+        let _ = write!(text, "physical cores: {cores}");
+        if let Some(fast) = budget.performance_cores {
+            let _ = write!(text, ", {fast} of them performance cores");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// "2 CPUs" or "1 CPU (1.50 rounded down)".
+fn amount(budget: &Budget) -> String {
+    let plural = if budget.cpus == 1 { "" } else { "s" };
+    let whole = format!("{} CPU{plural}", budget.cpus);
+    if budget.exact == f64::from(budget.cpus) {
+        return whole;
+    }
+    let how = if budget.exact < 1.0 {
+        "at least one"
+    } else {
+        "rounded down"
+    };
+    format!("{whole} (exactly {:.2}, {how})", budget.exact)
+}
+
+/// Who says it, and where.
+pub(crate) fn reader(source: &Source) -> String {
+    format!("{}: {}", described(source), source.place)
+}
+
+fn described(source: &Source) -> &'static str {
+    match source.kind.name() {
+        "override" => "user",
+        "scheduler" => "batch scheduler",
+        "quota" => "container's (cgroup's) quota",
+        "cpuset" => "container's (cgroup's) set of CPUs",
+        "affinity" => "affinity mask",
+        _ => "machine",
+    }
+}
+
+fn row(source: &Source) -> Vec<String> {
+    let mark = match source.status {
+        SourceStatus::Decides => "*",
+        _ => "",
+    };
+    let cpus = source.cpus.map_or_else(|| "-".to_owned(), number);
+    let value = match source.status.note() {
+        Some(note) if source.value.is_empty() => format!("({note})"),
+        Some(note) => format!("{} ({note})", source.value),
+        None => source.value.clone(),
+    };
+    vec![
+        mark.to_owned(),
+        source.kind.to_string(),
+        cpus,
+        source.place.clone(),
+        value,
+    ]
+}
+
+/// A number of CPUs without a fraction that is 0.
+fn number(cpus: f64) -> String {
+    if cpus.fract() == 0.0 {
+        format!("{cpus:.0}")
+    } else {
+        format!("{cpus:.2}")
+    }
+}
+
+pub(crate) fn split(arguments: &SplitArgs, out: &mut dyn Write) -> io::Result<i32> {
+    let levels = Levels {
+        nested: !arguments.in_turn,
+        ..levels(&arguments.levels)
+    };
+    let split = divide(any_number(arguments.levels.cpus)?, &levels)?;
+    if arguments.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&split)?)?;
+    } else {
+        write!(out, "{}", split_table(&split))?;
+    }
+    Ok(EXIT_OK)
+}
+
+/// The levels that options ask for.
+pub(crate) fn levels(arguments: &LevelArgs) -> Levels {
+    Levels {
+        processes: arguments.processes,
+        openmp: arguments.openmp,
+        blas: arguments.blas,
+        nested: true,
+    }
+}
+
+/// The budget, unless a number is given: numbers may be for another machine.
+pub(crate) fn any_number(cpus: Option<u32>) -> io::Result<u32> {
+    match cpus {
+        Some(cpus) => Ok(cpus),
+        None => Ok(budget().map_err(io::Error::other)?.cpus),
+    }
+}
+
+/// Divides for a command, in which no pool is loaded yet.
+pub(crate) fn divide(cpus: u32, levels: &Levels) -> io::Result<Split> {
+    Split::new(cpus, levels, &[]).map_err(io::Error::other)
+}
+
+/// A message in lines of at most 80 columns, paths whole.
+pub(crate) fn in_lines(text: &str) -> String {
+    textwrap::fill(text, textwrap::Options::new(80).break_words(false))
+}
+
+/// Lays a split out as a sentence and a table of workers.
+///
+/// # Examples
+///
+/// ```
+/// use poolkeeper::budget::{Levels, Split};
+/// let levels = Levels { processes: Some(3), ..Levels::default() };
+/// let table = poolkeeper_cli::split_table(&Split::new(8, &levels, &[])?);
+/// assert!(table.contains("0-1"));
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+pub fn split_table(split: &Split) -> String {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut first = 0;
+    for group in split.workers.chunk_by(|a, b| a == b) {
+        let last = first + group.len() - 1;
+        let workers = if first == last {
+            first.to_string()
+        } else {
+            format!("{first}-{last}")
+        };
+        let share = group[0];
+        let counts = [share.cpus, share.openmp, share.blas].map(|count| count.to_string());
+        rows.push([vec![workers], counts.to_vec()].concat());
+        first = last + 1;
+    }
+    let sentence = in_lines(&split.to_string());
+    let table = columns(&["worker", "CPUs", "openmp", "blas"], &rows, &[1, 2, 3]);
+    format!("{sentence}\n\n{table}")
+}

@@ -1,0 +1,183 @@
+//! `run` and `env`: a command, or a shell, that keeps the budget.
+
+use crate::args::{EnvArgs, EnvFormat, LevelArgs, RunArgs};
+use crate::budget::{any_number, divide, in_lines, levels, reader};
+use crate::{EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OK};
+use poolkeeper::Error;
+use poolkeeper::budget::{Changes, Levels, Setting, Split, budget, environment, exec, pin};
+use std::io::{self, Write};
+
+/// Becomes the command; returns only for `--dry-run` or if that fails.
+pub(crate) fn run(
+    arguments: &RunArgs,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<i32> {
+    let levels = with_turns(&arguments.levels, arguments.nested);
+    let split = divide(within_budget(arguments.levels.cpus, err)?, &levels)?;
+    let lookup = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+    let changes = Changes::new(&split.smallest(), lookup, arguments.force);
+    if arguments.dry_run {
+        dry_run(arguments, &split, &changes, out)?;
+        return Ok(EXIT_OK);
+    }
+    report_kept(&changes, arguments.quiet, err)?;
+    if arguments.pin {
+        pin(split.cpus).map_err(io::Error::other)?;
+    }
+    out.flush()?;
+    err.flush()?;
+    let error = exec(&arguments.command, &changes.set);
+    writeln!(err, "poolkeeper: {error}")?;
+    Ok(match error {
+        Error::CannotRun {
+            is_missing: true, ..
+        } => EXIT_NOT_FOUND,
+        Error::CannotRun { .. } => EXIT_NOT_EXECUTABLE,
+        _ => EXIT_FAILED,
+    })
+}
+
+/// What is asked for; nested if one level inside a process is named.
+fn with_turns(arguments: &LevelArgs, nested: bool) -> Levels {
+    Levels {
+        nested: nested || arguments.openmp.is_some() || arguments.blas.is_some(),
+        ..levels(arguments)
+    }
+}
+
+/// The budget, or less of it.
+fn within_budget(cpus: Option<u32>, err: &mut dyn Write) -> io::Result<u32> {
+    let budget = budget().map_err(io::Error::other)?;
+    match cpus {
+        Some(cpus) if cpus > budget.cpus => {
+            let source = reader(budget.deciding());
+            let text = format!(
+                "poolkeeper: --cpus {cpus} is more than the budget of {}, says the {source}",
+                budget.cpus
+            );
+            writeln!(err, "{}", in_lines(&text))?;
+            Ok(budget.cpus)
+        }
+        Some(cpus) => Ok(cpus),
+        None => Ok(budget.cpus),
+    }
+}
+
+fn dry_run(
+    arguments: &RunArgs,
+    split: &Split,
+    changes: &Changes,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    writeln!(out, "{}", commented(&split.to_string()))?;
+    for (name, value) in &changes.set {
+        writeln!(out, "export {name}={}", quoted(value))?;
+    }
+    for kept in &changes.kept {
+        let (name, theirs) = (kept.name, quoted(&kept.theirs));
+        writeln!(
+            out,
+            "# kept: {name}={theirs} (--force makes it {})",
+            kept.ours
+        )?;
+    }
+    if arguments.pin {
+        writeln!(
+            out,
+            "# --pin: would bind the command to {} of the CPUs",
+            split.cpus
+        )?;
+    }
+    Ok(())
+}
+
+/// Lines of a shell's comment.
+fn commented(text: &str) -> String {
+    let options = textwrap::Options::new(80)
+        .initial_indent("# ")
+        .subsequent_indent("# ");
+    textwrap::fill(text, options)
+}
+
+/// A value for a POSIX shell.
+fn quoted(value: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,+".contains(c);
+    if !value.is_empty() && value.chars().all(is_plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+fn report_kept(changes: &Changes, quiet: bool, err: &mut dyn Write) -> io::Result<()> {
+    if quiet || changes.kept.is_empty() {
+        return Ok(());
+    }
+    let kept: Vec<String> = changes
+        .kept
+        .iter()
+        .map(|kept| format!("{}={} (not {})", kept.name, kept.theirs, kept.ours))
+        .collect();
+    writeln!(
+        err,
+        "poolkeeper: kept what you had set: {}; --force replaces it",
+        kept.join(", ")
+    )
+}
+
+pub(crate) fn env(arguments: &EnvArgs, out: &mut dyn Write) -> io::Result<i32> {
+    let levels = with_turns(&arguments.levels, arguments.nested);
+    let split = divide(any_number(arguments.levels.cpus)?, &levels)?;
+    let settings = environment(&split.smallest());
+    let text = match arguments.format {
+        EnvFormat::Sh => lines(&split, &settings, "export "),
+        EnvFormat::Docker => lines(&split, &settings, "ENV "),
+        EnvFormat::EnvFile => lines(&split, &settings, ""),
+        EnvFormat::Slurm => slurm(&split, &settings),
+        EnvFormat::Jupyter => format!(
+            "{:#}\n",
+            serde_json::json!({ "env": values(&settings, true) })
+        ),
+        EnvFormat::Json => format!("{:#}\n", values(&settings, false)),
+    };
+    write!(out, "{text}")?;
+    Ok(EXIT_OK)
+}
+
+fn lines(split: &Split, settings: &[Setting], before: &str) -> String {
+    let mut text = commented(&split.to_string()) + "\n";
+    for setting in settings {
+        text += &format!("{before}{}={}\n", setting.name, setting.value);
+    }
+    text
+}
+
+/// For a batch script: asks for the CPUs, and follows what the job was given.
+fn slurm(split: &Split, settings: &[Setting]) -> String {
+    let mut text = format!("#SBATCH --cpus-per-task={}\n", split.cpus);
+    for setting in settings {
+        // What is the whole share follows the job; the rest is a choice.
+        if setting.value == split.cpus {
+            text += &format!(
+                "export {}=${{SLURM_CPUS_PER_TASK:-{}}}\n",
+                setting.name, setting.value
+            );
+        } else {
+            text += &format!("export {}={}\n", setting.name, setting.value);
+        }
+    }
+    text
+}
+
+/// Name and value; a kernel's `env` wants text.
+fn values(settings: &[Setting], as_text: bool) -> serde_json::Value {
+    let pairs = settings.iter().map(|setting| {
+        let value = if as_text {
+            setting.value.to_string().into()
+        } else {
+            setting.value.into()
+        };
+        (setting.name.to_owned(), value)
+    });
+    serde_json::Value::Object(pairs.collect())
+}

@@ -1,0 +1,125 @@
+//! `runtimes`: what poolkeeper knows of each, for people, programs and the docs.
+
+use crate::EXIT_OK;
+use crate::args::{Format, Runtimes};
+use poolkeeper::runtimes::{Card, Counts, Variable, listeners};
+use std::io::{self, Write};
+
+pub(crate) fn runtimes(arguments: &Runtimes, out: &mut dyn Write) -> io::Result<i32> {
+    let cards: Vec<&Card> = poolkeeper::runtimes::all().collect();
+    match arguments.format {
+        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&cards)?)?,
+        Format::Markdown => write!(out, "{}", markdown(&cards))?,
+        Format::Text => write!(out, "{}", text(&cards))?,
+    }
+    Ok(EXIT_OK)
+}
+
+fn text(cards: &[&Card]) -> String {
+    let mut text = String::new();
+    for card in cards {
+        text += &format!("{} ({}, level {})\n", card.id, card.name, card.level);
+        text += &wrapped("found by", &card.symbols.join(", "));
+        text += &wrapped("reach", card.reach);
+        for variable in card.environment {
+            text += &wrapped(
+                "variable",
+                &format!("{}: {}", variable.name, variable.meaning),
+            );
+        }
+        for quirk in card.quirks {
+            text += &wrapped("note", quirk);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// A labelled paragraph of at most 80 columns.
+fn wrapped(label: &str, paragraph: &str) -> String {
+    let first = format!("  {label:<10}");
+    let options = textwrap::Options::new(80)
+        .initial_indent(&first)
+        .subsequent_indent("            ");
+    textwrap::fill(paragraph, options) + "\n"
+}
+
+/// A symbol's name in Markdown; words around it stay words.
+fn as_code(symbol: &str) -> String {
+    let is_name = |word: &str| word.contains('_') && !word.contains(' ');
+    let words = symbol.split(' ');
+    let marked = words.map(|word| {
+        if is_name(word) {
+            format!("`{word}`")
+        } else {
+            word.to_owned()
+        }
+    });
+    marked.collect::<Vec<_>>().join(" ")
+}
+
+/// The docs' page of runtimes: `docs/runtimes.md` is this, word for word.
+fn markdown(cards: &[&Card]) -> String {
+    let mut text = String::from(
+        "# Runtimes\n\nWhat poolkeeper finds, by the symbols that a library defines and not by its \
+         file's name. This page is made from the registry in `crates/poolkeeper/src/runtimes/` by \
+         `poolkeeper runtimes --format markdown`.\n\n\
+         | name in requests | runtime | level | found by | setting it affects |\n\
+         | --- | --- | --- | --- | --- |\n",
+    );
+    for card in cards {
+        let symbols: Vec<_> = card.symbols.iter().map(|symbol| as_code(symbol)).collect();
+        let symbols = symbols.join(", ");
+        text += &format!(
+            "| `{}` | {} | {} | {symbols} | {} |\n",
+            card.id, card.name, card.level, card.reach
+        );
+    }
+    text += "\n## Environment variables\n\nThe runtimes read them. Importing poolkeeper sets none; \
+             `poolkeeper run`, `poolkeeper env`, `auto()` and a split's `env()` set those that have a \
+             count in the third column.\n\n\
+             | variable | runtime | set to | what it does |\n| --- | --- | --- | --- |\n";
+    for card in cards {
+        for variable in card.environment {
+            text += &variable_row(variable, card.id);
+        }
+    }
+    text += &listeners_markdown();
+    text += "\n## What surprises people\n";
+    for card in cards {
+        text += &format!("\n### {}\n\n", card.name);
+        for quirk in card.quirks {
+            text += &format!("- {quirk}\n");
+        }
+        text += &format!("\nSources: {}.\n", card.sources.join("; "));
+    }
+    text
+}
+
+fn variable_row(variable: &Variable, runtime: &str) -> String {
+    let counts = variable.counts.map_or("", Counts::name);
+    let (name, meaning) = (variable.name, variable.meaning);
+    format!("| `{name}` | {runtime} | {counts} | {meaning} |\n")
+}
+
+/// What has no pool to find, and listens to its environment.
+fn listeners_markdown() -> String {
+    let mut text = String::from(
+        "\n## What else listens to the environment\n\nThese have no pool that poolkeeper could \
+         find. They keep the budget by these variables, or by `poolkeeper run --pin`.\n\n\
+         | variable | read by | set to | what it does |\n| --- | --- | --- | --- |\n",
+    );
+    for listener in listeners() {
+        for variable in listener.environment {
+            text += &variable_row(variable, listener.name);
+        }
+    }
+    text.push('\n');
+    for listener in listeners() {
+        if !listener.note.is_empty() {
+            text += &format!("- {}: {}\n", listener.name, listener.note);
+        }
+    }
+    let sources: Vec<_> = listeners().map(|listener| listener.source).collect();
+    text + &format!("\nSources: {}.\n", sources.join("; "))
+}

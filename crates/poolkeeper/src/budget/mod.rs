@@ -1,0 +1,191 @@
+//! The CPUs that this process may really use, and which of many sources says so.
+//!
+//! Every source is read and reported; the smallest decides. Files are read
+//! under a root that tests choose, and nothing is cached: a quota can change
+//! while the program runs.
+
+mod affinity;
+mod cgroup;
+mod cores;
+mod environment;
+mod launch;
+mod observed;
+mod scheduler;
+mod share;
+mod source;
+mod split;
+
+pub use affinity::pin;
+pub use environment::{Setting, environment};
+pub use launch::{Changes, Kept, MARKER, exec};
+pub use observed::Observed;
+pub use share::share_of_callers;
+pub use source::{Source, SourceKind, SourceStatus};
+pub use split::{Levels, Share, Split};
+
+use crate::{Error, Result};
+use serde::Serialize;
+
+/// The variable by which a user (or a parent process) lowers the budget.
+pub const OVERRIDE: &str = "POOLKEEPER_CPUS";
+
+/// The CPUs that a process may use, with every source that has a say.
+///
+/// # Examples
+///
+/// ```
+/// let budget = poolkeeper::budget::budget()?;
+/// let source = budget.deciding();
+/// println!("{} CPUs, says {}", budget.cpus, source.place);
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Budget {
+    /// Whole CPUs: [`Budget::exact`] rounded down, and at least 1.
+    pub cpus: u32,
+    /// CPUs with their fraction: 1.5 under a quota of 150 ms every 100 ms.
+    pub exact: f64,
+    /// Physical cores among the CPUs of the affinity mask: two CPUs that share
+    /// a core (SMT) count once. `None` where the kernel doesn't tell.
+    pub physical_cores: Option<u32>,
+    /// Those of them that are performance cores, on processors with two kinds.
+    pub performance_cores: Option<u32>,
+    /// Every source that has a say, the most deliberate first.
+    pub sources: Vec<Source>,
+}
+
+/// Reads the budget of the calling thread's process.
+///
+/// The smallest counts of: the variable `POOLKEEPER_CPUS`, a batch scheduler's
+/// variables, the CPU quotas of the process's cgroup and of every group above
+/// it, its cpuset, its affinity mask, the machine.
+///
+/// # Errors
+/// - [`Error::InvalidCpus`] if `POOLKEEPER_CPUS` is no positive number.
+/// - [`Error::UnsupportedPlatform`] elsewhere than on Linux.
+///
+/// # Sources
+/// sched_setaffinity(2), cgroups(7), the kernel's
+/// `Documentation/admin-guide/cgroup-v2.rst` (`cpu.max`) and
+/// `Documentation/scheduler/sched-bwc.rst` (CFS quota).
+pub fn budget() -> Result<Budget> {
+    Budget::read(&Observed::this_process()?)
+}
+
+/// Reads the budget of another process.
+///
+/// # Errors
+/// - [`Error::NoProcess`] if there is none, or it can't be looked at.
+/// - As [`budget`].
+pub fn budget_of(pid: u32) -> Result<Budget> {
+    Budget::read(&Observed::process(pid)?)
+}
+
+impl Budget {
+    /// Reads the budget from what can be observed.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCpus`] if `POOLKEEPER_CPUS` is no positive number.
+    pub fn read(observed: &Observed) -> Result<Budget> {
+        let mut sources = Vec::new();
+        sources.extend(overridden(observed)?);
+        sources.extend(scheduler::sources(observed));
+        sources.extend(cgroup::sources(observed));
+        sources.extend(affinity::sources(observed));
+        let exact = decide(&mut sources);
+        let cores = cores::count(observed);
+        Ok(Budget {
+            cpus: whole(exact),
+            exact,
+            physical_cores: cores.physical,
+            performance_cores: cores.performance,
+            sources,
+        })
+    }
+
+    /// The source that decided.
+    ///
+    /// # Panics
+    /// Never: the affinity mask always has a say.
+    pub fn deciding(&self) -> &Source {
+        let mut sources = self.sources.iter();
+        sources
+            .find(|source| source.status == SourceStatus::Decides)
+            .expect("the affinity mask has a say")
+    }
+}
+
+/// `POOLKEEPER_CPUS`, if it is set.
+fn overridden(observed: &Observed) -> Result<Option<Source>> {
+    let Some(value) = observed.variable(OVERRIDE) else {
+        return Ok(None);
+    };
+    match source::positive(value) {
+        Some(cpus) => Ok(Some(Source::says(
+            SourceKind::Override,
+            OVERRIDE,
+            value,
+            cpus,
+        ))),
+        None => Err(Error::InvalidCpus {
+            name: OVERRIDE,
+            value: value.to_owned(),
+        }),
+    }
+}
+
+/// Marks the source that decides, and returns what it says: the smallest. Of
+/// equals it is the machine, since then nothing lowers it, or else the first.
+fn decide(sources: &mut [Source]) -> f64 {
+    let smallest = sources
+        .iter()
+        .filter_map(|source| source.cpus)
+        .fold(f64::INFINITY, f64::min);
+    let equals = sources
+        .iter_mut()
+        .filter(|source| source.cpus == Some(smallest));
+    if let Some(source) = equals.min_by_key(|source| source.kind != SourceKind::Machine) {
+        source.status = SourceStatus::Decides;
+    }
+    if smallest.is_finite() { smallest } else { 1.0 }
+}
+
+/// Whole CPUs: rounded down, so that the quota is kept, and at least one.
+fn whole(exact: f64) -> u32 {
+    (exact.floor() as u32).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(variables: &[(&str, &str)], cpus: u32) -> Result<Budget> {
+        let mask: Vec<u32> = (0..cpus).collect();
+        Budget::read(&Observed::under("/nowhere", variables, &mask))
+    }
+
+    #[test]
+    fn the_override_lowers_and_never_raises() {
+        assert_eq!(with(&[(OVERRIDE, "3")], 8).unwrap().cpus, 3);
+        let raised = with(&[(OVERRIDE, "30")], 8).unwrap();
+        assert_eq!(raised.cpus, 8);
+        assert_eq!(raised.deciding().kind, SourceKind::Affinity);
+    }
+
+    #[test]
+    fn a_fraction_is_shown_and_rounded_down_to_at_least_one() {
+        let budget = with(&[(OVERRIDE, "2.75")], 8).unwrap();
+        assert_eq!((budget.cpus, budget.exact), (2, 2.75));
+        let budget = with(&[(OVERRIDE, "0.2")], 8).unwrap();
+        assert_eq!((budget.cpus, budget.exact), (1, 0.2));
+    }
+
+    #[test]
+    fn an_override_that_is_no_number_is_an_error() {
+        for value in ["", "0", "-1", "many", "inf", "nan", "1e400", "4 cpus"] {
+            let error = with(&[(OVERRIDE, value)], 8).unwrap_err();
+            assert_eq!(error.code(), "invalid-cpus", "{value}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What listens to an environment variable and has no pool that poolkeeper
+//! could find: language runtimes, thread pools without an interface in C.
+
+use super::{Counts, Variable, counted};
+use serde::Serialize;
+
+/// A program or library that takes a thread count from its environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Listener {
+    /// Name as its makers write it.
+    pub name: &'static str,
+    /// Variables that decide its thread count; empty where there is none.
+    pub environment: &'static [Variable],
+    /// What else there is to know: another way, where no variable helps.
+    pub note: &'static str,
+    /// Where this is documented.
+    pub source: &'static str,
+}
+
+/// Every listener.
+///
+/// # Examples
+///
+/// ```
+/// let names: Vec<_> = poolkeeper::runtimes::listeners().map(|l| l.name).collect();
+/// assert!(names.contains(&"numba"));
+/// ```
+pub fn listeners() -> impl Iterator<Item = &'static Listener> {
+    LISTENERS.iter()
+}
+
+static LISTENERS: [Listener; 14] = [
+    Listener {
+        name: "Accelerate (macOS)",
+        environment: &[counted(
+            "VECLIB_MAXIMUM_THREADS",
+            Counts::Blas,
+            "threads of a BLAS call",
+        )],
+        note: "",
+        source: "macOS manual page Accelerate(7)",
+    },
+    Listener {
+        name: "NumExpr",
+        environment: &[
+            counted(
+                "NUMEXPR_MAX_THREADS",
+                Counts::Openmp,
+                "size of its pool; read at import",
+            ),
+            counted(
+                "NUMEXPR_NUM_THREADS",
+                Counts::Openmp,
+                "threads that it uses of them; read at import",
+            ),
+        ],
+        note: "",
+        source: "NumExpr User Guide, \"Threadpool Configuration\"",
+    },
+    Listener {
+        name: "numba",
+        environment: &[counted(
+            "NUMBA_NUM_THREADS",
+            Counts::Openmp,
+            "threads of parallel=True functions; read at import",
+        )],
+        note: "numba.set_num_threads lowers it later, for the calling thread.",
+        source: "Numba reference manual, \"Environment variables\"",
+    },
+    Listener {
+        name: "Polars",
+        environment: &[counted(
+            "POLARS_MAX_THREADS",
+            Counts::Openmp,
+            "size of its pool; read at import",
+        )],
+        note: "",
+        source: "Polars API reference, polars.thread_pool_size",
+    },
+    Listener {
+        name: "rayon",
+        environment: &[counted(
+            "RAYON_NUM_THREADS",
+            Counts::Openmp,
+            "size of the global pool; read at its first use",
+        )],
+        note: "",
+        source: "rayon, ThreadPoolBuilder::num_threads",
+    },
+    Listener {
+        name: "TensorFlow",
+        environment: &[
+            counted(
+                "TF_NUM_INTRAOP_THREADS",
+                Counts::Openmp,
+                "threads of one operation",
+            ),
+            counted(
+                "TF_NUM_INTEROP_THREADS",
+                Counts::One,
+                "operations that run at the same time",
+            ),
+        ],
+        note: "",
+        source: "TensorFlow API, tf.config.threading",
+    },
+    Listener {
+        name: "PyTorch",
+        environment: &[],
+        note: "It takes OMP_NUM_THREADS and MKL_NUM_THREADS for one operation's threads. For operations side by side there is no variable: call torch.set_num_interop_threads(1) before the first.",
+        source: "PyTorch documentation, \"CPU threading and TorchScript inference\"",
+    },
+    Listener {
+        name: "joblib (loky)",
+        environment: &[counted(
+            "LOKY_MAX_CPU_COUNT",
+            Counts::Cpus,
+            "the CPUs that n_jobs=-1 means",
+        )],
+        note: "",
+        source: "joblib documentation, joblib.cpu_count",
+    },
+    Listener {
+        name: "Python 3.13 and newer",
+        environment: &[counted(
+            "PYTHON_CPU_COUNT",
+            Counts::Cpus,
+            "what os.cpu_count() and os.process_cpu_count() say",
+        )],
+        note: "",
+        source: "Python documentation, \"Command line and environment\"",
+    },
+    Listener {
+        name: "Go",
+        environment: &[counted(
+            "GOMAXPROCS",
+            Counts::Cpus,
+            "threads that run Go code at the same time",
+        )],
+        note: "",
+        source: "Go, package runtime",
+    },
+    Listener {
+        name: "Julia",
+        environment: &[counted(
+            "JULIA_NUM_THREADS",
+            Counts::Openmp,
+            "threads to start with",
+        )],
+        note: "",
+        source: "Julia manual, \"Environment Variables\"",
+    },
+    Listener {
+        name: "R (parallel)",
+        environment: &[counted(
+            "MC_CORES",
+            Counts::Cpus,
+            "processes that mclapply starts unless told otherwise",
+        )],
+        note: "",
+        source: "R documentation, parallel::mclapply",
+    },
+    Listener {
+        name: "Apache Arrow",
+        environment: &[counted(
+            "ARROW_IO_THREADS",
+            Counts::Cpus,
+            "threads that read and write; its computing threads follow OMP_NUM_THREADS",
+        )],
+        note: "",
+        source: "Apache Arrow C++, \"Environment Variables\"",
+    },
+    Listener {
+        name: "DuckDB",
+        environment: &[],
+        note: "It has no variable: run `SET threads TO n` in each connection, or bind the process with `poolkeeper run --pin`.",
+        source: "DuckDB documentation, \"Configuration\"",
+    },
+];

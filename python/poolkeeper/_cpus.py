@@ -1,0 +1,121 @@
+"""The budget as an int that knows where it comes from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._native import Source, _cpus
+
+if TYPE_CHECKING:
+    from typing_extensions import disjoint_base
+else:
+
+    def disjoint_base(cls):
+        """Return the class: what the decorator says is for type checkers."""
+        return cls
+
+
+@disjoint_base  # its instances have a __dict__, behind the digits of an int
+class Cpus(int):
+    """The whole CPUs that a process may use: an int, with its sources.
+
+    Its ``repr`` is a table of the sources with the deciding one marked; as text
+    it is the number.
+
+    Attributes
+    ----------
+    count : int
+        Whole CPUs: ``fraction`` rounded down, and at least 1.
+    fraction : float
+        CPUs with their fraction: 1.5 under a quota of 150 ms every 100 ms.
+    physical_cores : int or None
+        Physical cores among the CPUs of the affinity mask; None where the kernel
+        does not tell.
+    performance_cores : int or None
+        Those of them that are performance cores, on processors with two kinds.
+    sources : list of Source
+        Every source that has a say, the most deliberate first.
+    """
+
+    count: int
+    fraction: float
+    physical_cores: int | None
+    performance_cores: int | None
+    sources: list[Source]
+    _table: str
+
+    @property
+    def deciding(self) -> Source:
+        """The source that decided."""
+        return next(source for source in self.sources if source.status == "decides")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every number and source, as ``poolkeeper cpus --json`` writes them."""
+        fields = ("kind", "place", "value", "cpus", "status", "note")
+        return {
+            "cpus": self.count,
+            "exact": self.fraction,
+            "physical_cores": self.physical_cores,
+            "performance_cores": self.performance_cores,
+            "sources": [
+                {field: getattr(source, field) for field in fields} for source in self.sources
+            ],
+        }
+
+    def __repr__(self) -> str:
+        return self._table
+
+    def __str__(self) -> str:
+        return int.__repr__(self)
+
+    def __reduce__(self) -> tuple[type[int], tuple[int]]:
+        # A copy elsewhere is a number: its sources are not those of that place.
+        return (int, (int(self),))
+
+
+def cpus(pid: int | None = None) -> Cpus:
+    """Return the CPUs that this process may use, and who says so.
+
+    The smallest of every source counts: the variable ``POOLKEEPER_CPUS``, a batch
+    scheduler's variables (Slurm, PBS, LSF, Grid Engine), the CPU quota of the
+    process's cgroup and of every group above it (version 1 and 2), its cpuset,
+    the calling thread's affinity mask, the machine. Nothing is cached: a quota
+    can change. Takes about a tenth of a millisecond.
+
+    Parameters
+    ----------
+    pid : int, optional
+        Another process, with the environment that it was started with.
+
+    Returns
+    -------
+    Cpus
+        An int with ``count``, ``fraction`` and ``sources``.
+
+    Raises
+    ------
+    LimitError
+        If ``POOLKEEPER_CPUS`` is no positive number.
+    ProcessLookupError
+        If there is no such process, or it can't be looked at.
+    TypeError
+        If ``pid`` is no whole number.
+
+    Examples
+    --------
+    >>> import poolkeeper
+    >>> budget = poolkeeper.cpus()
+    >>> budget >= 1
+    True
+    >>> budget.deciding.kind in ("override", "scheduler", "quota", "cpuset", "affinity", "machine")
+    True
+    """
+    count, fraction, physical, performance, sources, table = _cpus(pid)
+    budget = Cpus(count)
+    budget.count = count
+    budget.fraction = fraction
+    budget.physical_cores = physical
+    budget.performance_cores = performance
+    budget.sources = sources
+    budget._table = table.rstrip()
+    return budget
