@@ -5,7 +5,8 @@ use super::observed::Observed;
 use super::source::{Source, SourceKind, SourceStatus};
 use crate::{Error, Result, platform};
 
-const ONLINE: &str = "/sys/devices/system/cpu/online";
+/// The CPUs that run.
+pub(super) const ONLINE: &str = "/sys/devices/system/cpu/online";
 
 /// The mask of the calling thread, and the CPUs that run.
 pub(super) fn sources(observed: &Observed) -> Vec<Source> {

@@ -1,6 +1,6 @@
 //! Physical cores among the CPUs of a mask.
 
-use super::affinity::parse_list;
+use super::affinity::{self, parse_list};
 use super::observed::Observed;
 use std::collections::{HashMap, HashSet};
 
@@ -70,19 +70,17 @@ fn performance_cpus(observed: &Observed) -> Option<Vec<u32>> {
                 .collect(),
         );
     }
-    let capacities: Option<Vec<u32>> = mask
-        .iter()
-        .map(|cpu| {
-            let path = format!("/sys/devices/system/cpu/cpu{cpu}/cpu_capacity");
-            observed.read(path).ok()?.trim().parse().ok()
-        })
-        .collect();
+    let capacity = |cpu: &u32| -> Option<u32> {
+        let path = format!("/sys/devices/system/cpu/cpu{cpu}/cpu_capacity");
+        observed.read(path).ok()?.trim().parse().ok()
+    };
+    // A mask of small CPUs only is known as such by the others.
+    let online = observed.read(affinity::ONLINE).ok();
+    let all = online.and_then(|list| parse_list(&list));
+    let all = all.unwrap_or_else(|| mask.to_owned());
+    let capacities: Option<Vec<u32>> = all.iter().map(capacity).collect();
     let capacities = capacities?;
-    let (least, most) = (capacities.iter().min()?, capacities.iter().max()?);
-    let fast = mask.iter().zip(&capacities);
-    (least < most).then(|| {
-        fast.filter(|(_, capacity)| *capacity == most)
-            .map(|(cpu, _)| *cpu)
-            .collect()
-    })
+    let (least, most) = (*capacities.iter().min()?, *capacities.iter().max()?);
+    let is_fast = |cpu: &u32| capacity(cpu) == Some(most);
+    (least < most).then(|| mask.iter().copied().filter(is_fast).collect())
 }

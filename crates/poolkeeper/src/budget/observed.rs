@@ -25,7 +25,7 @@ impl Observed {
         let variables = std::env::vars_os();
         Ok(Observed {
             root: PathBuf::from("/"),
-            process: "self".to_owned(),
+            process: of_this_thread(),
             environment: variables
                 .map(|(name, value)| (lossy(name), lossy(value)))
                 .collect(),
@@ -91,7 +91,12 @@ impl Observed {
 
     /// Reads a file of the process's folder under `/proc`.
     pub(super) fn read_of_process(&self, name: &str) -> io::Result<String> {
-        self.read(format!("/proc/{}/{name}", self.process))
+        self.read(self.place_of_process(name))
+    }
+
+    /// That file's path.
+    pub(super) fn place_of_process(&self, name: &str) -> String {
+        format!("/proc/{}/{name}", self.process)
     }
 
     /// The mounts as this process sees them: the kernel writes another
@@ -108,6 +113,14 @@ impl Observed {
     fn at(&self, path: &Path) -> PathBuf {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
+}
+
+/// The calling thread's name under `/proc`: a thread may be in a cgroup of its
+/// own, and what it starts is in the same. Kernels before 3.17 don't tell.
+fn of_this_thread() -> String {
+    let name = "thread-self";
+    let is_told = Path::new("/proc").join(name).exists();
+    (if is_told { name } else { "self" }).to_owned()
 }
 
 fn lossy(text: std::ffi::OsString) -> String {

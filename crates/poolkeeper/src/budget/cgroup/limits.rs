@@ -1,75 +1,51 @@
 //! What a group's files say of CPUs.
 
 use super::Groups;
+use super::mounts::Hierarchy;
 use crate::budget::affinity::parse_list;
 use crate::budget::observed::Observed;
 use crate::budget::source::{Source, SourceKind, SourceStatus};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The kernel's default period, in microseconds.
-const PERIOD: u64 = 100_000;
+const PERIOD: &str = "100000";
 
 /// What one group's quota amounts to.
 enum Quota {
     Cpus(f64),
     None(&'static str),
-    Malformed(&'static str),
+    Unusable(String),
 }
 
-/// `cpu.max` of each group: `"max 100000"` or `"150000 100000"`.
-pub(super) fn quotas_v2(observed: &Observed, groups: &Groups) -> Vec<Source> {
-    of_each(groups, |folder| {
-        let path = folder.join("cpu.max");
-        let text = observed.read(&path)?;
-        Ok((
-            path.display().to_string(),
-            text.trim().to_owned(),
-            max(&text),
-        ))
-    })
-}
-
-/// `cpu.cfs_quota_us` and `cpu.cfs_period_us` of each group.
-pub(super) fn quotas_v1(observed: &Observed, groups: &Groups) -> Vec<Source> {
-    of_each(groups, |folder| {
-        let path = folder.join("cpu.cfs_quota_us");
-        let quota = observed.read(&path)?;
-        let period = match observed.read(folder.join("cpu.cfs_period_us")) {
-            Ok(period) => period,
-            Err(_) => PERIOD.to_string(),
-        };
-        let (quota, period) = (quota.trim(), period.trim());
-        let value = format!("{quota} / {period}");
-        Ok((path.display().to_string(), value, cfs(quota, period)))
-    })
+/// A group's quota, as written and as understood.
+struct Found {
+    place: PathBuf,
+    value: String,
+    quota: Quota,
 }
 
 /// A source for each group with a quota; one that says so if none has one.
-fn of_each(
-    groups: &Groups,
-    read: impl Fn(&Path) -> io::Result<(String, String, Quota)>,
-) -> Vec<Source> {
+pub(super) fn quotas(observed: &Observed, groups: &Groups, hierarchy: Hierarchy) -> Vec<Source> {
     let mut sources = Vec::new();
     let mut unlimited = None;
-    for folder in &groups.folders {
-        let (place, value, quota) = match read(folder) {
-            Ok(found) => found,
-            // The root group has no such file, nor has one without the controller.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => {
-                let status = SourceStatus::Ignored(error.to_string());
-                let place = folder.display().to_string();
-                sources.push(Source::silent(SourceKind::Quota, place, "", status));
-                continue;
-            }
-        };
+    let found = groups.folders.iter().filter_map(|folder| match hierarchy {
+        Hierarchy::Unified => quota_v2(observed, folder),
+        Hierarchy::Controller(_) => quota_v1(observed, folder),
+    });
+    for Found {
+        place,
+        value,
+        quota,
+    } in found
+    {
+        let place = place.display().to_string();
         match quota {
             Quota::Cpus(cpus) => {
                 sources.push(Source::says(SourceKind::Quota, place, value, cpus));
             }
-            Quota::Malformed(why) => {
-                let status = SourceStatus::Ignored(why.to_owned());
+            Quota::Unusable(why) => {
+                let status = SourceStatus::Ignored(why);
                 sources.push(Source::silent(SourceKind::Quota, place, value, status));
             }
             Quota::None(why) => {
@@ -78,73 +54,119 @@ fn of_each(
         }
     }
     if let (true, Some((place, value, why))) = (sources.is_empty(), unlimited) {
-        let status = SourceStatus::NoLimit(groups.note.unwrap_or(why).to_owned());
+        let status = SourceStatus::NoLimit(why.to_owned());
         sources.push(Source::silent(SourceKind::Quota, place, value, status));
     }
     sources
 }
 
-fn max(text: &str) -> Quota {
-    let mut words = text.split_whitespace();
-    let quota = match words.next() {
-        // Seen in the wild: https://github.com/joblib/loky/issues/478
-        None => return Quota::None("the file is empty"),
-        Some("max") => return Quota::None("no quota"),
-        Some(quota) => quota.parse().unwrap_or(0),
-    };
-    let period = match words.next() {
-        None => PERIOD,
-        Some(period) => period.parse().unwrap_or(0),
-    };
-    if words.next().is_some() {
-        return Quota::Malformed("not a quota and a period");
+/// A file's text without the line's end, or why it can't be read; `None` where
+/// there is no such file.
+fn text(observed: &Observed, path: &Path) -> Option<Result<String, String>> {
+    match observed.read(path) {
+        Ok(text) => Some(Ok(text.trim().to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => Some(Err(error.to_string())),
     }
-    ratio(quota, period)
+}
+
+/// `cpu.max`: `"max 100000"` or `"150000 100000"`. The root group has no such
+/// file, nor has a group without the controller.
+fn quota_v2(observed: &Observed, folder: &Path) -> Option<Found> {
+    let place = folder.join("cpu.max");
+    let (value, quota) = match text(observed, &place)? {
+        Ok(value) => {
+            let quota = max(&value);
+            (value, quota)
+        }
+        Err(why) => (String::new(), Quota::Unusable(why)),
+    };
+    Some(Found {
+        place,
+        value,
+        quota,
+    })
+}
+
+/// `cpu.cfs_quota_us` and `cpu.cfs_period_us`.
+fn quota_v1(observed: &Observed, folder: &Path) -> Option<Found> {
+    let place = folder.join("cpu.cfs_quota_us");
+    let period = || match text(observed, &folder.join("cpu.cfs_period_us")) {
+        None => Ok(PERIOD.to_owned()),
+        Some(period) => period.map_err(|why| format!("cpu.cfs_period_us: {why}")),
+    };
+    let read = text(observed, &place)?.and_then(|quota| Ok((quota, period()?)));
+    let (value, quota) = match read {
+        Ok((quota, period)) => (format!("{quota} / {period}"), cfs(&quota, &period)),
+        Err(why) => (String::new(), Quota::Unusable(why)),
+    };
+    Some(Found {
+        place,
+        value,
+        quota,
+    })
+}
+
+/// The CPUs of the nearest group that says; in both versions, what the groups
+/// above leave is taken off already.
+pub(super) fn cpuset(observed: &Observed, groups: &Groups, hierarchy: Hierarchy) -> Vec<Source> {
+    let names: &[&str] = match hierarchy {
+        Hierarchy::Unified => &["cpuset.cpus.effective"],
+        // Old kernels have only what was asked for.
+        Hierarchy::Controller(_) => &["cpuset.effective_cpus", "cpuset.cpus"],
+    };
+    let mut sources = Vec::new();
+    let folders = groups.folders.iter();
+    for path in folders.flat_map(|folder| names.iter().map(|name| folder.join(name))) {
+        let place = path.display().to_string();
+        let (value, why) = match text(observed, &path) {
+            None => continue,
+            // A group that has no CPUs of its own.
+            Some(Ok(list)) if list.is_empty() => continue,
+            Some(Ok(list)) => match parse_list(&list) {
+                Some(cpus) => {
+                    let cpus = cpus.len() as f64;
+                    sources.push(Source::says(SourceKind::Cpuset, place, list, cpus));
+                    break;
+                }
+                None => (list, "not a list of CPUs".to_owned()),
+            },
+            Some(Err(why)) => (String::new(), why),
+        };
+        let status = SourceStatus::Ignored(why);
+        sources.push(Source::silent(SourceKind::Cpuset, place, value, status));
+    }
+    sources
+}
+
+fn max(text: &str) -> Quota {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words[..] {
+        // Seen in the wild: https://github.com/joblib/loky/issues/478
+        [] => Quota::None("the file is empty"),
+        ["max"] | ["max", _] => Quota::None("no quota"),
+        [quota] => ratio(quota, PERIOD),
+        [quota, period] => ratio(quota, period),
+        _ => unusable("not a quota and a period"),
+    }
 }
 
 fn cfs(quota: &str, period: &str) -> Quota {
-    match quota.parse::<i64>() {
-        Ok(-1) => Quota::None("no quota"),
-        Ok(quota) => ratio(
-            u64::try_from(quota).unwrap_or(0),
-            period.parse().unwrap_or(0),
-        ),
-        Err(_) => Quota::Malformed("not a number of microseconds"),
+    match quota {
+        "" => Quota::None("the file is empty"),
+        "-1" => Quota::None("no quota"),
+        _ => ratio(quota, period),
     }
 }
 
-fn ratio(quota: u64, period: u64) -> Quota {
-    if quota == 0 || period == 0 {
-        return Quota::Malformed("not a quota and a period in microseconds");
+fn ratio(quota: &str, period: &str) -> Quota {
+    let positive = |text: &str| text.parse::<u64>().ok().filter(|number| *number > 0);
+    match (positive(quota), positive(period)) {
+        (Some(quota), Some(period)) => Quota::Cpus(quota as f64 / period as f64),
+        _ => unusable("not a quota and a period in microseconds"),
     }
-    Quota::Cpus(quota as f64 / period as f64)
 }
 
-/// `cpuset.cpus.effective`: what the groups above leave is taken off already.
-pub(super) fn cpuset_v2(observed: &Observed, groups: &Groups) -> Option<Source> {
-    cpuset(observed, groups, &["cpuset.cpus.effective"])
-}
-
-/// The same in version 1, where old kernels have only what was asked for.
-pub(super) fn cpuset_v1(observed: &Observed, groups: &Groups) -> Option<Source> {
-    cpuset(observed, groups, &["cpuset.effective_cpus", "cpuset.cpus"])
-}
-
-/// The nearest group that says.
-fn cpuset(observed: &Observed, groups: &Groups, names: &[&str]) -> Option<Source> {
-    let mut files = groups
-        .folders
-        .iter()
-        .flat_map(|folder| names.iter().map(|name| folder.join(name)));
-    let (path, text) = files.find_map(|path| {
-        let text = observed.read(&path).ok()?;
-        (!text.trim().is_empty()).then(|| (path.display().to_string(), text.trim().to_owned()))
-    })?;
-    Some(match parse_list(&text) {
-        Some(cpus) => Source::says(SourceKind::Cpuset, path, text, cpus.len() as f64),
-        None => {
-            let status = SourceStatus::Ignored("not a list of CPUs".to_owned());
-            Source::silent(SourceKind::Cpuset, path, text, status)
-        }
-    })
+fn unusable(why: &str) -> Quota {
+    Quota::Unusable(why.to_owned())
 }

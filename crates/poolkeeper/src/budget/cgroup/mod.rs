@@ -4,39 +4,57 @@ mod limits;
 mod mounts;
 
 use super::observed::Observed;
-use super::source::Source;
-use mounts::{Hierarchy, Membership, Mount};
+use super::source::{Source, SourceKind, SourceStatus};
+use mounts::{Hierarchy, Membership, Mount, Shown};
+use std::io;
 use std::path::PathBuf;
 
-/// The groups of one hierarchy that hold for the process, its own first.
+const NOT_MOUNTED: &str = "this group's hierarchy is not mounted here: its quotas can't be seen";
+const OUTSIDE: &str = "no mount shows this group: its quotas can't be seen";
+const PARTLY: &str = "only groups above this one can be seen: its own quota may be lower";
+
+/// The groups of one hierarchy that hold for the process, the innermost first.
 struct Groups {
     folders: Vec<PathBuf>,
-    /// What is uncertain about them, if something is.
-    note: Option<&'static str>,
+    /// Why its own is not among them.
+    missing: Option<&'static str>,
 }
 
 /// Every quota and cpuset that the mounted hierarchies show.
 pub(super) fn sources(observed: &Observed) -> Vec<Source> {
-    let (Ok(mountinfo), Ok(membership)) =
-        (observed.read_mounts(), observed.read_of_process("cgroup"))
-    else {
-        return Vec::new();
+    let membership = match observed.read_of_process("cgroup") {
+        Ok(text) => Membership::parse(&text),
+        Err(error) => return unread(observed.place_of_process("cgroup"), &error),
     };
-    let mounts = mounts::parse(&mountinfo);
-    let membership = Membership::parse(&membership);
-    let find = |hierarchy| groups(observed, &mounts, &membership, hierarchy);
+    let mounts = match observed.read_mounts() {
+        Ok(text) => mounts::parse(&text),
+        Err(error) => return unread("/proc/self/mountinfo".to_owned(), &error),
+    };
     let mut sources = Vec::new();
-    if let Some(groups) = find(Hierarchy::Unified) {
-        sources.extend(limits::quotas_v2(observed, &groups));
-        sources.extend(limits::cpuset_v2(observed, &groups));
+    if let Some((hierarchy, path)) = membership.of_controller("cpu") {
+        let groups = groups(observed, &mounts, hierarchy, path);
+        sources.extend(limits::quotas(observed, &groups, hierarchy));
+        if let Some(why) = groups.missing {
+            let status = SourceStatus::Ignored(why.to_owned());
+            let place = observed.place_of_process("cgroup");
+            sources.push(Source::silent(SourceKind::Quota, place, path, status));
+        }
     }
-    if let Some(groups) = find(Hierarchy::Controller("cpu")) {
-        sources.extend(limits::quotas_v1(observed, &groups));
-    }
-    if let Some(groups) = find(Hierarchy::Controller("cpuset")) {
-        sources.extend(limits::cpuset_v1(observed, &groups));
+    // A cpuset that can't be seen needs no word: the affinity mask keeps it.
+    if let Some((hierarchy, path)) = membership.of_controller("cpuset") {
+        let groups = groups(observed, &mounts, hierarchy, path);
+        sources.extend(limits::cpuset(observed, &groups, hierarchy));
     }
     sources
+}
+
+/// A kernel without cgroups has no such file; any other error may hide a quota.
+fn unread(place: String, error: &io::Error) -> Vec<Source> {
+    if error.kind() == io::ErrorKind::NotFound {
+        return Vec::new();
+    }
+    let status = SourceStatus::Ignored(error.to_string());
+    vec![Source::silent(SourceKind::Quota, place, "", status)]
 }
 
 /// The folders of the process's groups, as far up as a mount shows them.
@@ -44,37 +62,50 @@ pub(super) fn sources(observed: &Observed) -> Vec<Source> {
 /// A container's mount may begin at its own group (its root is not `/`), and
 /// one hierarchy may be mounted several times: the mount that shows most of
 /// the groups above counts.
-fn groups(
-    observed: &Observed,
-    mounts: &[Mount],
-    membership: &Membership,
-    hierarchy: Hierarchy,
-) -> Option<Groups> {
-    let path = membership.path(hierarchy)?;
+fn groups(observed: &Observed, mounts: &[Mount], hierarchy: Hierarchy, path: &str) -> Groups {
     let mut candidates: Vec<&Mount> = mounts
         .iter()
         .filter(|mount| mount.carries(hierarchy))
         .collect();
     candidates.sort_by_key(|mount| mount.root.len());
-    let inside = candidates.iter().find_map(|mount| {
-        let below = mount.below(path)?;
-        let own = mount.point.join(below);
-        observed.has_folder(&own).then_some((mount, own))
-    });
-    if let Some((mount, own)) = inside {
-        let up = own.ancestors();
-        let folders = up
-            .take_while(|folder| folder.starts_with(&mount.point))
-            .map(PathBuf::from)
-            .collect();
-        return Some(Groups {
-            folders,
-            note: None,
-        });
-    }
-    let mount = candidates.first()?;
-    Some(Groups {
-        folders: vec![mount.point.clone()],
-        note: Some("the process's own group is not visible here; read where the mount begins"),
+    let mut seen: Vec<Groups> = candidates
+        .iter()
+        .filter_map(|mount| groups_of_mount(observed, mount, path))
+        .collect();
+    // The sort is stable: of mounts that show the group itself, the highest.
+    seen.sort_by_key(|groups| groups.missing.is_some());
+    let why = if candidates.is_empty() {
+        NOT_MOUNTED
+    } else {
+        OUTSIDE
+    };
+    seen.into_iter().next().unwrap_or(Groups {
+        folders: Vec::new(),
+        missing: Some(why),
+    })
+}
+
+/// What one mount shows of the group at `path` and of those above it.
+fn groups_of_mount(observed: &Observed, mount: &Mount, path: &str) -> Option<Groups> {
+    let own = match mount.shows(path) {
+        Shown::At(below) => mount.point.join(below),
+        Shown::Somewhere => {
+            return Some(Groups {
+                folders: vec![mount.point.clone()],
+                missing: Some(PARTLY),
+            });
+        }
+        Shown::Nowhere => return None,
+    };
+    let up = own.ancestors();
+    let folders: Vec<PathBuf> = up
+        .take_while(|folder| folder.starts_with(&mount.point))
+        .filter(|folder| observed.has_folder(folder))
+        .map(PathBuf::from)
+        .collect();
+    let is_whole = folders.first() == Some(&own);
+    (!folders.is_empty()).then_some(Groups {
+        folders,
+        missing: (!is_whole).then_some(PARTLY),
     })
 }

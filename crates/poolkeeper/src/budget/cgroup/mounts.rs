@@ -9,65 +9,145 @@ pub(super) enum Hierarchy {
     Controller(&'static str),
 }
 
+/// What is mounted.
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    Unified,
+    /// Version 1, with its controllers.
+    Controllers(Vec<String>),
+    Other,
+}
+
 /// A mounted hierarchy.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mount {
+    id: u64,
+    /// The mount that this one lies in.
+    parent: u64,
     /// The group that is shown at the mount point.
     pub(super) root: String,
     pub(super) point: PathBuf,
-    /// Version 1's controllers; none for version 2.
-    controllers: Option<Vec<String>>,
+    kind: Kind,
+}
+
+/// How a mount shows a group.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Shown<'path> {
+    /// At this path below the mount point.
+    At(&'path str),
+    /// Below the mount point, under names that can't be told here.
+    Somewhere,
+    /// Not at all: the group is not below the mount's root.
+    Nowhere,
 }
 
 impl Mount {
     pub(super) fn carries(&self, hierarchy: Hierarchy) -> bool {
-        match (hierarchy, &self.controllers) {
-            (Hierarchy::Unified, None) => true,
-            (Hierarchy::Controller(name), Some(controllers)) => {
-                controllers.iter().any(|controller| controller == name)
+        match (hierarchy, &self.kind) {
+            (Hierarchy::Unified, Kind::Unified) => true,
+            (Hierarchy::Controller(name), Kind::Controllers(names)) => {
+                names.iter().any(|other| other == name)
             }
             _ => false,
         }
     }
 
-    /// The group's path below this mount's root, if it is below.
-    pub(super) fn below<'path>(&self, path: &'path str) -> Option<&'path str> {
-        let rest = if self.root == "/" {
-            path
-        } else {
-            path.strip_prefix(self.root.as_str())?
-        };
-        if !(rest.is_empty() || rest.starts_with('/')) {
-            return None;
+    /// Where the group of this path is.
+    ///
+    /// The kernel writes the path and the mount's root as seen from the root of
+    /// the reader's cgroup namespace; what is above that is written with `..`,
+    /// without the names in between (cgroup_namespaces(7)).
+    pub(super) fn shows<'path>(&self, path: &'path str) -> Shown<'path> {
+        let (root_up, root) = climb(&self.root);
+        let (up, below) = climb(path);
+        if root_up > up && root.is_empty() {
+            return Shown::Somewhere;
         }
-        // A group outside the cgroup namespace is written with `..`.
-        let is_outside = rest.split('/').any(|part| part == "..");
-        (!is_outside).then(|| rest.trim_start_matches('/'))
+        let rest = below.strip_prefix(root).filter(|rest| {
+            let is_whole_name = root.is_empty() || rest.is_empty() || rest.starts_with('/');
+            // No path of the kernel's goes up after it went down.
+            is_whole_name && root_up == up && !rest.split('/').any(|name| name == "..")
+        });
+        rest.map_or(Shown::Nowhere, |rest| {
+            Shown::At(rest.trim_start_matches('/'))
+        })
+    }
+
+    /// Whether another mount lies over this one, or over a folder on the way to it.
+    fn is_hidden(&self, mounts: &[Mount]) -> bool {
+        let lies_over = |over: &Mount| over.parent == self.id && over.point == self.point;
+        if mounts
+            .iter()
+            .any(|over| over.id != self.id && lies_over(over))
+        {
+            return true;
+        }
+        let mut inner = self;
+        // As many steps as there are mounts: numbers that form a circle end too.
+        for _ in mounts {
+            let covers = |over: &Mount| {
+                let is_above = over.point != inner.point && inner.point.starts_with(&over.point);
+                over.parent == inner.parent && is_above
+            };
+            if mounts
+                .iter()
+                .any(|over| over.id != inner.parent && covers(over))
+            {
+                return true;
+            }
+            match mounts.iter().find(|outer| outer.id == inner.parent) {
+                Some(outer) => inner = outer,
+                None => return false,
+            }
+        }
+        false
     }
 }
 
-/// Reads the cgroup mounts of `/proc/self/mountinfo`; see proc_pid_mountinfo(5).
-/// Lines of another form are passed over: there are many kinds of mounts.
+/// How many levels a path goes up, and what is below: `/../../a/b` is 2 and `a/b`.
+fn climb(path: &str) -> (usize, &str) {
+    let mut below = path.trim_matches('/');
+    let mut levels = 0;
+    while let Some(rest) = below.strip_prefix("..") {
+        if !(rest.is_empty() || rest.starts_with('/')) {
+            break;
+        }
+        below = rest.trim_start_matches('/');
+        levels += 1;
+    }
+    (levels, below)
+}
+
+/// Reads the cgroup mounts of `/proc/self/mountinfo` that are not hidden under
+/// others; see proc_pid_mountinfo(5). Lines of another form are passed over.
 pub(super) fn parse(mountinfo: &str) -> Vec<Mount> {
-    mountinfo.lines().filter_map(mount).collect()
+    let mounts: Vec<Mount> = mountinfo.lines().filter_map(mount).collect();
+    let is_seen = |mount: &Mount| mount.kind != Kind::Other && !mount.is_hidden(&mounts);
+    let seen: Vec<bool> = mounts.iter().map(is_seen).collect();
+    let mounts = mounts.into_iter().zip(seen);
+    mounts
+        .filter_map(|(mount, is_seen)| is_seen.then_some(mount))
+        .collect()
 }
 
 fn mount(line: &str) -> Option<Mount> {
     // The optional fields before the hyphen vary in number.
     let (about_mount, about_system) = line.split_once(" - ")?;
-    let mut fields = about_mount.split(' ').skip(3);
-    let (root, point) = (unescaped(fields.next()?), unescaped(fields.next()?));
+    let mut fields = about_mount.split(' ');
+    let (id, parent) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    let (root, point) = (unescaped(fields.nth(1)?), unescaped(fields.next()?));
     let mut fields = about_system.split(' ');
     let (kind, options) = (fields.next()?, fields.nth(1).unwrap_or_default());
-    let controllers = match kind {
-        "cgroup2" => None,
-        "cgroup" => Some(options.split(',').map(str::to_owned).collect()),
-        _ => return None,
-    };
     Some(Mount {
+        id,
+        parent,
         root,
         point: PathBuf::from(point),
-        controllers,
+        kind: match kind {
+            "cgroup2" => Kind::Unified,
+            "cgroup" => Kind::Controllers(options.split(',').map(str::to_owned).collect()),
+            _ => Kind::Other,
+        },
     })
 }
 
@@ -115,7 +195,15 @@ impl Membership {
         }
     }
 
-    pub(super) fn path(&self, hierarchy: Hierarchy) -> Option<&str> {
+    /// The hierarchy that has a controller, and the process's group there:
+    /// version 1's, or else version 2's, since no controller is in both.
+    pub(super) fn of_controller(&self, name: &'static str) -> Option<(Hierarchy, &str)> {
+        [Hierarchy::Controller(name), Hierarchy::Unified]
+            .into_iter()
+            .find_map(|hierarchy| Some((hierarchy, self.path(hierarchy)?)))
+    }
+
+    fn path(&self, hierarchy: Hierarchy) -> Option<&str> {
         let is_it = |controllers: &[String]| match hierarchy {
             Hierarchy::Unified => controllers.is_empty(),
             Hierarchy::Controller(name) => controllers.iter().any(|other| other == name),
@@ -147,17 +235,47 @@ mod tests {
 
     #[test]
     fn a_group_is_found_below_a_mount_by_whole_names() {
-        let at = |root: &str| Mount {
-            root: root.to_owned(),
-            point: PathBuf::from("/m"),
-            controllers: None,
+        let shown = |root: &str, path: &'static str| mounted(root).shows(path);
+        assert_eq!(shown("/", "/"), Shown::At(""));
+        assert_eq!(shown("/", "/a/b"), Shown::At("a/b"));
+        assert_eq!(shown("/a", "/a/b"), Shown::At("b"));
+        assert_eq!(shown("/a", "/a"), Shown::At(""));
+        assert_eq!(shown("/a", "/ab"), Shown::Nowhere);
+        assert_eq!(shown("/", "/..a"), Shown::At("..a"));
+        assert_eq!(shown("/", "/a/../b"), Shown::Nowhere);
+    }
+
+    #[test]
+    fn a_group_outside_the_namespace_is_found_where_the_names_are_told() {
+        let shown = |root: &str, path: &'static str| mounted(root).shows(path);
+        assert_eq!(shown("/", "/../sibling"), Shown::Nowhere);
+        assert_eq!(shown("/..", "/../sibling"), Shown::At("sibling"));
+        assert_eq!(shown("/../a", "/../sibling"), Shown::Nowhere);
+        assert_eq!(shown("/../..", "/../sibling"), Shown::Somewhere);
+        assert_eq!(shown("/../..", "/"), Shown::Somewhere);
+        assert_eq!(shown("/../other", "/"), Shown::Nowhere);
+    }
+
+    fn mounted(root: &str) -> Mount {
+        mount(&format!("2 1 0:9 {root} /m rw - cgroup2 cgroup2 rw")).unwrap()
+    }
+
+    #[test]
+    fn a_mount_under_another_is_not_seen() {
+        let seen = |text: &str| {
+            let mounts = parse(text).into_iter();
+            mounts.map(|mount| mount.root).collect::<Vec<_>>()
         };
-        assert_eq!(at("/").below("/a/b"), Some("a/b"));
-        assert_eq!(at("/a").below("/a/b"), Some("b"));
-        assert_eq!(at("/a").below("/a"), Some(""));
-        assert_eq!(at("/a").below("/ab"), None);
-        assert_eq!(at("/").below("/../sibling"), None);
-        assert_eq!(at("/..").below("/../sibling"), Some("sibling"));
+        let lower = "2 1 0:9 /lower /m/a rw - cgroup2 cgroup2 rw\n";
+        assert_eq!(seen(lower), ["/lower"]);
+        let upper = "3 2 0:9 /upper /m/a rw - cgroup2 cgroup2 rw";
+        assert_eq!(seen(&format!("{lower}{upper}")), ["/upper"]);
+        let over_its_folder = "3 1 0:8 / /m rw - tmpfs tmpfs rw";
+        assert!(seen(&format!("{lower}{over_its_folder}")).is_empty());
+        let beside = "3 1 0:8 / /m/ab rw - tmpfs tmpfs rw";
+        assert_eq!(seen(&format!("{lower}{beside}")), ["/lower"]);
+        let below = "3 2 0:8 / /m/a/b rw - tmpfs tmpfs rw";
+        assert_eq!(seen(&format!("{lower}{below}")), ["/lower"]);
     }
 
     #[test]
