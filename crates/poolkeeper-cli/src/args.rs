@@ -196,8 +196,7 @@ pub(crate) struct RunArgs {
     #[arg(
         value_name = "COMMAND",
         required_unless_present = "dry_run",
-        trailing_var_arg = true,
-        allow_hyphen_values = true
+        trailing_var_arg = true
     )]
     pub(crate) command: Vec<OsString>,
 }

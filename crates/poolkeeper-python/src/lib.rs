@@ -12,6 +12,8 @@ mod numbers;
 mod pool;
 mod report;
 mod scope;
+mod share;
+mod split;
 
 use pyo3::prelude::*;
 
@@ -93,13 +95,13 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(switch_backend, module)?)?;
     module.add_function(wrap_pyfunction!(command::run_command, module)?)?;
     module.add_class::<budget::Source>()?;
-    module.add_class::<budget::Share>()?;
-    module.add_class::<budget::Split>()?;
-    module.add_function(wrap_pyfunction!(budget::split, module)?)?;
+    module.add_class::<share::Share>()?;
+    module.add_class::<split::Split>()?;
+    module.add_function(wrap_pyfunction!(split::split, module)?)?;
     module.add_function(wrap_pyfunction!(budget::_cpus, module)?)?;
-    module.add_function(wrap_pyfunction!(budget::_share, module)?)?;
-    module.add_function(wrap_pyfunction!(budget::_share_of_callers, module)?)?;
-    module.add_function(wrap_pyfunction!(budget::_environment_changes, module)?)?;
+    module.add_function(wrap_pyfunction!(share::_share, module)?)?;
+    module.add_function(wrap_pyfunction!(share::_share_of_callers, module)?)?;
+    module.add_function(wrap_pyfunction!(share::_environment_changes, module)?)?;
     module.add_function(wrap_pyfunction!(budget::_pin, module)?)?;
     compatible::add(module)?;
     let settle = wrap_pyfunction!(_settle_after_fork, module)?;

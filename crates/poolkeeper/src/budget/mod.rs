@@ -76,7 +76,7 @@ pub fn budget() -> Result<Budget> {
 /// Reads the budget of another process.
 ///
 /// # Errors
-/// - [`Error::NoProcess`] if there is none, or it can't be looked at.
+/// - [`Error::NoProcess`] if there is none, or its affinity can't be asked for.
 /// - As [`budget`].
 pub fn budget_of(pid: u32) -> Result<Budget> {
     Budget::read(&Observed::process(pid)?)
@@ -118,6 +118,16 @@ impl Budget {
 
 /// `POOLKEEPER_CPUS`, if it is set.
 fn overridden(observed: &Observed) -> Result<Option<Source>> {
+    if let Some(why) = observed.hidden_environment() {
+        let place = observed.place_of_process("environ");
+        let status = SourceStatus::Ignored(format!("its variables can't be seen: {why}"));
+        return Ok(Some(Source::silent(
+            SourceKind::Override,
+            place,
+            "",
+            status,
+        )));
+    }
     let Some(value) = observed.variable(OVERRIDE) else {
         return Ok(None);
     };

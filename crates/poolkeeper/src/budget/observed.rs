@@ -13,6 +13,8 @@ pub struct Observed {
     /// Name under `/proc`.
     process: String,
     environment: HashMap<String, String>,
+    /// Why the environment can't be seen: another user's process.
+    hidden: Option<String>,
     affinity: Vec<u32>,
 }
 
@@ -29,21 +31,31 @@ impl Observed {
             environment: variables
                 .map(|(name, value)| (lossy(name), lossy(value)))
                 .collect(),
+            hidden: None,
             affinity: platform::affinity(None)?,
         })
     }
 
-    /// Another process, with the environment that it was started with.
+    /// Another process, with the environment that it was started with; what
+    /// can't be seen of another user's is told as a source that was ignored.
     ///
     /// # Errors
     /// [`Error::NoProcess`], [`Error::UnsupportedPlatform`].
     pub fn process(pid: u32) -> Result<Self> {
         let affinity = platform::affinity(Some(pid))?;
         let path = format!("/proc/{pid}/environ");
-        let environment = std::fs::read(&path).map_err(|error| Error::NoProcess {
-            pid,
-            why: format!("{path}: {error}"),
-        })?;
+        let (environment, hidden) = match std::fs::read(&path) {
+            Ok(bytes) => (bytes, None),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                (Vec::new(), Some(error.kind().to_string()))
+            }
+            Err(error) => {
+                return Err(Error::NoProcess {
+                    pid,
+                    why: format!("{path}: {error}"),
+                });
+            }
+        };
         let variables = environment.split(|byte| *byte == 0);
         Ok(Observed {
             root: PathBuf::from("/"),
@@ -55,6 +67,7 @@ impl Observed {
                     Some((name.to_owned(), value.to_owned()))
                 })
                 .collect(),
+            hidden,
             affinity,
         })
     }
@@ -69,8 +82,14 @@ impl Observed {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
+            hidden: None,
             affinity: affinity.to_owned(),
         }
+    }
+
+    /// Why the process's variables can't be seen, if they can't.
+    pub(super) fn hidden_environment(&self) -> Option<&str> {
+        self.hidden.as_deref()
     }
 
     pub(super) fn variable(&self, name: &str) -> Option<&str> {

@@ -1,0 +1,174 @@
+//! What one worker may use, as a limit and as an environment.
+
+use crate::errors::raise;
+use crate::interpreter::unlocked;
+use crate::scope::Scope;
+use poolkeeper::Request;
+use poolkeeper::budget::{self, Changes};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+
+/// The scopes that `with` blocks on one object began, with their threads: the
+/// latest of the own thread's ends first.
+#[derive(Default)]
+pub(crate) struct Entered(Mutex<Vec<(ThreadId, Py<Scope>)>>);
+
+impl Entered {
+    fn scopes(&self) -> MutexGuard<'_, Vec<(ThreadId, Py<Scope>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn enter(&self, py: Python<'_>, request: Request) -> PyResult<()> {
+        let scope = Py::new(py, Scope::begin(py, request)?)?;
+        self.scopes().push((thread::current().id(), scope));
+        Ok(())
+    }
+
+    pub(crate) fn exit(&self, py: Python<'_>) -> PyResult<()> {
+        let own = thread::current().id();
+        let scope = {
+            let mut scopes = self.scopes();
+            let index = scopes.iter().rposition(|(thread, _)| *thread == own);
+            index.map(|index| scopes.remove(index).1)
+        };
+        scope.map_or(Ok(()), |scope| scope.get().release(py).map(drop))
+    }
+}
+
+/// What one worker may use: a process of a split, or a thread.
+#[pyclass(frozen, module = "poolkeeper")]
+pub(crate) struct Share {
+    share: budget::Share,
+    request: Request,
+    entered: Entered,
+}
+
+impl Share {
+    fn new(share: budget::Share, request: Request) -> Self {
+        Share {
+            share,
+            request,
+            entered: Entered::default(),
+        }
+    }
+}
+
+impl From<budget::Share> for Share {
+    fn from(share: budget::Share) -> Self {
+        Share::new(share, share.request())
+    }
+}
+
+#[pymethods]
+impl Share {
+    /// CPUs.
+    #[getter]
+    fn cpus(&self) -> u32 {
+        self.share.cpus
+    }
+
+    /// Threads of the outer level (OpenMP, and what else has threads).
+    #[getter]
+    fn openmp(&self) -> u32 {
+        self.share.openmp
+    }
+
+    /// Threads of each BLAS call.
+    #[getter]
+    fn blas(&self) -> u32 {
+        self.share.blas
+    }
+
+    /// Begins a limit that keeps the share, for libraries loaded later too.
+    ///
+    /// Returns
+    /// -------
+    /// Scope
+    ///     Live until it is released.
+    fn limit(&self, py: Python<'_>) -> PyResult<Scope> {
+        Scope::begin(py, self.request.clone())
+    }
+
+    /// The environment variables that keep the share in a new process: a dict
+    /// of str by name.
+    fn env(&self) -> HashMap<&'static str, String> {
+        variables(&self.share)
+    }
+
+    fn __enter__(slf: PyRef<'_, Self>) -> PyResult<PyRef<'_, Self>> {
+        slf.entered.enter(slf.py(), slf.request.clone())?;
+        Ok(slf)
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+        self.entered.exit(py)
+    }
+
+    /// A copy in another process has the levels' counts; single pools' files
+    /// may not be loaded there.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (u32, u32, u32))> {
+        let make = py.import("poolkeeper._native")?.getattr("_share")?;
+        let budget::Share {
+            cpus, openmp, blas, ..
+        } = self.share;
+        Ok((make, (cpus, openmp, blas)))
+    }
+
+    fn __eq__(&self, other: &Self) -> bool {
+        self.share == other.share
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Share of {}>", self.share)
+    }
+}
+
+/// A share by its numbers.
+#[pyfunction]
+pub(crate) fn _share(cpus: u32, openmp: u32, blas: u32) -> Share {
+    budget::Share::new(cpus, openmp, blas).into()
+}
+
+/// What each of `workers` threads may use, if the caller may use `cpus` CPUs.
+#[pyfunction]
+pub(crate) fn _share_of_callers(py: Python<'_>, workers: u32, cpus: u32) -> PyResult<Share> {
+    let pools = unlocked(py, poolkeeper::pools).map_err(raise)?;
+    let (share, request) = budget::share_of_callers(workers, cpus, &pools);
+    Ok(Share::new(share, request))
+}
+
+/// What to set in an environment, and what the user had set there:
+/// `(name, theirs, ours)`.
+type Changed = (
+    HashMap<&'static str, String>,
+    Vec<(&'static str, String, u32)>,
+);
+
+/// What keeps a share in `environment`, where what the user set stays.
+#[pyfunction]
+pub(crate) fn _environment_changes(
+    share: &Share,
+    environment: &Bound<'_, PyAny>,
+    force: bool,
+) -> PyResult<Changed> {
+    let lookup = |name: &str| {
+        let value = environment.call_method1("get", (name,)).ok()?;
+        value.extract::<String>().ok()
+    };
+    let changes = Changes::new(&share.share, lookup, force);
+    let kept = changes.kept.into_iter();
+    Ok((
+        changes.set.into_iter().collect(),
+        kept.map(|kept| (kept.name, kept.theirs, kept.ours))
+            .collect(),
+    ))
+}
+
+pub(crate) fn variables(share: &budget::Share) -> HashMap<&'static str, String> {
+    let lookup = |_: &str| None;
+    Changes::new(share, lookup, true).set.into_iter().collect()
+}
