@@ -7,9 +7,6 @@
 Importing this package changes no pool and no environment variable.
 """
 
-from typing import TYPE_CHECKING, Any
-
-from ._cpus import Cpus, cpus
 from ._native import (
     MAX_LIMIT,
     Ending,
@@ -30,8 +27,11 @@ from ._native import (
     switch_backend,
 )
 
+# As typing has it, whose import would take longer than all of ours.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._auto import Auto, auto
+    from ._cpus import Cpus, cpus
 
 __all__ = [
     "MAX_LIMIT",
@@ -58,15 +58,16 @@ __all__ = [
 ]
 
 # Imported when first used, to keep `import poolkeeper` short.
-_LATER = {"Auto": "_auto", "auto": "_auto"}
+_LATER = {"Auto": "_auto", "auto": "_auto", "Cpus": "_cpus", "cpus": "_cpus"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    value: object = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    value.__module__ = __name__  # where users find it, in reprs and in pickles
     globals()[name] = value
     return value
 
