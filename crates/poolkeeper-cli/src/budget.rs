@@ -2,10 +2,14 @@
 
 use crate::EXIT_OK;
 use crate::args::{Cpus, LevelArgs, SplitArgs};
-use crate::table::columns;
+use crate::table::{columns, shorten};
 use poolkeeper::budget::{Budget, Levels, Source, SourceStatus, Split, budget, budget_of};
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::path::Path;
+
+/// Columns for where a source was read; the deciding one's stands above in full.
+const PLACE: usize = 36;
 
 pub(crate) fn cpus(arguments: &Cpus, out: &mut dyn Write) -> io::Result<i32> {
     let budget = match arguments.pid {
@@ -107,7 +111,7 @@ fn row(source: &Source) -> Vec<String> {
         mark.to_owned(),
         source.kind.to_string(),
         cpus,
-        source.place.clone(),
+        shorten(Path::new(&source.place), PLACE),
         value,
     ]
 }

@@ -97,7 +97,7 @@ fn or_unknown(value: Option<impl Display>) -> String {
 
 /// The end of a path says most: cuts at its beginning. ASCII, for terminals in
 /// any encoding.
-fn shorten(path: &Path, width: usize) -> String {
+pub(crate) fn shorten(path: &Path, width: usize) -> String {
     let text = printable(path);
     let length = text.chars().count();
     if length <= width {
