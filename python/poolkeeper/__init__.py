@@ -32,6 +32,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._auto import Auto, auto
     from ._cpus import Cpus, cpus
+    from ._executors import ProcessPoolExecutor, ThreadPoolExecutor
+    from ._parallel import parallel
+    from ._processes import mp_context
+    from ._spread import Spread, spread
 
 __all__ = [
     "MAX_LIMIT",
@@ -43,22 +47,39 @@ __all__ = [
     "Outcome",
     "Pool",
     "Pools",
+    "ProcessPoolExecutor",
     "Scope",
     "Share",
     "Source",
     "Split",
+    "Spread",
+    "ThreadPoolExecutor",
     "__version__",
     "auto",
     "cpus",
     "limit",
+    "mp_context",
+    "parallel",
     "pools",
     "set_limit",
     "split",
+    "spread",
     "switch_backend",
 ]
 
 # Imported when first used, to keep `import poolkeeper` short.
-_LATER = {"Auto": "_auto", "auto": "_auto", "Cpus": "_cpus", "cpus": "_cpus"}
+_LATER = {
+    "Auto": "_auto",
+    "Cpus": "_cpus",
+    "ProcessPoolExecutor": "_executors",
+    "Spread": "_spread",
+    "ThreadPoolExecutor": "_executors",
+    "auto": "_auto",
+    "cpus": "_cpus",
+    "mp_context": "_processes",
+    "parallel": "_parallel",
+    "spread": "_spread",
+}
 
 
 def __getattr__(name: str) -> object:

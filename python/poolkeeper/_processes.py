@@ -1,0 +1,221 @@
+"""Processes of multiprocessing that keep their share of the budget."""
+
+from __future__ import annotations
+
+import difflib
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import context as contexts
+from multiprocessing.process import BaseProcess
+from typing import Any, ClassVar
+
+from . import _within
+from ._native import Share, Split, _environment_changes
+
+#: `os.environ` is lent to a process that is being started; one at a time.
+_starting = threading.Lock()
+
+
+def _forget_the_lock() -> None:
+    global _starting
+    _starting = threading.Lock()  # whoever holds the old one is not in this process
+
+
+os.register_at_fork(after_in_child=_forget_the_lock)
+
+
+def mp_context(
+    processes: int | None = None,
+    openmp: int | None = None,
+    blas: int | None = None,
+    *,
+    method: str | None = None,
+    cpus: int | None = None,
+    force: bool = False,
+) -> Keeping:
+    """Return a multiprocessing context whose processes share the budget.
+
+    It goes wherever one of :func:`multiprocessing.get_context` does:
+    ``ProcessPoolExecutor(4, mp_context=...)``, ``mp_context(4).Pool(4)``,
+    ``mp_context(2).Process(...)``. Each process takes the first share that none
+    of the living ones has, the larger ones first; what is started beyond
+    ``processes`` gets the smallest.
+
+    Parameters
+    ----------
+    processes : int, optional
+        Processes that work at the same time. Default: one for each CPU.
+    openmp, blas : int, optional
+        Threads of each level in each process, as in :func:`split`. Without
+        both, the two take turns, and each may have the process's whole share.
+    method : {"fork", "spawn", "forkserver"}, optional
+        How processes are started. Default: as multiprocessing does.
+    cpus : int, optional
+        CPUs to divide. Default: the budget, :func:`cpus`.
+    force : bool, default False
+        Replace environment variables that you have set yourself.
+
+    Returns
+    -------
+    multiprocessing context
+        With an attribute ``split``, the :class:`Split` that it keeps.
+
+    Raises
+    ------
+    LimitError
+        If a count is outside 1 to ``MAX_LIMIT``.
+    ValueError
+        If there is no such method.
+    TypeError
+        If a count is no whole number.
+
+    Notes
+    -----
+    In a process made by ``fork`` a libgomp that was loaded before gets one
+    thread: more would wait for threads that fork did not copy. With ``spawn``,
+    ``os.environ`` has the process's variables for the moment in which it is
+    started.
+
+    Examples
+    --------
+    >>> import poolkeeper
+    >>> context = poolkeeper.mp_context(4, cpus=10)
+    >>> [share.cpus for share in context.split.workers]
+    [3, 3, 2, 2]
+    """
+    plan = _within.divided(processes, openmp, blas, cpus)
+    if method is None:
+        method = multiprocessing.get_start_method()
+    if method not in _CONTEXTS:
+        nearest = difflib.get_close_matches(str(method), _CONTEXTS, 1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise ValueError(f"method must be one of {', '.join(_CONTEXTS)}, not {method!r}{hint}")
+    return _CONTEXTS[method](plan, force)
+
+
+class _Seats:
+    """The shares of a split, and who has them."""
+
+    def __init__(self, plan: Split) -> None:
+        self._shares = plan.workers
+        self._taken: list[BaseProcess | None] = [None] * len(self._shares)
+
+    def take(self, process: BaseProcess) -> Share:
+        """Return the first share that no living process has, else the smallest."""
+        for seat, other in enumerate(self._taken):
+            if other is None or _is_over(other):
+                self._taken[seat] = process
+                return self._shares[seat]
+        return self._shares[-1]
+
+    def leave(self, process: BaseProcess) -> None:
+        """Give back the share of a process that could not be started."""
+        self._taken = [None if other is process else other for other in self._taken]
+
+
+def _is_over(process: BaseProcess) -> bool:
+    try:
+        return process.exitcode is not None
+    except ValueError:  # it is closed, which needs it to be over
+        return True
+
+
+class _KeepingProcess(BaseProcess):
+    """A process that takes its share as it is started, and keeps it when it runs.
+
+    What it has of ours is pickled with it, so the seats stay behind.
+    """
+
+    _start_method: str
+    _share: Share
+    _force: bool
+
+    def start(self) -> None:
+        seats: _Seats | None = self.__dict__.pop("_seats", None)
+        if seats is None:
+            super().start()  # says that it was started before
+            return
+        with _starting:
+            self._share = seats.take(self)
+            try:
+                with self._environment():
+                    super().start()
+            except BaseException:
+                seats.leave(self)
+                self._seats = seats
+                raise
+
+    def run(self) -> None:
+        forked = self._start_method == "fork"
+        _within.hold_in_process(self._share, forked=forked, force=self._force)
+        super().run()
+
+    @contextmanager
+    def _environment(self) -> Iterator[None]:
+        """Lend `os.environ` to a new program; the others begin with a copy of it anyway."""
+        if self._start_method != "spawn":
+            yield
+            return
+        changes, _ = _environment_changes(self._share, os.environ, self._force)
+        before = {name: os.environ.get(name) for name in changes}
+        os.environ.update(changes)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+
+class _ForkProcess(_KeepingProcess, contexts.ForkProcess):
+    _start_method = "fork"
+
+
+class _SpawnProcess(_KeepingProcess, contexts.SpawnProcess):
+    _start_method = "spawn"
+
+
+class _ForkServerProcess(_KeepingProcess, contexts.ForkServerProcess):
+    _start_method = "forkserver"
+
+
+class Keeping(contexts.BaseContext):
+    """A context whose processes keep the shares of a split."""
+
+    split: Split
+    _kind: ClassVar[type[_KeepingProcess]]
+
+    def __init__(self, plan: Split, force: bool) -> None:
+        self.split = plan
+        self._force = force
+        self._seats = _Seats(plan)
+
+    def Process(self, *args: Any, **named: Any) -> BaseProcess:  # as multiprocessing spells it
+        process = self._kind(*args, **named)
+        process._seats = self._seats  # type: ignore[attr-defined]
+        process._force = self._force
+        return process
+
+
+class _ForkContext(Keeping, contexts.ForkContext):  # type: ignore[misc]
+    _kind = _ForkProcess
+
+
+class _SpawnContext(Keeping, contexts.SpawnContext):  # type: ignore[misc]
+    _kind = _SpawnProcess
+
+
+class _ForkServerContext(Keeping, contexts.ForkServerContext):  # type: ignore[misc]
+    _kind = _ForkServerProcess
+
+
+_CONTEXTS: dict[str, type[Keeping]] = {
+    "fork": _ForkContext,
+    "spawn": _SpawnContext,
+    "forkserver": _ForkServerContext,
+}

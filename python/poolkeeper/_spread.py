@@ -1,0 +1,82 @@
+"""``poolkeeper.spread(n)``: an initializer for the workers of any pool."""
+
+from __future__ import annotations
+
+import os
+
+from . import _within
+from ._native import Share, _share_of_callers
+
+
+class Spread:
+    """The share of one of several workers; each calls it once, as it starts.
+
+    Attributes
+    ----------
+    workers : int
+        The workers that work at the same time.
+    share : Share
+        What each of them may use.
+    """
+
+    workers: int
+    share: Share
+
+    def __init__(self, workers: int, cpus: int | None = None) -> None:
+        self.workers, found = _within.checked(workers, cpus)
+        self.share = _share_of_callers(self.workers, found)
+        self._made_in: int | None = os.getpid()
+
+    def __call__(self) -> None:
+        """Limit the calling thread, or the process if it is another one."""
+        if os.getpid() == self._made_in:
+            _within.hold_in_thread(self.share)
+        else:  # an object that was not pickled came here by fork
+            _within.hold_in_process(self.share, forked=self._made_in is not None)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_made_in": None}
+
+    def __repr__(self) -> str:
+        return f"<spread over {self.workers} workers: {self.share!r} each>"
+
+
+def spread(workers: int, *, cpus: int | None = None) -> Spread:
+    """Return an initializer by which each worker of a pool keeps its share.
+
+    The share is what the calling thread may use now, in every pool, divided by
+    the workers; at least one thread. Its limits count: under ``limit(openmp=4)``
+    two workers get two OpenMP threads each.
+
+    Parameters
+    ----------
+    workers : int
+        The workers that work at the same time.
+    cpus : int, optional
+        CPUs to divide. Default: the budget, :func:`cpus`, and in a worker the
+        worker's share.
+
+    Returns
+    -------
+    Spread
+        To be called without arguments in every worker. In a thread the limit
+        lives as long as the thread; libraries with one count for the process are
+        held down that long for everybody. In another process it lives as long
+        as the process, and the environment is set for what is loaded later.
+
+    Raises
+    ------
+    LimitError
+        If ``workers`` or ``cpus`` is outside 1 to ``MAX_LIMIT``.
+    TypeError
+        If one of them is no whole number.
+
+    Examples
+    --------
+    >>> import poolkeeper
+    >>> from multiprocessing.pool import ThreadPool
+    >>> with ThreadPool(2, initializer=poolkeeper.spread(2)) as pool:
+    ...     pool.map(abs, [-1, 2])
+    [1, 2]
+    """
+    return Spread(workers, cpus)

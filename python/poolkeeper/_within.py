@@ -1,0 +1,111 @@
+"""What a worker does to keep its share, and what its inner pools then have to divide."""
+
+from __future__ import annotations
+
+import operator
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ._cpus import cpus
+from ._native import Scope, Share, Split, _environment_changes, limit, pools, split
+
+#: Scopes of this process that end with it: the limits of a worker process.
+_for_good: list[Scope] = []
+
+
+class _Thread(threading.local):
+    """What belongs to one worker thread."""
+
+    cpus: int | None = None  # its share, if it is a worker
+    held: Held | None = None  # its limit, if that ends with the thread
+
+
+_thread = _Thread()
+
+
+class Held:
+    """A limit of a worker thread that ends with the thread.
+
+    A thread's own values are deleted by that thread, as it ends: the scope is
+    released where it began.
+    """
+
+    def __init__(self, share: Share) -> None:
+        self._scope = share.limit()
+
+    def __del__(self) -> None:
+        self._scope.release()
+
+
+def budget(wanted: int | None = None) -> int:
+    """Return the CPUs that may be divided here: `wanted`, else the own share.
+
+    That is the budget of the process, and in a worker thread the thread's share.
+    """
+    if wanted is not None:
+        return wanted
+    found = int(cpus())
+    return found if _thread.cpus is None else min(found, _thread.cpus)
+
+
+def divided(
+    processes: int | None, openmp: int | None, blas: int | None, wanted: int | None
+) -> Split:
+    """Return the split over `processes`, by default one for each CPU.
+
+    OpenMP and BLAS take turns unless one of them is asked for, as in
+    :func:`poolkeeper.auto`.
+    """
+    found = budget(wanted)
+    if processes is None:
+        processes = found
+    nested = openmp is not None or blas is not None
+    return split(processes, openmp, blas, cpus=found, nested=nested)
+
+
+@contextmanager
+def in_thread(share: Share) -> Iterator[None]:
+    """Keep `share` in this thread, which works for somebody, for a while."""
+    outer, _thread.cpus = _thread.cpus, share.cpus
+    try:
+        with share.limit():
+            yield
+    finally:
+        _thread.cpus = outer
+
+
+def hold_in_thread(share: Share) -> None:
+    """Keep `share` in this thread until it ends, or is given another one."""
+    _thread.held = None  # ends the earlier limit before the next begins
+    _thread.cpus = share.cpus
+    _thread.held = Held(share)
+
+
+def hold_in_process(share: Share, *, forked: bool = False, force: bool = False) -> None:
+    """Keep `share` in this process for good: its pools, and its environment.
+
+    After `fork` from a process with a libgomp, that library gets one thread: if
+    the parent ever ran a parallel region, one here waits for threads that are
+    gone, except with one thread.
+    """
+    changes, _ = _environment_changes(share, os.environ, force)
+    os.environ.update(changes)
+    _for_good.append(share.limit())
+    if forked and any(pool.runtime == "libgomp" for pool in pools()):
+        _for_good.append(limit(libgomp=1))
+
+
+def checked(workers: int, wanted: int | None) -> tuple[int, int]:
+    """Return the workers and the CPUs that they divide.
+
+    Raises
+    ------
+    LimitError
+        If one of them is outside 1 to ``MAX_LIMIT``.
+    TypeError
+        If one of them is no whole number.
+    """
+    plan = split(cpus=budget(wanted), openmp=workers)  # reads both as every call of ours does
+    return operator.index(workers), plan.cpus
