@@ -197,7 +197,7 @@ class Keeping(contexts.BaseContext):
 
     def Process(self, *args: Any, **named: Any) -> BaseProcess:  # as multiprocessing spells it
         process = self._kind(*args, **named)
-        process._seats = self._seats  # type: ignore[attr-defined]
+        process._seats = self._seats
         process._force = self._force
         return process
 

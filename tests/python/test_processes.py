@@ -202,7 +202,7 @@ def test_errors_and_deaths_are_those_of_concurrent_futures(method: str) -> None:
         assert executor.submit(_fail).exception(timeout=60).args == ("mine",)
         with pytest.raises(futures.process.BrokenProcessPool):
             executor.submit(_die).result(timeout=60)
-    with pytest.raises(RuntimeError, match="shutdown|terminated"):
+    with pytest.raises(RuntimeError, match=r"shutdown|terminated"):
         executor.submit(_look)
     deadline = time.monotonic() + 30
     while multiprocessing.active_children():

@@ -141,9 +141,11 @@ def test_a_failed_initializer_breaks_the_executor_and_leaves_no_limit() -> None:
     def fail() -> None:
         raise RuntimeError("no")
 
-    with poolkeeper.ThreadPoolExecutor(1, initializer=fail) as executor:
-        with pytest.raises(futures.BrokenExecutor):
-            executor.submit(counts).result(timeout=60)
+    with (
+        poolkeeper.ThreadPoolExecutor(1, initializer=fail) as executor,
+        pytest.raises(futures.BrokenExecutor),
+    ):
+        executor.submit(counts).result(timeout=60)
     assert counts() == {"openblas": 8, "libgomp": 8}
 
 

@@ -1,0 +1,93 @@
+"""The pytest plugin: every worker of pytest-xdist keeps its share of the budget.
+
+Without workers it does nothing. pytest loads it with every run, so that nothing is
+imported here that it does not need.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from ._native import Split
+
+#: Set by xdist in its workers before anything else.
+WORKER, COUNT, RUN = (
+    "PYTEST_XDIST_WORKER",
+    "PYTEST_XDIST_WORKER_COUNT",
+    "PYTEST_XDIST_TESTRUNUID",
+)
+#: Whose share this environment is: a child of a worker inherits xdist's variables too.
+SHARE_OF = "POOLKEEPER_XDIST_WORKER"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that turns all of this off."""
+    group = parser.getgroup("poolkeeper", "thread counts")
+    group.addoption(
+        "--no-poolkeeper",
+        action="store_true",
+        default=False,
+        help="let each worker of pytest-xdist use as many threads as its libraries like",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """In a worker, take its share: before conftest files and tests import libraries."""
+    if early_config.known_args_namespace.no_poolkeeper or not {WORKER, COUNT} <= os.environ.keys():
+        return
+    worker = f"{os.environ[WORKER]} {os.environ.get(RUN, '')}"
+    if os.environ.get(SHARE_OF) == worker:
+        return  # this is a program that a test runs, and keeps the share already
+    from . import _within
+
+    os.environ[SHARE_OF] = worker
+    plan = _plan(int(os.environ[COUNT]))
+    number = os.environ[WORKER].removeprefix("gw")
+    # What replaces a crashed worker has a higher number, and a name may be the user's.
+    seat = int(number) if number.isdecimal() else plan.processes
+    _within.hold_in_process(plan.workers[min(seat, plan.processes - 1)])
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """`-n auto` and `-n logical` count the budget instead of the machine."""
+    if config.option.no_poolkeeper or os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return None
+    from ._cpus import cpus
+
+    found = cpus()
+    if config.option.numprocesses == "auto" and found.physical_cores is not None:
+        return min(found, found.physical_cores)  # as xdist: cores, not hardware threads
+    return int(found)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say what the workers get."""
+    workers = len(getattr(config.option, "tx", None) or ())
+    if config.option.no_poolkeeper or not workers:
+        return None
+    plan = _plan(workers)
+    shares = sorted({share.cpus for share in plan.workers})
+    each = " or ".join(map(str, shares))
+    return (
+        f"poolkeeper: {_counted(plan.cpus, 'CPU')} for {_counted(workers, 'worker')}, "
+        f"{each} thread{'' if shares == [1] else 's'} each"
+    )
+
+
+def _plan(workers: int) -> Split:
+    from . import _within
+
+    try:
+        return _within.divided(workers, None, None, None)
+    except ValueError as error:  # POOLKEEPER_CPUS is no number
+        raise pytest.UsageError(str(error)) from error
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
