@@ -70,7 +70,7 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
         workers, found = _within.checked(max_workers, cpus)
         self.share = _share_of_callers(workers, found)
         if callable(initializer):  # else concurrent.futures says what is wrong
-            initializer = partial(_limited, self.share, initializer)
+            initializer = partial(_within.call, self.share, initializer)
         super().__init__(workers, thread_name_prefix, initializer, initargs)
 
     def submit(
@@ -83,12 +83,7 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
         RuntimeError
             After ``shutdown``.
         """
-        return super().submit(_limited, self.share, fn, *args, **kwargs)
-
-
-def _limited(share: Share, function: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _T:
-    with _within.in_thread(share):
-        return function(*args, **kwargs)
+        return super().submit(_within.call, self.share, fn, *args, **kwargs)
 
 
 class ProcessPoolExecutor(futures.ProcessPoolExecutor):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABCMeta
 from multiprocessing.pool import ThreadPool
 from typing import Any
 
@@ -23,7 +24,7 @@ class _Nesting:
         return inner, n_jobs
 
 
-class Processes(_Nesting, LokyBackend):  # type: ignore[misc]
+class Processes(_Nesting, LokyBackend, metaclass=ABCMeta):  # type: ignore[misc]
     """loky, whose workers begin with the environment of their share."""
 
     def __init__(self, plan: Split, force: bool, **others: Any) -> None:
@@ -41,7 +42,7 @@ class Processes(_Nesting, LokyBackend):  # type: ignore[misc]
         return {**super()._prepare_worker_env(n_jobs), **changes}
 
 
-class Threads(_Nesting, ThreadingBackend):  # type: ignore[misc]
+class Threads(_Nesting, ThreadingBackend, metaclass=ABCMeta):  # type: ignore[misc]
     """Threads, each with its share of what the caller may use."""
 
     def __init__(self, workers: int | None = None, cpus: int | None = None, **others: Any) -> None:

@@ -6,14 +6,13 @@ import difflib
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from multiprocessing import context as contexts
 from multiprocessing.process import BaseProcess
 from typing import Any, ClassVar
 
 from . import _within
-from ._native import Share, Split, _environment_changes
+from ._native import Share, Split
 
 #: `os.environ` is lent to a process that is being started; one at a time.
 _starting = threading.Lock()
@@ -140,8 +139,11 @@ class _KeepingProcess(BaseProcess):
             return
         with _starting:
             self._share = seats.take(self)
+            lent: AbstractContextManager[None] = nullcontext()
+            if self._start_method == "spawn":  # others begin as a copy of a running process
+                lent = _within.environment(self._share, self._force)
             try:
-                with self._environment():
+                with lent:
                     super().start()
             except BaseException:
                 seats.leave(self)
@@ -152,24 +154,6 @@ class _KeepingProcess(BaseProcess):
         forked = self._start_method == "fork"
         _within.hold_in_process(self._share, forked=forked, force=self._force)
         super().run()
-
-    @contextmanager
-    def _environment(self) -> Iterator[None]:
-        """Lend `os.environ` to a new program; the others begin with a copy of it anyway."""
-        if self._start_method != "spawn":
-            yield
-            return
-        changes, _ = _environment_changes(self._share, os.environ, self._force)
-        before = {name: os.environ.get(name) for name in changes}
-        os.environ.update(changes)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
 
 
 class _ForkProcess(_KeepingProcess, contexts.ForkProcess):

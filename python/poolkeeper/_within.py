@@ -5,11 +5,14 @@ from __future__ import annotations
 import operator
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from ._cpus import cpus
 from ._native import Scope, Share, Split, _environment_changes, limit, pools, split
+
+_T = TypeVar("_T")
 
 #: Scopes of this process that end with it: the limits of a worker process.
 _for_good: list[Scope] = []
@@ -74,6 +77,33 @@ def in_thread(share: Share) -> Iterator[None]:
             yield
     finally:
         _thread.cpus = outer
+
+
+def call(share: Share, function: Callable[..., _T], /, *args: Any, **named: Any) -> _T:
+    """Call a function that keeps `share`."""
+    with in_thread(share):
+        return function(*args, **named)
+
+
+@contextmanager
+def environment(share: Share, force: bool = False) -> Iterator[None]:
+    """Have the variables of `share` in ``os.environ`` for a while.
+
+    What the user set stays, unless `force`; what somebody changes meanwhile, too.
+    """
+    changes, _ = _environment_changes(share, os.environ, force)
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if os.environ.get(name) != changes[name]:
+                continue
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def hold_in_thread(share: Share) -> None:
