@@ -21,12 +21,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from measure import Effort, Result, Row, Spread, compared, main
+from programs import AS_GOOD, BY_HAND, environment, rounds
 
 CONTROLLER = Path("/sys/fs/cgroup/cpu")
 QUOTA_US = 100_000  # in each period of 100 ms: one CPU
-#: Kernels are chosen by the library itself: the environment's choice is not the user's.
-CHOSEN_FOR_US = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
-BY_HAND = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 KMEANS = """
 from sklearn.cluster import KMeans
@@ -83,9 +81,7 @@ def group() -> Iterator[Path]:
 
 def run(folder: Path, program: str, contestant: str) -> tuple[float, int]:
     """Run a program in the group; its nanoseconds and throttled periods."""
-    environment = {name: value for name, value in os.environ.items() if name not in CHOSEN_FOR_US}
-    if contestant == "by hand":
-        environment |= BY_HAND
+    variables = environment() | (BY_HAND if contestant == "by hand" else {})
     command = [sys.executable, "-c", AROUND.format(program=program), str(folder), contestant]
     if contestant == "run":
         command = [sys.executable, "-m", "poolkeeper", "run", "--quiet", "--", *command]
@@ -94,7 +90,7 @@ def run(folder: Path, program: str, contestant: str) -> tuple[float, int]:
         (folder / "cgroup.procs").write_text(str(os.getpid()))
 
     done = subprocess.run(
-        command, env=environment, preexec_fn=enter, stdout=subprocess.PIPE, text=True, check=True
+        command, env=variables, preexec_fn=enter, stdout=subprocess.PIPE, text=True, check=True
     )
     seconds, throttled = json.loads(done.stdout)
     return seconds * 1e9, throttled
@@ -105,12 +101,11 @@ CONTESTANTS = ("alone", "by hand", "run", "auto")
 
 def measure(effort: Effort) -> Result:
     """Measure every program with every contestant, in turns."""
-    rounds = 2 if effort.quick else 7
     rows = []
     with group() as folder:
         for name, program in PROGRAMS.items():
             found: dict[str, list[tuple[float, int]]] = {who: [] for who in CONTESTANTS}
-            for number in range(rounds):
+            for number in range(rounds(effort)):
                 turn = CONTESTANTS if number % 2 == 0 else CONTESTANTS[::-1]
                 for who in turn:
                     found[who].append(run(folder, program, who))
@@ -134,7 +129,7 @@ def rows_of(name: str, found: dict[str, list[tuple[float, int]]]) -> list[Row]:
                 f"{name}, quota of 1 CPU: {what} against the best environment set by hand",
                 times[who],
                 times["by hand"],
-            ).with_goal(times=0.9),
+            ).with_goal(times=AS_GOOD),
             fewer(f"{name}: throttled periods, {what}", throttled[who], throttled["alone"]),
         ]
     return rows

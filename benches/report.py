@@ -106,12 +106,20 @@ def _first_line(command: list[str]) -> str:
     return done.stdout.splitlines()[0]
 
 
-def page(rows: list[Row], found: dict[str, str], rounds: int) -> str:
+def page(
+    calls: list[Row],
+    programs: list[Row],
+    found: dict[str, str],
+    rounds: int,
+    rounds_of_programs: int,
+) -> str:
     """Return docs/measurements.md."""
     return PAGE.format(
         workload=WORKLOAD,
         rounds=rounds,
-        table="\n".join(_markdown(rows)),
+        rounds_of_programs=rounds_of_programs,
+        calls="\n".join(_markdown(calls)),
+        programs="\n".join(_markdown(programs)),
         machine="\n".join(f"| {name} | {text} |" for name, text in found.items()),
     )
 
@@ -137,20 +145,31 @@ Every number here comes from one run of
 
     make bench
 
-on the machine below. Ours is poolkeeper, theirs threadpoolctl. The two take turns in one
-process, {rounds} rounds of 20 ms each, with the garbage collector on; a ratio is taken in each
-round, and shown is the median with [its quarter points]: how many times better ours is. Other
-machines and other loads move the times more than the ratios. Unless it says otherwise, a row
-holds after `{workload}`.
+on the machine below. A ratio is taken in each round, and shown is the median with [its quarter
+points]: how many times better ours is. Other machines and other loads move the times more than
+the ratios. A goal that is not met is shown as such: the benchmark measures, and fails nothing.
 
-{table}
+## Calls
 
-A goal that is not met is shown as such: the benchmark measures, and fails nothing.
+Ours is poolkeeper, theirs threadpoolctl. The two take turns in one process, {rounds} rounds of
+20 ms each, with the garbage collector on. Unless it says otherwise, a row holds after
+`{workload}`.
+
+{calls}
 
 ![Cost of discovery against the number of loaded objects](img/discovery.svg)
 
 Discovery reads the symbol table of every loaded object, so its cost grows with their number; it
 happens only after a library was loaded or unloaded.
+
+## Whole programs
+
+Each run is a process of its own, and the contestants take turns, {rounds_of_programs} rounds.
+Ours is the program within its budget, theirs what the row names: the program left alone, with
+what joblib or threadpoolctl offer, or with the environment that an expert would set by hand. The
+goal against that one is to be at most 10 % slower.
+
+{programs}
 
 | the machine | |
 | --- | --- |

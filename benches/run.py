@@ -14,20 +14,23 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import discovery
 import report
-from measure import FULL, Result, Row
+from measure import FULL, Result
+from programs import rounds as programs_rounds
 
 HERE = Path(__file__).resolve().parent
 DOCS = HERE.parent / "docs"
 #: In the order of the table: each is a file here that can be run alone.
-THEMES = ("scopes", "pools", "native", "discovery", "contention", "import_time")
+CALLS = ("scopes", "pools", "native", "discovery", "contention", "import_time")
+#: Whole programs, each run a process of its own.
+PROGRAMS = ("quota", "workers", "suite")
+THEMES = CALLS + PROGRAMS
 EXAMPLES = """\
 examples:
-  run.py                          everything, a minute; writes the numbers of the docs
-  run.py --quick                  a look, twenty seconds; writes nothing
+  run.py                          everything, half an hour; writes the numbers of the docs
+  run.py --quick                  a look, a few minutes; writes nothing
   run.py --only scopes            one theme; may be given again
   scopes.py                       the same, without a process of its own
 """
@@ -56,7 +59,7 @@ def main() -> int:
     if failures:
         return 1
     if not (options.quick or options.only):
-        write(rows, results["discovery"].details, machine)
+        write(results, machine)
     return 0
 
 
@@ -88,12 +91,21 @@ def run_theme(name: str, quick: bool) -> Result:
     return Result.from_json(json.loads(done.stdout))
 
 
-def write(rows: list[Row], discovered: dict[str, Any], machine: dict[str, str]) -> None:
+def write(results: dict[str, Result], machine: dict[str, str]) -> None:
     """Write the numbers, the page and the plot."""
-    numbers = {"machine": machine, "rows": report.as_dict(rows), "discovery": discovered}
+    calls, programs = (
+        [row for name in names for row in results[name].rows] for names in (CALLS, PROGRAMS)
+    )
+    discovered = results["discovery"].details
+    numbers = {
+        "machine": machine,
+        "rows": report.as_dict(calls + programs),
+        "discovery": discovered,
+    }
     (HERE / "results.json").write_text(json.dumps(numbers, indent=1) + "\n")
     DOCS.mkdir(exist_ok=True)
-    (DOCS / "measurements.md").write_text(report.page(rows, machine, FULL.rounds))
+    text = report.page(calls, programs, machine, FULL.rounds, programs_rounds(FULL))
+    (DOCS / "measurements.md").write_text(text)
     discovery.plot(discovered, DOCS / "img" / "discovery.svg")
     print("written: benches/results.json  docs/measurements.md  docs/img/discovery.svg")
 
