@@ -40,7 +40,7 @@ def main() -> None:
         {"pca__n_components": [5, 20], "logisticregression__C": [0.1, 1.0]},
         cv=3,
     )
-    with Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+    with Client(n_workers=2, threads_per_worker=1, dashboard_address=":0") as client:
         client.register_plugin(WorkerLimits())  # the one line
         found = client.submit(threads_of_a_task).result()
         print(f"threads a task: {found['openmp']} of OpenMP, {found['blas']} of BLAS")

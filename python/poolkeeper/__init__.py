@@ -5,6 +5,8 @@
 ...     pass  # eight OpenMP threads, each calling a single-threaded BLAS
 
 Importing this package changes no pool and no environment variable.
+
+PYTEST_DONT_REWRITE (pytest would warn where the package is imported before it.)
 """
 
 from ._native import (

@@ -68,7 +68,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 def pytest_report_header(config: pytest.Config) -> str | None:
     """Say what the workers get."""
-    workers = len(getattr(config.option, "tx", None) or ())
+    # "popen", or "3*popen"
+    counts = [spec.rpartition("*")[0] for spec in getattr(config.option, "tx", None) or ()]
+    workers = sum(int(count) if count.isdecimal() else 1 for count in counts)
     if config.option.no_poolkeeper or not workers:
         return None
     plan = _plan(workers)

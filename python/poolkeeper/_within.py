@@ -35,8 +35,8 @@ class Held:
     released where it began.
     """
 
-    def __init__(self, share: Share) -> None:
-        self._scope = share.limit()
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
 
     def __del__(self) -> None:
         self._scope.release()
@@ -110,7 +110,7 @@ def hold_in_thread(share: Share) -> None:
     """Keep `share` in this thread until it ends, or is given another one."""
     _thread.held = None  # ends the earlier limit before the next begins
     _thread.cpus = share.cpus
-    _thread.held = Held(share)
+    _thread.held = Held(share.limit())
 
 
 def hold_in_process(share: Share, *, forked: bool = False, force: bool = False) -> None:

@@ -2,7 +2,7 @@
 
 >>> from dask.distributed import Client
 >>> from poolkeeper.dask import WorkerLimits
->>> with Client(n_workers=1, dashboard_address=None) as client:
+>>> with Client(n_workers=1, dashboard_address=":0") as client:
 ...     _ = client.register_plugin(WorkerLimits())
 ...     client.submit(abs, -1).result()
 1
@@ -78,8 +78,10 @@ class WorkerLimits(WorkerPlugin):
         self._undo = ExitStack()
         if worker.nanny is not None:
             self._undo.enter_context(_within.environment(share))
-        for name in ("default", "actor"):
-            self._undo.enter_context(_Limited(worker.executors[name], share))
+        # Dask's own work, (de)serializing, goes through one for the whole process.
+        others = set(worker.executors.values()) - {worker.executors["offload"]}
+        for executor in others:
+            self._undo.enter_context(_Limited(executor, share))
 
     def teardown(self, worker: Worker) -> None:
         """End: called by Dask when the worker closes, or the plugin is removed."""
@@ -106,7 +108,7 @@ class _Limited:
         self._executor.submit = submit  # type: ignore[method-assign]
 
     def __exit__(self, *_: object) -> None:
-        del self._executor.submit  # the class has its own
+        self._executor.__dict__.pop("submit", None)  # the class has its own
 
 
 async def dask_setup(worker: Worker) -> None:

@@ -18,10 +18,10 @@ BUDGET = {"POOLKEEPER_CPUS": "2"}  # on any machine with two CPUs
 
 
 def _cluster(workers: int, threads: int, **options: Any) -> Any:
-    """Make a cluster without a dashboard, whose workers are processes, and its client."""
+    """Make a cluster whose workers are processes, and its client."""
     from distributed import Client, LocalCluster
 
-    options = {"processes": True, "dashboard_address": None, **options}
+    options = {"processes": True, "dashboard_address": ":0", **options}
     options["silence_logs"] = logging.CRITICAL  # of tasks that fail on purpose
     cluster = LocalCluster(n_workers=workers, threads_per_worker=threads, **options)
     return cluster, Client(cluster)

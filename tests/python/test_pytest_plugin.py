@@ -125,6 +125,21 @@ def test_a_wrong_budget_is_a_usage_error(tmp_path: Path) -> None:
     assert "INTERNALERROR" not in done.stdout + done.stderr
 
 
+def test_the_header_counts_workers_of_one_specification(tmp_path: Path) -> None:
+    done = _run(tmp_path, "--dist", "load", "--tx", "2*popen", "--tx", "popen")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"poolkeeper: {CPUS} CPUs for 3 workers" in done.stdout
+    assert len(_seen(tmp_path)) == 3
+
+
+def test_a_program_may_import_the_package_before_it_runs_pytest(tmp_path: Path) -> None:
+    (tmp_path / "test_suite.py").write_text(SUITE)
+    options = ["-W", "error", "-c", os.devnull, "-p", "no:cacheprovider", "test_suite.py"]
+    code = f"import poolkeeper, pytest, sys; sys.exit(pytest.main({options}))"
+    done = run([sys.executable, "-P", "-c", code], cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 NESTED = """
 import subprocess, sys, os
 def test_runs_pytest():
