@@ -27,7 +27,8 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
     ----------
     max_workers : int, optional
         Threads that work at the same time. Default: one for each CPU of the
-        budget (in a worker: of the worker's share), not of the machine.
+        budget (in a worker: of the worker's share), not of the machine, and no
+        more than may call a BLAS at once.
     thread_name_prefix, initializer, initargs
         As in concurrent.futures. The initializer runs under the limit too.
     cpus : int, optional
@@ -45,6 +46,11 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
         If ``max_workers`` or ``cpus`` is outside 1 to ``MAX_LIMIT``.
     TypeError
         If one of them is no whole number, or the initializer can't be called.
+
+    Warns
+    -----
+    LimitWarning
+        If the workers are more than a loaded BLAS survives as callers at once.
 
     Examples
     --------
@@ -66,8 +72,9 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
         cpus: int | None = None,
     ) -> None:
         if max_workers is None:
-            max_workers = _within.budget(cpus)
+            max_workers = _within.callers(cpus)
         workers, found = _within.checked(max_workers, cpus)
+        _within.warn_of_callers(workers)
         self.share = _share_of_callers(workers, found)
         if callable(initializer):  # else concurrent.futures says what is wrong
             initializer = partial(_within.call, self.share, initializer)

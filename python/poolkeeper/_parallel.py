@@ -79,7 +79,7 @@ class parallel:
             self.workers, self.share = plan.processes, plan.workers[-1]
             self._backend: Any = _joblib.Processes(plan, force)
         else:
-            each = spread(_within.budget(cpus) if workers is None else workers, cpus=cpus)
+            each = spread(_within.callers(cpus) if workers is None else workers, cpus=cpus)
             self.workers, self.share = each.workers, each.share
             self._backend = _joblib.Threads(each.workers, cpus)
         self._configs: list[Any] = []

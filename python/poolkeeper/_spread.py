@@ -71,6 +71,11 @@ def spread(workers: int, *, cpus: int | None = None) -> Spread:
     TypeError
         If one of them is no whole number.
 
+    Warns
+    -----
+    LimitWarning
+        If the workers are more than a loaded BLAS survives as callers at once.
+
     Examples
     --------
     >>> import poolkeeper
@@ -79,4 +84,6 @@ def spread(workers: int, *, cpus: int | None = None) -> Spread:
     ...     pool.map(abs, [-1, 2])
     [1, 2]
     """
-    return Spread(workers, cpus)
+    each = Spread(workers, cpus)
+    _within.warn_of_callers(each.workers)
+    return each

@@ -5,12 +5,13 @@ from __future__ import annotations
 import operator
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ._cpus import cpus
-from ._native import Scope, Share, Split, _environment_changes, limit, pools, split
+from ._native import LimitWarning, Scope, Share, Split, _environment_changes, limit, pools, split
 
 _T = TypeVar("_T")
 
@@ -125,6 +126,24 @@ def hold_in_process(share: Share, *, forked: bool = False, force: bool = False) 
     _for_good.append(share.limit())
     if forked and any(pool.runtime == "libgomp" for pool in pools()):
         _for_good.append(limit(libgomp=1))
+
+
+def callers(wanted: int | None) -> int:
+    """Return how many threads to start: one a CPU, if every loaded BLAS survives that."""
+    return split(cpus=budget(wanted)).openmp
+
+
+def warn_of_callers(workers: int) -> None:
+    """Warn the caller's caller if so many threads are more than a loaded BLAS survives."""
+    for pool in pools():
+        if pool.level == "blas" and pool.capacity is not None and workers > pool.capacity:
+            warnings.warn(
+                f"{workers} threads may call {pool.name} at once, which survives "
+                f"{pool.capacity}: more can crash the process. Start at most {pool.capacity}",
+                LimitWarning,
+                stacklevel=3,
+            )
+            return
 
 
 def checked(workers: int, wanted: int | None) -> tuple[int, int]:

@@ -149,6 +149,20 @@ def test_a_failed_initializer_breaks_the_executor_and_leaves_no_limit() -> None:
     assert counts() == {"openblas": 8, "libgomp": 8}
 
 
+@in_own_process
+def test_more_callers_than_a_blas_survives_are_not_started_unasked_and_warned_of() -> None:
+    fake()
+    capacity = the_pool("openblas").capacity
+    assert capacity < 64
+    with poolkeeper.ThreadPoolExecutor(cpus=64) as executor:
+        assert executor._max_workers <= capacity
+    for make in (poolkeeper.ThreadPoolExecutor, poolkeeper.spread):
+        make(capacity)
+        with pytest.warns(poolkeeper.LimitWarning, match=f"survives {capacity}") as caught:
+            make(capacity + 1)
+        assert caught[0].filename == __file__
+
+
 @pytest.mark.parametrize("workers", [0, -1, 100_000])
 def test_a_count_out_of_range_is_an_error(workers: int) -> None:
     for make in (poolkeeper.ThreadPoolExecutor, poolkeeper.spread):
