@@ -69,7 +69,7 @@ KINDS = (
     Kind(
         "4 joblib threads",
         4,
-        3,
+        2,
         JOBLIB.format(jobs="n_jobs=4"),
         "joblib.parallel_config('threading')",
         ("`parallel`", "poolkeeper.parallel(4, backend='threading')"),
@@ -82,7 +82,7 @@ KINDS = (
     Kind(
         "4 joblib processes",
         4,
-        3,
+        2,
         JOBLIB.format(jobs="n_jobs=4"),
         "contextlib.nullcontext()",
         ("`parallel`", "poolkeeper.parallel(4)"),
@@ -95,7 +95,7 @@ KINDS = (
     Kind(
         "4 processes of an executor",
         4,
-        3,
+        2,
         EXECUTOR,
         "concurrent.futures.ProcessPoolExecutor(4, multiprocessing.get_context('spawn'))",
         (
@@ -137,7 +137,7 @@ def measure(effort: Effort) -> Result:
 def contestants(kind: Kind, folder: Path, effort: Effort) -> dict[str, Program]:
     """The four programs of one kind; files, because spawned workers read them again."""
     folder.mkdir()
-    points = 2_000 if effort.quick else 10_000
+    points = 2_000 if effort.quick else 5_000
 
     def program(what: str, imported: str, within: str, hand: bool = False) -> Program:
         path = folder / f"{len(list(folder.iterdir()))}.py"
