@@ -14,7 +14,16 @@ from typing import Any
 from measure import WORKLOAD, Row, Spread
 
 HEADINGS = ("what", "ours", "theirs", "ratio", "goal", "met")
-PACKAGES = ("poolkeeper", "threadpoolctl", "numpy", "scipy", "scikit-learn", "mdtraj")
+PACKAGES = (
+    "poolkeeper",
+    "threadpoolctl",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "mdtraj",
+    "joblib",
+    "pytest-xdist",
+)
 #: Nanoseconds in each unit, the largest first.
 UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 
