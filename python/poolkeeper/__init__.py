@@ -13,11 +13,13 @@ from ._cpus import Cpus, cpus
 from ._native import (
     MAX_LIMIT,
     Ending,
+    Finding,
     LimitError,
     LimitWarning,
     Outcome,
     Pool,
     Pools,
+    Report,
     Scope,
     Share,
     Source,
@@ -32,17 +34,20 @@ from ._native import (
 
 if TYPE_CHECKING:
     from ._auto import Auto, auto
+    from ._doctor import doctor
 
 __all__ = [
     "MAX_LIMIT",
     "Auto",
     "Cpus",
     "Ending",
+    "Finding",
     "LimitError",
     "LimitWarning",
     "Outcome",
     "Pool",
     "Pools",
+    "Report",
     "Scope",
     "Share",
     "Source",
@@ -50,6 +55,7 @@ __all__ = [
     "__version__",
     "auto",
     "cpus",
+    "doctor",
     "limit",
     "pools",
     "set_limit",
@@ -58,7 +64,7 @@ __all__ = [
 ]
 
 # Imported when first used, to keep `import poolkeeper` short.
-_LATER = {"Auto": "_auto", "auto": "_auto"}
+_LATER = {"Auto": "_auto", "auto": "_auto", "doctor": "_doctor"}
 
 
 def __getattr__(name: str) -> Any:
