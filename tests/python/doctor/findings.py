@@ -1,4 +1,7 @@
-"""What the tests of the doctor ask of a report."""
+"""What the tests of the doctor ask of a report.
+
+When poolkeeper is imported matters to a rule: the tests do so, not this module.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ import subprocess
 import sys
 from typing import Any
 
-import poolkeeper
-
 #: As many as a library starts by itself here: one for each CPU.
 THREADS = len(os.sched_getaffinity(0))
 
 
 def found(code: str, severity: str, **options: Any) -> Any:
     """Return the finding of that code; it must be there, once, and that severe."""
+    import poolkeeper
+
     report = poolkeeper.doctor(**options)
     (finding,) = [finding for finding in report.findings if finding.code == code]
     assert finding.severity == severity, finding
@@ -29,6 +32,8 @@ def found(code: str, severity: str, **options: Any) -> Any:
 
 def not_found(code: str, **options: Any) -> None:
     """Require that the doctor has nothing to say of that code."""
+    import poolkeeper
+
     report = poolkeeper.doctor(**options)
     assert [finding for finding in report.findings if finding.code == code] == []
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from doctor.findings import found, not_found
 from isolated import in_own_process
+
+from doctor.findings import found, not_found
 
 pytestmark = pytest.mark.usefixtures("lab")
 

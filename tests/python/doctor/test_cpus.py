@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 import pytest
-from doctor.findings import THREADS, found, not_found, start_openmp
 from isolated import in_own_process
+
+from doctor.findings import THREADS, found, not_found, start_openmp
 
 pytestmark = pytest.mark.usefixtures("lab")
 

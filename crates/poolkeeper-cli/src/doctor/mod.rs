@@ -40,7 +40,10 @@ pub(crate) fn doctor(
     let options = arguments.options();
     if let Some(path) = &options.output {
         // A wrong path is told now, and not after a program of hours.
-        OpenOptions::new().append(true).create(true).open(path)?;
+        let opened = OpenOptions::new().append(true).create(true).open(path);
+        opened.map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+        })?;
     }
     if !arguments.program.is_empty() {
         return run_program(arguments, &options, host, err);
