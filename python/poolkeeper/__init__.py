@@ -35,6 +35,7 @@ from ._native import (
 if TYPE_CHECKING:
     from ._auto import Auto, auto
     from ._doctor import doctor
+    from ._guard import Guard, guard
 
 __all__ = [
     "MAX_LIMIT",
@@ -42,6 +43,7 @@ __all__ = [
     "Cpus",
     "Ending",
     "Finding",
+    "Guard",
     "LimitError",
     "LimitWarning",
     "Outcome",
@@ -56,6 +58,7 @@ __all__ = [
     "auto",
     "cpus",
     "doctor",
+    "guard",
     "limit",
     "pools",
     "set_limit",
@@ -64,7 +67,13 @@ __all__ = [
 ]
 
 # Imported when first used, to keep `import poolkeeper` short.
-_LATER = {"Auto": "_auto", "auto": "_auto", "doctor": "_doctor"}
+_LATER = {
+    "Auto": "_auto",
+    "auto": "_auto",
+    "doctor": "_doctor",
+    "Guard": "_guard",
+    "guard": "_guard",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -34,6 +34,7 @@ __all__ = [
     "_loader_version",
     "_pin",
     "_pool_ids",
+    "_safe_threads",
     "_set_threads",
     "_share",
     "_share_of_callers",
@@ -303,4 +304,5 @@ class Report:
     def to_dict(self) -> dict[str, Any]: ...
     def text(self, *, notes: bool = True) -> str: ...
 
+def _safe_threads(facts: dict[str, Any]) -> list[tuple[str, int, str, str]]: ...
 def _doctor(facts: dict[str, Any], cpus: SupportsIndex | None = None, /) -> Report: ...

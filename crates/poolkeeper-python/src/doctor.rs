@@ -3,6 +3,7 @@
 use crate::errors::raise;
 use crate::interpreter::unlocked;
 use crate::numbers;
+use crate::pool::path;
 use poolkeeper::doctor::{self, Facts, FixedPool, Host, diagnose};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -53,6 +54,24 @@ pub(crate) fn _doctor(
     };
     Ok(Report(diagnose(&facts)))
 }
+
+/// The bounds of the loaded OpenMP pools, for `poolkeeper.guard`: file, most
+/// threads, code, reason.
+#[pyfunction]
+pub(crate) fn _safe_threads<'py>(
+    py: Python<'py>,
+    facts: &Bound<'py, PyDict>,
+) -> PyResult<Vec<SafeThreads<'py>>> {
+    let host = host(facts)?;
+    let facts = unlocked(py, || Facts::gather(host)).map_err(raise)?;
+    let bounds = doctor::safe_threads(&facts).into_iter().map(|bound| {
+        let file = path(py, &bound.file)?;
+        Ok((file, bound.most, bound.code, bound.reason))
+    });
+    bounds.collect()
+}
+
+type SafeThreads<'py> = (Bound<'py, PyAny>, u32, &'static str, String);
 
 /// What the doctor has to say about a process: what :func:`doctor` returns.
 #[pyclass(frozen, module = "poolkeeper")]

@@ -106,6 +106,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<doctor::Report>()?;
     module.add_class::<doctor::Finding>()?;
     module.add_function(wrap_pyfunction!(doctor::_doctor, module)?)?;
+    module.add_function(wrap_pyfunction!(doctor::_safe_threads, module)?)?;
     compatible::add(module)?;
     let settle = wrap_pyfunction!(_settle_after_fork, module)?;
     // A forked child that goes on with Python must not keep the limits of

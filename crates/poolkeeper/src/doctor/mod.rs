@@ -9,12 +9,14 @@ mod finding;
 mod gather;
 mod report;
 mod rules;
+mod safe;
 mod settings;
 mod start;
 
 pub use facts::{CpuFacts, Facts, FixedPool, Host, PoolFacts, Room, SystemFacts, Variables};
 pub use finding::{Evidence, Finding, Fix, Page, Severity};
 pub use report::Report;
+pub use safe::{Bound, safe_threads};
 pub use start::remember_start;
 
 use crate::Result;

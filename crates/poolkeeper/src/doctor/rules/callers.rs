@@ -32,21 +32,33 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let Some(caller) = facts.widest_openmp() else {
         return Vec::new();
     };
-    let blas = facts.of_level(Level::Blas);
-    let mut in_danger: Vec<Callee> = blas
-        .filter_map(|found| {
-            Some(Callee {
-                found,
-                safe: found.pool.capacity?,
-            })
-        })
-        .filter(|callee| caller.threads() > callee.safe)
-        .collect();
-    in_danger.sort_by_key(|callee| callee.safe);
+    let mut in_danger = callees(facts);
+    in_danger.retain(|callee| caller.threads() > callee.safe);
     match in_danger.first() {
         Some(weakest) => vec![finding(facts, caller, weakest, &in_danger)],
         None => Vec::new(),
     }
+}
+
+/// The most OpenMP threads that every loaded BLAS survives, for the guard.
+pub(in crate::doctor) fn bound(facts: &Facts) -> Option<(u32, &'static str, String)> {
+    let weakest = callees(facts).into_iter().next()?;
+    let name = weakest.found.title();
+    let reason = format!("{name} is safe with {} callers", weakest.safe);
+    Some((weakest.safe, PAGE.code, reason))
+}
+
+/// Each BLAS that counts its callers, the weakest first.
+fn callees(facts: &Facts) -> Vec<Callee<'_>> {
+    let blas = facts.of_level(Level::Blas);
+    let mut callees: Vec<_> = blas
+        .filter_map(|found| {
+            let safe = found.pool.capacity?;
+            Some(Callee { found, safe })
+        })
+        .collect();
+    callees.sort_by_key(|callee| callee.safe);
+    callees
 }
 
 /// A BLAS and the callers that it is safe with.

@@ -5,7 +5,7 @@
 //! `tests/python/doctor/` in which it is found from a real cause and one in
 //! which it isn't, and `make docs`.
 
-mod callers;
+pub(super) mod callers;
 mod copies;
 mod cpus;
 mod crowd;
@@ -13,7 +13,7 @@ mod fixed;
 mod fork;
 mod late;
 mod mask;
-mod room;
+pub(super) mod room;
 mod spin;
 mod values;
 mod versions;

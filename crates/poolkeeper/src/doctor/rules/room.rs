@@ -1,7 +1,7 @@
 //! Limits of the system against what the pools will create at first use.
 
 use super::counted;
-use crate::doctor::facts::{Facts, PoolFacts};
+use crate::doctor::facts::{Facts, PoolFacts, Room};
 use crate::doctor::finding::{Evidence, Finding, Page, Severity};
 
 pub(super) static THREADS: Page = Page {
@@ -62,11 +62,37 @@ fn all_to_come(facts: &Facts) -> (u64, Vec<Evidence>) {
     (sum, lines.collect())
 }
 
+/// The system's tightest limit on threads.
+fn tightest(facts: &Facts) -> Option<&Room> {
+    facts.system.threads.iter().min_by_key(|room| room.left())
+}
+
+/// Stacks that fit what is left of the address space.
+fn stacks_left(facts: &Facts) -> Option<u64> {
+    let room = facts.system.address_space.as_ref()?;
+    Some(room.left() / stack(facts).max(1))
+}
+
+fn stack(facts: &Facts) -> u64 {
+    facts.system.stack.unwrap_or(DEFAULT_STACK)
+}
+
+/// The most threads for every pool with which the system's limits are kept, for
+/// the guard.
+pub(in crate::doctor) fn bounds(facts: &Facts) -> Vec<(u32, &'static str, String)> {
+    let of = |left: u64, code, reason: &str| {
+        let most = u32::try_from(fitting(facts, left)).unwrap_or(u32::MAX);
+        let reason = format!("{reason} leaves room for {}", counted(left, "thread"));
+        (most, code, reason)
+    };
+    let threads = tightest(facts).map(|room| of(room.left(), THREADS.code, &room.place));
+    let memory = stacks_left(facts).map(|left| of(left, MEMORY.code, "the limit on memory"));
+    threads.into_iter().chain(memory).collect()
+}
+
 pub(super) fn threads(facts: &Facts) -> Vec<Finding> {
     let (sum, lines) = all_to_come(facts);
-    let rooms = facts.system.threads.iter();
-    let tightest = rooms.min_by_key(|room| room.left());
-    let Some(room) = tightest.filter(|room| sum > room.left()) else {
+    let Some(room) = tightest(facts).filter(|room| sum > room.left()) else {
         return Vec::new();
     };
     let summary = format!(
@@ -74,20 +100,15 @@ pub(super) fn threads(facts: &Facts) -> Vec<Finding> {
         counted(sum, "thread"),
         room.left()
     );
+    let advised = advised(facts, room.left());
     let finding = Finding::new(&THREADS, summary)
         .evidence(lines)
         .evidence([format!(
             "{}: {} of {} taken",
             room.place, room.used, room.limit
         )])
-        .python(format!(
-            "poolkeeper.set_limit({})",
-            fitting(facts, room.left())
-        ))
-        .shell(format!(
-            "export OMP_NUM_THREADS={}",
-            fitting(facts, room.left())
-        ));
+        .python(format!("poolkeeper.set_limit({advised})"))
+        .shell(format!("export OMP_NUM_THREADS={advised}"));
     vec![finding]
 }
 
@@ -96,7 +117,7 @@ pub(super) fn memory(facts: &Facts) -> Vec<Finding> {
         return Vec::new();
     };
     let (sum, lines) = all_to_come(facts);
-    let stack = facts.system.stack.unwrap_or(DEFAULT_STACK);
+    let stack = stack(facts);
     let needed = sum.saturating_mul(stack);
     if needed <= room.left() {
         return Vec::new();
@@ -108,7 +129,7 @@ pub(super) fn memory(facts: &Facts) -> Vec<Finding> {
         megabytes(needed),
         megabytes(room.left())
     );
-    let fitting = fitting(facts, room.left() / stack.max(1));
+    let advised = advised(facts, room.left() / stack.max(1));
     let finding = Finding::new(&MEMORY, summary)
         .evidence(lines)
         .evidence([
@@ -120,17 +141,23 @@ pub(super) fn memory(facts: &Facts) -> Vec<Finding> {
                 megabytes(room.limit)
             ),
         ])
-        .python(format!("poolkeeper.set_limit({fitting})"))
-        .shell(format!("export OMP_NUM_THREADS={fitting}"));
+        .python(format!("poolkeeper.set_limit({advised})"))
+        .shell(format!("export OMP_NUM_THREADS={advised}"));
     vec![finding]
 }
 
-/// A thread count for every pool with which so many new threads will do.
+/// A thread count for every pool with which so many new threads will do. What a
+/// pool has started already stays.
 fn fitting(facts: &Facts, room: u64) -> u64 {
-    let pools = facts
+    let pools: Vec<_> = facts
         .independent()
-        .filter(|found| to_come(found) > 0)
-        .count()
-        .max(1);
-    (1 + room / pools as u64).min(facts.cpus.budget.into())
+        .filter(|found| !found.is_on_pthreads())
+        .collect();
+    let started = pools.iter().map(|found| u64::from(found.workers)).min();
+    1 + started.unwrap_or(0) + room / pools.len().max(1) as u64
+}
+
+/// The same, and no more than there are CPUs.
+fn advised(facts: &Facts, room: u64) -> u64 {
+    fitting(facts, room).min(facts.cpus.budget.into())
 }
