@@ -6,7 +6,8 @@ VENV = .venv/bin
 # Tests of whole programs and of the peers' interface, which take most of the time
 # (`slow` marks single ones).
 QUICK_WITHOUT = test_demo.py test_fork.py test_import.py test_memory.py test_command.py compatible \
-	test_processes.py test_joblib.py test_pytest_plugin.py test_dask.py
+	test_processes.py test_joblib.py test_pytest_plugin.py test_dask.py test_capacity.py \
+	test_simulate_story.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test quick bench docs format lock clean
@@ -34,11 +35,13 @@ bench: ## Measure; the numbers in the docs come from here
 	$(PREPARE) test
 	@$(VENV)/python benches/run.py
 
-docs: ## Make the generated page, the site (site/) and the Rust docs (target/doc/)
+docs: ## Make the generated pages, the site (site/) and the Rust docs (target/doc/)
 	$(PREPARE) docs
 	@mkdir -p target
 	@cargo run --quiet --locked -p poolkeeper-cli -- runtimes --format markdown > target/runtimes.md
 	@mv target/runtimes.md docs/runtimes.md
+	@cargo run --quiet --locked -p poolkeeper-cli -- doctor --explain all --markdown > target/findings.md
+	@mv target/findings.md docs/reference/findings.md
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build --quiet --strict
 	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --workspace
 	@echo "site/index.html  target/doc/poolkeeper/index.html"

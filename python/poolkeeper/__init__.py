@@ -12,11 +12,13 @@ PYTEST_DONT_REWRITE (pytest would warn where the package is imported before it.)
 from ._native import (
     MAX_LIMIT,
     Ending,
+    Finding,
     LimitError,
     LimitWarning,
     Outcome,
     Pool,
     Pools,
+    Report,
     Scope,
     Share,
     Source,
@@ -34,7 +36,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._auto import Auto, auto
     from ._cpus import Cpus, cpus
+    from ._doctor import doctor
     from ._executors import ProcessPoolExecutor, ThreadPoolExecutor
+    from ._guard import Guard, guard
     from ._parallel import parallel
     from ._processes import mp_context
     from ._spread import Spread, spread
@@ -44,12 +48,15 @@ __all__ = [
     "Auto",
     "Cpus",
     "Ending",
+    "Finding",
+    "Guard",
     "LimitError",
     "LimitWarning",
     "Outcome",
     "Pool",
     "Pools",
     "ProcessPoolExecutor",
+    "Report",
     "Scope",
     "Share",
     "Source",
@@ -59,6 +66,8 @@ __all__ = [
     "__version__",
     "auto",
     "cpus",
+    "doctor",
+    "guard",
     "limit",
     "mp_context",
     "parallel",
@@ -73,11 +82,14 @@ __all__ = [
 _LATER = {
     "Auto": "_auto",
     "Cpus": "_cpus",
+    "Guard": "_guard",
     "ProcessPoolExecutor": "_executors",
     "Spread": "_spread",
     "ThreadPoolExecutor": "_executors",
     "auto": "_auto",
     "cpus": "_cpus",
+    "doctor": "_doctor",
+    "guard": "_guard",
     "mp_context": "_processes",
     "parallel": "_parallel",
     "spread": "_spread",

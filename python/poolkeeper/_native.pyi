@@ -14,23 +14,27 @@ __all__ = [
     "MAX_LIMIT",
     "Claim",
     "Ending",
+    "Finding",
     "LimitError",
     "LimitWarning",
     "Outcome",
     "Overlap",
     "Pool",
     "Pools",
+    "Report",
     "Scope",
     "Share",
     "Source",
     "Split",
     "__version__",
     "_cpus",
+    "_doctor",
     "_environment_changes",
     "_loaded_files",
     "_loader_version",
     "_pin",
     "_pool_ids",
+    "_safe_threads",
     "_set_threads",
     "_share",
     "_share_of_callers",
@@ -270,3 +274,35 @@ def _environment_changes(
     share: Share, environment: Mapping[str, str], force: bool
 ) -> tuple[dict[str, str], list[tuple[str, str, int]]]: ...
 def _pin(cpus: int) -> list[int]: ...
+
+@final
+class Finding:
+    @property
+    def code(self) -> str: ...
+    @property
+    def severity(self) -> Literal["error", "warning", "note"]: ...
+    @property
+    def summary(self) -> str: ...
+    @property
+    def evidence(self) -> list[str]: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def references(self) -> list[str]: ...
+    @property
+    def fix(self) -> dict[str, str | None]: ...
+    def to_dict(self) -> dict[str, Any]: ...
+
+@final
+class Report:
+    @property
+    def findings(self) -> list[Finding]: ...
+    @property
+    def is_healthy(self) -> bool: ...
+    @property
+    def cpus(self) -> int: ...
+    def to_dict(self) -> dict[str, Any]: ...
+    def text(self, *, notes: bool = True) -> str: ...
+
+def _safe_threads(facts: dict[str, Any]) -> list[tuple[str, int, str, str]]: ...
+def _doctor(facts: dict[str, Any], cpus: SupportsIndex | None = None, /) -> Report: ...

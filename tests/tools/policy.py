@@ -16,8 +16,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_LINES = 400
-WRITTEN_BY_PROGRAMS = ("Cargo.lock", "docs/runtimes.md", "docs/img/discovery.svg")
-SYSTEM_FOLDERS = ("crates/poolkeeper/src/platform/", "crates/poolkeeper/src/native/")
+WRITTEN_BY_PROGRAMS = (
+    "Cargo.lock",
+    "docs/runtimes.md",
+    "docs/reference/findings.md",
+    "docs/img/discovery.svg",
+)
+SYSTEM_FOLDERS = (
+    "crates/poolkeeper/src/platform/",
+    "crates/poolkeeper/src/native/",
+    "crates/poolkeeper-simulate/",
+)
 
 # Patterns that do not match themselves.
 MACHINE_PATHS = ("/roo[t]/", "/wor[k]/", "/hom[e]/[a-z]")

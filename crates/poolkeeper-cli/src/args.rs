@@ -11,10 +11,13 @@ const EXAMPLES: &str = "Examples:
   poolkeeper info -l libopenblas.so.0       a library without Python
   poolkeeper cpus                           which CPUs may I use, and who says so?
   poolkeeper run -- python script.py        run it with every pool within them
+  poolkeeper doctor -i sklearn.cluster      is anything wrong? what to type then
+  poolkeeper simulate --cpus 128 -- python script.py    as on that machine
   poolkeeper demo                           see limits at work on a photograph
 
 Exit codes: 0 all done; 1 something could not be imported, loaded or run (the
-rest is shown all the same); 2 wrong arguments. `run` has the command's own.";
+rest is shown all the same); 2 wrong arguments. `run` and `simulate` have the
+command's own.";
 
 const CPUS_EXAMPLES: &str = "Examples:
   poolkeeper cpus                every source, the deciding one marked
@@ -85,6 +88,10 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Print the variables that keep the budget, for a shell or a file
     Env(EnvArgs),
+    /// Say what is wrong with the pools of modules or of a program, and the fix
+    Doctor(crate::doctor::DoctorArgs),
+    /// Run a command as on a machine with more CPUs, and tell what it did there
+    Simulate(crate::simulate::SimulateArgs),
     /// Quantize a photograph with KMeans, without and with limits
     #[command(disable_help_flag = true)]
     Demo {
@@ -92,6 +99,8 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    #[command(name = crate::simulate::JUDGE, hide = true)]
+    Judge(crate::simulate::JudgeArgs),
     /// Print a completion script for a shell
     #[command(
         after_help = "Example:\n  poolkeeper completions bash > ~/.local/share/bash-completion/completions/poolkeeper"
@@ -154,7 +163,7 @@ pub(crate) struct LevelArgs {
     pub(crate) blas: Option<u32>,
 }
 
-fn count() -> clap::builder::RangedI64ValueParser<u32> {
+pub(crate) fn count() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=i64::from(poolkeeper::MAX_LIMIT))
 }
 

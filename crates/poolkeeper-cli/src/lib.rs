@@ -4,18 +4,22 @@
 mod args;
 mod budget;
 mod commands;
+mod doctor;
 mod launch;
 mod runtimes;
+mod simulate;
 mod table;
 
 pub use args::command;
 pub use budget::{budget_table, split_table};
+pub use doctor::{ReportOptions, Style, doctor_text, report};
 pub use table::pools_table;
 
 use args::{Arguments, Command};
 use clap::Parser;
 use clap::error::ErrorKind;
-use std::io::{self, Write};
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
 
 /// Everything worked.
 pub const EXIT_OK: i32 = 0;
@@ -23,6 +27,9 @@ pub const EXIT_OK: i32 = 0;
 pub const EXIT_FAILED: i32 = 1;
 /// The command line is wrong.
 pub const EXIT_USAGE: i32 = 2;
+
+/// With `doctor --strict`: there is an error or a warning.
+pub const EXIT_FINDINGS: i32 = 3;
 
 /// The command of `run` can't be executed.
 pub const EXIT_NOT_EXECUTABLE: i32 = 126;
@@ -53,6 +60,31 @@ pub trait Host {
     /// # Errors
     /// Why it can't be run here, in one line.
     fn demo(&mut self, arguments: &[String]) -> Result<i32, String>;
+
+    /// Runs a Python program (a file or `-m` and a module, and its arguments) to
+    /// its end, and has [`report`] write to standard error then; the exit code.
+    ///
+    /// # Errors
+    /// Why there is nothing to run, in one line.
+    fn run_program(&mut self, program: &[OsString], options: &ReportOptions)
+    -> Result<i32, String>;
+
+    /// What only the host's language can tell the doctor.
+    fn facts(&mut self) -> poolkeeper::doctor::Host {
+        poolkeeper::doctor::Host::default()
+    }
+
+    /// Whether the stream that reports go to is a terminal.
+    fn is_terminal(&mut self) -> bool {
+        false
+    }
+
+    /// How a process with this same command is started: the program and its
+    /// first arguments.
+    fn command(&self) -> Vec<OsString> {
+        let program = std::env::current_exe();
+        program.map_or_else(|_| vec!["poolkeeper".into()], |path| vec![path.into()])
+    }
 }
 
 /// The host of the plain binary: there is no Python here.
@@ -78,6 +110,18 @@ impl Host for NoPython {
 
     fn demo(&mut self, _arguments: &[String]) -> Result<i32, String> {
         Self::refuse("demo")
+    }
+
+    fn run_program(
+        &mut self,
+        _program: &[OsString],
+        _options: &ReportOptions,
+    ) -> Result<i32, String> {
+        Self::refuse("running a program")
+    }
+
+    fn is_terminal(&mut self) -> bool {
+        io::stdout().is_terminal()
     }
 }
 
@@ -117,6 +161,9 @@ where
         Command::Split(arguments) => budget::split(arguments, out),
         Command::Run(arguments) => launch::run(arguments, out, err),
         Command::Env(arguments) => launch::env(arguments, out),
+        Command::Doctor(arguments) => doctor::doctor(arguments, host, out, err),
+        Command::Simulate(arguments) => simulate::simulate(arguments, host, out, err),
+        Command::Judge(arguments) => simulate::judge(arguments, out, err),
         Command::Demo { arguments } => commands::demo(arguments, host, err),
         Command::Completions { shell } => commands::completions(*shell, out),
     };

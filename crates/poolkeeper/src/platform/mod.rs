@@ -12,11 +12,14 @@ mod library;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod linux;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod stacks;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 pub(crate) use self::{
     affinity::{affinity, set_affinity},
     elf::SymbolTable,
     library::Library,
     linux::{each_image, epoch, exec, mapped_file, on_fork, path_of},
+    stacks::thread_owners,
 };
 
 #[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
@@ -24,7 +27,7 @@ mod unsupported;
 #[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
 pub(crate) use unsupported::{
     Library, SymbolTable, affinity, each_image, epoch, exec, mapped_file, on_fork, path_of,
-    set_affinity,
+    set_affinity, thread_owners,
 };
 
 /// The loader's counters of objects loaded and unloaded so far. While they

@@ -98,3 +98,7 @@ pub(crate) fn on_fork(
 pub(crate) fn exec(_command: &mut std::process::Command) -> std::io::Error {
     std::io::ErrorKind::Unsupported.into()
 }
+
+pub(crate) fn thread_owners() -> Vec<std::path::PathBuf> {
+    Vec::new()
+}

@@ -2,6 +2,9 @@
 
 mod limits;
 mod mounts;
+mod pids;
+
+pub(crate) use pids::tasks;
 
 use super::observed::Observed;
 use super::source::{Source, SourceKind, SourceStatus};

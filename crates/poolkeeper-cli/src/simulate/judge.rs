@@ -1,0 +1,166 @@
+//! The helper: what the program's libraries are, and what is wrong with them.
+
+use super::args::JudgeArgs;
+use super::text;
+use crate::{EXIT_OK, commands};
+use poolkeeper::Level;
+use poolkeeper::Pool;
+use poolkeeper::budget::budget;
+use poolkeeper::doctor::{Facts, Host, PoolFacts, Report, diagnose};
+use poolkeeper_simulate::{Observation, Starter};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::num::NonZeroU32;
+use std::path::Path;
+
+/// Reads an observation from standard input, and writes the report.
+pub(crate) fn judge(
+    arguments: &JudgeArgs,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<i32> {
+    let seen: Observation = serde_json::from_reader(io::stdin().lock())?;
+    // Before libraries are loaded: one of them may bind this thread to fewer CPUs.
+    let budget = budget().map_err(io::Error::other)?.cpus;
+    commands::load_all(&seen.libraries, err)?;
+    let mut facts = Facts::gather(Host::default()).map_err(io::Error::other)?;
+    facts.cpus.budget = budget;
+    write!(
+        out,
+        "{}",
+        Judged::new(&seen, facts).in_words(arguments.json, arguments.notes)?
+    )?;
+    Ok(EXIT_OK)
+}
+
+/// The report of a run whose libraries can't be loaded again.
+pub(super) fn without_pools(seen: &Observation, json: bool) -> io::Result<String> {
+    let judged = Judged {
+        seen,
+        pools: Vec::new(),
+        others: others(seen, &[]),
+        doctor: None,
+    };
+    judged.in_words(json, false)
+}
+
+/// An observation with what its libraries are, and what the doctor says.
+#[derive(Debug, Serialize)]
+pub(super) struct Judged<'run> {
+    #[serde(flatten)]
+    pub(super) seen: &'run Observation,
+    /// The pools among the libraries.
+    pub(super) pools: Vec<Used>,
+    /// What else started threads.
+    pub(super) others: Vec<Starter>,
+    /// The findings about this run on that machine; `None` if the libraries
+    /// can't be loaded again.
+    pub(super) doctor: Option<Report>,
+}
+
+/// A pool and what the program did with it.
+#[derive(Debug, Serialize)]
+pub(super) struct Used {
+    /// What it is. Its thread count is what it would begin with on that machine,
+    /// its capacity what was left with the threads that it started.
+    #[serde(flatten)]
+    pub(super) pool: Pool,
+    /// The most threads that it had started in one process, beside the calling one.
+    pub(super) started: u32,
+    /// The largest thread count of an OpenBLAS at that time.
+    pub(super) openblas_threads: Option<u32>,
+}
+
+impl<'run> Judged<'run> {
+    fn new(seen: &'run Observation, mut facts: Facts) -> Self {
+        let pools = facts.pools.iter().map(|found| Used::new(seen, found));
+        let pools: Vec<Used> = pools.collect();
+        as_it_ran(&mut facts, &pools);
+        Judged {
+            seen,
+            others: others(seen, &pools),
+            pools,
+            doctor: Some(diagnose(&facts)),
+        }
+    }
+
+    fn in_words(&self, json: bool, notes: bool) -> io::Result<String> {
+        if json {
+            return Ok(serde_json::to_string_pretty(self)? + "\n");
+        }
+        Ok(text::text(self, notes))
+    }
+}
+
+impl Used {
+    fn new(seen: &Observation, found: &PoolFacts) -> Self {
+        let mut pool = found.pool.clone();
+        let most = most_of(seen, &pool.filepath);
+        let started = most.as_ref().map_or(0, |starter| starter.peak);
+        if pool.capacity.is_some() {
+            // As `Pool::capacity` counts: each worker ever started holds a buffer.
+            let most = pool.max_threads.map(|most| 2 * most.get());
+            pool.capacity = most.map(|buffers| buffers.saturating_sub(started + 1));
+        }
+        Used {
+            pool,
+            started,
+            openblas_threads: most.and_then(|starter| starter.openblas_threads),
+        }
+    }
+}
+
+/// The facts of the run: threads as they were, not as they would begin. A pool
+/// that started none ran on the calling thread. A BLAS had the count that was
+/// seen when the OpenMP threads around it were the most.
+fn as_it_ran(facts: &mut Facts, pools: &[Used]) {
+    facts.cpus.is_pretended = true;
+    facts.cpus.source = "the pretended machine".to_owned();
+    let openmp = pools.iter().filter(|used| used.pool.level == Level::Openmp);
+    let around = openmp
+        .max_by_key(|used| used.started)
+        .filter(|used| used.started > 0);
+    for (found, used) in facts.pools.iter_mut().zip(pools) {
+        let seen = around.and_then(|around| around.openblas_threads);
+        let threads = match seen {
+            Some(seen) if used.pool.level == Level::Blas => seen.min(used.started + 1),
+            _ => used.started + 1,
+        };
+        found.pool.num_threads = NonZeroU32::new(threads);
+        found.pool.capacity = used.pool.capacity;
+        found.workers = used.started;
+    }
+}
+
+/// What started threads and is none of these pools.
+fn others(seen: &Observation, pools: &[Used]) -> Vec<Starter> {
+    let mut others: Vec<Starter> = Vec::new();
+    for starter in seen.processes.iter().flat_map(|process| &process.starters) {
+        let is_pool = pools.iter().any(|used| used.pool.filepath == starter.path);
+        if !is_pool && others.iter().all(|other| other.path != starter.path) {
+            others.extend(most_of(seen, &starter.path));
+        }
+    }
+    others
+}
+
+/// Of all processes, the starter of that file with the most threads.
+fn most_of(seen: &Observation, path: &Path) -> Option<Starter> {
+    let of_process = seen.processes.iter().filter_map(|process| {
+        let starters = process.starters.iter();
+        let of_file = starters.filter(|starter| starter.path == path);
+        of_file.cloned().reduce(sum)
+    });
+    of_process.max_by_key(|starter| starter.peak)
+}
+
+/// Two start routines of one library, in one process.
+fn sum(one: Starter, other: Starter) -> Starter {
+    Starter {
+        peak: one.peak + other.peak,
+        made: one.made + other.made,
+        is_openblas: one.is_openblas || other.is_openblas,
+        openblas_threads: one.openblas_threads.max(other.openblas_threads),
+        path: one.path,
+    }
+}

@@ -1,0 +1,74 @@
+//! Variables that were set after the library that reads them was loaded.
+
+use super::counted;
+use crate::doctor::facts::{Facts, PoolFacts};
+use crate::doctor::finding::{Finding, Page, Severity};
+use crate::doctor::settings::{Setting, setting};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) static PAGE: Page = Page {
+    code: "PK401",
+    title: "a variable was set too late",
+    severity: Severity::Warning,
+    found_when: "The process set a variable itself (it has another value than when it was started), and a \
+                 pool that reads it has another thread count. A note where the pool has fewer threads \
+                 than it was to have. Pools that a limit of poolkeeper holds are left out.",
+    why: "Libraries read their variables when they are loaded, or when they are first used, and never \
+          again. What is set later means nothing to them, though it is passed on to child processes.",
+    fix: "Set the variable before the first import that loads the library, or in the shell; or set the \
+          limit itself, which works at any time.",
+    references: &[
+        "OpenMP API 5.2, section 21 (environment variables)",
+        "https://github.com/OpenMathLib/OpenBLAS/blob/develop/USAGE.md",
+    ],
+};
+
+pub(super) fn check(facts: &Facts) -> Vec<Finding> {
+    let late = facts.pools.iter().filter_map(|found| {
+        let setting = setting(found, facts)?;
+        let is_late = facts.environment.is_changed(setting.name)
+            && !found.is_limited
+            && found.pool.num_threads.is_some()
+            && found.threads() != setting.threads;
+        is_late.then_some((found, setting))
+    });
+    let mut by_variable: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for (found, setting) in late {
+        let of_it = by_variable.entry(setting.name).or_default();
+        of_it.push((found, setting));
+    }
+    let late = by_variable.into_values();
+    late.map(|pools| finding(facts, &pools)).collect()
+}
+
+/// The finding about one variable, which at least one pool has not heard.
+fn finding(facts: &Facts, pools: &[(&PoolFacts, Setting<'_>)]) -> Finding {
+    let (first, Setting { name, value, .. }) = &pools[0];
+    let at_start = facts.environment.at_start.as_ref();
+    let before = match at_start.and_then(|variables| variables.get(*name)) {
+        Some(before) => format!("{name}={before} when the program started, {value} now"),
+        None => format!("{name} was not set when the program started; it is {value} now"),
+    };
+    let mut pairs = pools.iter();
+    let severity = if pairs.any(|(found, setting)| found.threads() > setting.threads) {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    let summary = format!(
+        "{name}={value} was set too late for {}: it runs {}.",
+        first.title(),
+        counted(first.threads().into(), "thread")
+    );
+    let limits = pools
+        .iter()
+        .map(|(found, setting)| format!("{}={}", found.pool.runtime, setting.threads));
+    let limits: BTreeSet<String> = limits.collect();
+    let limits: Vec<String> = limits.into_iter().collect();
+    Finding::new(&PAGE, summary)
+        .severity(severity)
+        .evidence([before])
+        .evidence(pools.iter().map(|(found, _)| found.says_threads()))
+        .python(format!("poolkeeper.set_limit({})", limits.join(", ")))
+        .shell(format!("export {name}={value}"))
+}
