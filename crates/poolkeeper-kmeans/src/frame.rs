@@ -119,7 +119,9 @@ impl Summary {
                 .squares
                 .iter()
                 .zip(shifts())
-                .map(|(&q, s)| (q - n * s * s).max(0.0))
+                .map(|(&q, s)| q - n * s * s)
+                // `max` would turn NaN to 0.
+                .map(|squares| if squares < 0.0 { 0.0 } else { squares })
                 .collect(),
         }
     }
