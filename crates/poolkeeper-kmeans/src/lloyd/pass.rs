@@ -1,0 +1,246 @@
+//! One pass over the data: nearest centers, and the sums that the next
+//! centers are made of.
+
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ndarray::{Array2, ArrayView2};
+
+use super::policy::{Kind, Policy};
+use super::pruned::Movers;
+use super::worker::Worker;
+use super::{ending, relocate};
+use crate::kernels::Tile;
+use crate::kernels::scan::Scratch;
+use crate::panels::Panels;
+use crate::parallel::Team;
+use crate::problem::{Problem, lock};
+use crate::prune::threshold::Cost;
+use crate::prune::{Bounds, Precision};
+use crate::update::Sums;
+use crate::{Algorithm, Kernel, Result, Scalar};
+
+/// Above this share of changed labels, summing all samples anew is cheaper
+/// than taking the changed ones from one sum to another.
+const SUM_ANEW: f64 = 0.5;
+/// A thread takes the samples in so many spans, so that all end together.
+const SPANS: usize = 8;
+/// The most samples of a span.
+const LONGEST: usize = 8192;
+
+/// Where scoring all centers takes this many cycles, one distance is
+/// computed first.
+const TIGHTEN: f64 = 400.0;
+
+/// The state that goes from pass to pass.
+pub(crate) struct Pass<'a, T: 'static> {
+    pub(super) problem: &'a Problem<'a, T>,
+    /// Samples that a thread takes at a time.
+    span: usize,
+    pub(super) labels: Vec<Mutex<&'a mut [i32]>>,
+    pub(super) bounds: Vec<Mutex<Bounds>>,
+    pub(super) workers: Vec<Mutex<Worker<T>>>,
+    pub(super) tile: Tile<T>,
+    pub(super) panels: Panels<T>,
+    /// As the caller knows them, row by row.
+    pub(super) centers: Vec<T>,
+    pub(super) precision: Precision,
+    /// Whether one distance is computed before all of a sample's.
+    pub(super) tightens: bool,
+    k: usize,
+    /// Of the labels as they are.
+    sums: Sums,
+    /// The share of the labels that changed in the last pass.
+    pub(super) changed: f64,
+    policy: Option<Policy>,
+}
+
+impl<'a, T: Scalar> Pass<'a, T> {
+    /// `labels` are below 0 before the first pass.
+    pub(crate) fn new(
+        problem: &'a Problem<'a, T>,
+        k: usize,
+        algorithm: Algorithm,
+        labels: &'a mut [i32],
+    ) -> Self {
+        let data = problem.data;
+        let span = data.rows / (problem.threads(k) * SPANS);
+        let longest = if data.direct() { LONGEST } else { data.chunk };
+        let span = span.next_multiple_of(data.chunk).clamp(data.chunk, longest);
+        let tile = problem.tile(k);
+        let small = !Team::pays(data.rows * data.columns * k);
+        let algorithm = match algorithm {
+            Algorithm::Auto if small => Algorithm::Brute,
+            other => other,
+        };
+        let panels = Panels::default();
+        let cost = Cost::new(data.columns, size_of::<T>(), tile.centers);
+        Pass {
+            problem,
+            span,
+            bounds: (0..data.rows.div_ceil(span)).map(|_| Mutex::default()).collect(),
+            labels: labels.chunks_mut(span).map(Mutex::new).collect(),
+            workers: Vec::new(),
+            tile,
+            precision: Precision::new(data.columns, &panels),
+            tightens: cost.scan(k) > TIGHTEN,
+            panels,
+            centers: Vec::new(),
+            k,
+            sums: Sums::new(k, data.columns),
+            changed: 1.0,
+            policy: Some(Policy::new(algorithm, k, cost)),
+        }
+    }
+
+    /// The samples of a span.
+    pub(super) fn range(&self, span: usize) -> Range<usize> {
+        span * self.span..self.problem.data.rows.min((span + 1) * self.span)
+    }
+
+    /// Gives every sample the label of its nearest center, and returns how
+    /// many labels changed.
+    pub(crate) fn run(&mut self, centers: ArrayView2<T>) -> Result<usize> {
+        let (kind, movers) = self.prepare(centers);
+        let anew = self.changed > SUM_ANEW && movers.is_none();
+        if anew {
+            self.sums.clear();
+        }
+        let threads = self.prepare_workers();
+        let changed = AtomicUsize::new(0);
+        let Problem { data, team, control, .. } = self.problem;
+        team.each(threads, self.labels.len(), *control, &|worker, span| {
+            let worker = &mut lock(&self.workers[worker]);
+            let n = match &movers {
+                Some(movers) => self.prune_span(worker, span, movers),
+                None => self.scan_span(worker, span, anew, kind == Kind::Bound),
+            };
+            changed.fetch_add(n, Ordering::Relaxed);
+        })?;
+        for worker in &self.workers {
+            self.sums.add(&lock(worker).sums);
+        }
+        let changed = changed.into_inner();
+        self.changed = changed as f64 / data.rows as f64;
+        Ok(changed)
+    }
+
+    /// Packs the centers, and decides what the pass is to do.
+    fn prepare(&mut self, centers: ArrayView2<T>) -> (Kind, Option<Movers<T>>) {
+        let old = std::mem::take(&mut self.panels);
+        self.panels.fill(centers, self.problem.frame, self.tile.centers);
+        self.centers.clear();
+        self.centers.extend(centers.iter());
+        self.precision = Precision::new(self.problem.data.columns, &self.panels);
+        let Some(mut policy) = self.policy.take() else {
+            return (Kind::Brute, None);
+        };
+        let moved = policy.prunes() && !old.is_empty();
+        let motion = moved.then(|| self.precision.motion(&self.panels.drift(&old, self.k)));
+        let kind = policy.next(self, motion.as_ref());
+        self.policy = Some(policy);
+        let movers = match (kind, motion) {
+            (Kind::Prune(threshold), Some(mut motion)) => {
+                motion.threshold = threshold;
+                Some(Movers::new(motion, &self.panels))
+            }
+            _ => None,
+        };
+        (kind, movers)
+    }
+
+    /// Makes a worker for each thread, all with empty sums.
+    pub(super) fn prepare_workers(&mut self) -> usize {
+        let threads = self.problem.threads(self.k).min(self.labels.len());
+        for worker in &mut self.workers {
+            worker.get_mut().unwrap_or_else(|e| e.into_inner()).sums.clear();
+        }
+        let columns = self.problem.data.columns;
+        while self.workers.len() < threads {
+            self.workers.push(Mutex::new(Worker::new(self.k, columns)));
+        }
+        threads
+    }
+
+    /// Label and bounds of about `count` samples.
+    pub(super) fn some_bounds(&self, count: usize) -> Vec<(i32, f32, f32)> {
+        let step = (self.problem.data.rows / count).max(1);
+        let mut some = Vec::with_capacity(count);
+        for (labels, bounds) in self.labels.iter().zip(&self.bounds) {
+            let (labels, bounds) = (lock(labels), lock(bounds));
+            for i in (0..bounds.upper.len()).step_by(step) {
+                some.push((labels[i], bounds.upper[i], bounds.lower[i]));
+            }
+        }
+        some
+    }
+
+    /// The nearest centers of about `count` samples, and what their bounds would be.
+    pub(super) fn probe(&self, count: usize) -> Vec<(i32, f32, f32)> {
+        let data = self.problem.data;
+        let block = self.tile.samples;
+        let step = (data.rows / (count / block).max(1)).max(block);
+        let (mut buffer, mut scratch) = (Vec::new(), Scratch::default());
+        let mut found = Vec::with_capacity(count);
+        for first in (0..data.rows).step_by(step) {
+            let rows = data.read(first..data.rows.min(first + block), &mut buffer);
+            self.nearest(&rows, &mut scratch, true);
+            for i in 0..rows.count {
+                let label = scratch.index[i].to_index() as i32;
+                found.push((label, scratch.upper[i], scratch.lower[i]));
+            }
+        }
+        found
+    }
+
+    /// The means of the samples of each center, with every empty center moved
+    /// to a sample that is far from its own.
+    pub(super) fn next_centers(&mut self, centers: ArrayView2<T>) -> Result<Array2<T>> {
+        let quanta = &self.problem.frame.quanta;
+        let empty: Vec<usize> = (0..self.k).filter(|&c| self.sums.weights[c] == 0).collect();
+        if empty.is_empty() {
+            return Ok(self.sums.means(quanta, centers));
+        }
+        let far = relocate::farthest(self, centers, empty.len())?;
+        // The labels stay, so the sums that belong to them stay too.
+        let mut sums = self.sums.clone();
+        relocate::move_samples(self.problem, &far, &empty, &mut sums);
+        Ok(sums.means(quanta, centers))
+    }
+
+    /// The inertia; the labels are found once more if `assign`.
+    pub(super) fn end(&mut self, centers: ArrayView2<T>, assign: bool) -> Result<f64> {
+        if assign {
+            self.run(centers)?;
+        }
+        ending::inertia(self, centers)
+    }
+
+    /// The squared distances of all samples to the centers of their labels.
+    pub(crate) fn distances(&self, centers: ArrayView2<T>) -> Result<Vec<f64>> {
+        let mut all = vec![0.0; self.problem.data.rows];
+        let parts: Vec<_> = all.chunks_mut(self.span).map(Mutex::new).collect();
+        ending::each_distance(self, centers, &|distances, _, range| {
+            lock(&parts[range.start / self.span]).copy_from_slice(distances);
+        })?;
+        drop(parts);
+        Ok(all)
+    }
+
+    pub(crate) fn into_sums(self) -> Sums {
+        self.sums
+    }
+
+    /// What was done, in words.
+    pub(super) fn choice(&self, kernel: Kernel) -> String {
+        let Tile { samples, centers, .. } = self.tile;
+        let [brute, bound, prune] = self.policy.as_ref().map_or([0; 3], |p| p.passes);
+        format!(
+            "{}, tiles of {samples} samples x {centers} centers; {} thread(s); passes: \
+             {brute} with every distance, {bound} that made bounds, {prune} pruned",
+            kernel.name(),
+            self.workers.len(),
+        )
+    }
+}
