@@ -11,16 +11,15 @@ fn options<T: Scalar>(centers: Array2<T>) -> Options<T> {
     Options { init: Init::Centers(centers), tol: 0.0, ..Options::new(k) }
 }
 
-fn every_kth<T: Scalar>(x: &Array2<T>, k: usize) -> Array2<T> {
-    let step = x.nrows() as isize / k as isize;
-    x.slice(s![..step * k as isize;step, ..]).to_owned()
+fn first<T: Scalar>(x: &Array2<T>, k: usize) -> Array2<T> {
+    x.slice(s![..k, ..]).to_owned()
 }
 
 fn same_as_plain<T: Scalar + Near + Into<f64>>(tolerance: f64) {
     for (n, d, k) in [(50, 1, 3), (300, 2, 8), (500, 3, 7), (700, 17, 13), (1500, 40, 25)] {
-        let x = clouds::<T>(n, d, k, 3.0, n as u64);
+        let x = clouds::<T>(n, d, k, 1.5, n as u64);
         let weights = Array1::from_shape_fn(n, |i| T::from_f64(1.0 + (i % 3) as f64));
-        let start = every_kth(&x, k);
+        let start = first(&x, k);
         let ours = fit(x.view(), Some(weights.view()), &options(start.clone()), &Threads(2)).unwrap();
         let weights: Vec<f64> = weights.iter().map(|&w| w.into()).collect();
         let plain = plain_lloyd(x.view(), &weights, start.view(), 300);
@@ -57,7 +56,7 @@ fn same_bits<T: Scalar + Near + Into<f64>>() {
                 kernel: Some(kernel),
                 algorithm,
                 max_iter: 30,
-                ..options(every_kth(&x, k))
+                ..options(first(&x, k))
             };
             bits(&fit(view, None, &options, &Threads(threads)).unwrap())
         };
