@@ -8,6 +8,7 @@ mod compatible;
 mod errors;
 mod fastcall;
 mod interpreter;
+mod kmeans;
 mod numbers;
 mod pool;
 mod report;
@@ -104,6 +105,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(share::_environment_changes, module)?)?;
     module.add_function(wrap_pyfunction!(budget::_pin, module)?)?;
     compatible::add(module)?;
+    kmeans::add(module)?;
     let settle = wrap_pyfunction!(_settle_after_fork, module)?;
     // A forked child that goes on with Python must not keep the limits of
     // threads it doesn't have, even if it never calls poolkeeper.
