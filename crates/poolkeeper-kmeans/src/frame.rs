@@ -105,7 +105,9 @@ impl Summary {
                 .squares
                 .iter()
                 .zip(shifts())
-                .map(|(&q, s)| (q - n * s * s).max(0.0))
+                .map(|(&q, s)| q - n * s * s)
+                // Not `max`, which would make 0 of NaN: `summarise` looks for that.
+                .map(|spread| if spread < 0.0 { 0.0 } else { spread })
                 .collect(),
         }
     }
