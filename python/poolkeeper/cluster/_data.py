@@ -71,13 +71,13 @@ def weights_of(sample_weight: Any, samples: Any) -> Array | None:
     Raises
     ------
     ValueError
-        If there is not one for each.
+        If there is not one for each, or none is more than 0.
     """
     if sample_weight is None:
         return None
     n_samples = samples.shape[0]
     if isinstance(sample_weight, numbers.Number):
-        return np.full(n_samples, sample_weight, dtype=samples.dtype)
+        sample_weight = np.full(n_samples, sample_weight, dtype=samples.dtype)
     weights = np.require(sample_weight, dtype=samples.dtype, requirements="A")
     if weights.ndim != 1:
         raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
@@ -85,6 +85,8 @@ def weights_of(sample_weight: Any, samples: Any) -> Array | None:
         raise ValueError(
             f"sample_weight.shape == {weights.shape}, expected {(n_samples,)}: one for each sample"
         )
+    if not weights.any():
+        raise ValueError("all sample weights are zero: at least one must be more")
     return weights
 
 
