@@ -9,6 +9,11 @@ without it they work as well. Importing this lists a pool, ``"kmeans"``, in
 :func:`poolkeeper.pools`; its threads are there only while a call needs them.
 """
 
+try:
+    import numpy as _numpy  # noqa: F401
+except ImportError as error:
+    raise ImportError(f"poolkeeper.cluster needs numpy; type: pip install numpy ({error})") from error
+
 from .._native import _kmeans_announce
 from ._kmeans import KMeans
 from ._params import ParameterError
