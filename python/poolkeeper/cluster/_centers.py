@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import _native
-from . import _params
+from . import _params, _random, _scalable
 from ._base import Estimator, check_is_fitted
-from ._data import Array, centers_of, dense, is_sparse, samples_of, weights_of
+from ._data import Array, centers_of, dense, samples_of, weights_of
 
 
 class Centers(Estimator):
@@ -119,11 +119,18 @@ class Centers(Estimator):
         self._n_init = _params.starts(self, default_n_init)
         return samples
 
-    def _first_centers(self, samples: Any, random: Any) -> Array | str:
+    def _first_centers(
+        self, samples: Any, random: Any, weights: Array | None
+    ) -> Array | str:
         """Return the given centers, a callable's, or the name of the way to find some."""
         init = self.init
         if isinstance(init, str):
-            return str(init)
+            if str(init) != "k-means||":
+                return str(init)
+            each = _scalable.blocks_of(samples, weights)
+            return _scalable.first_centers(
+                each, self.n_clusters, _random.seed(random), self.n_jobs
+            )
         if callable(init):
             init = init(samples, self.n_clusters, random_state=random)
         return centers_of(init, samples, self.n_clusters)

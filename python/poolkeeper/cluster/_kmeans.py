@@ -20,7 +20,7 @@ class Found(NamedTuple):
     """What one call of the kernels found."""
 
     centers: Array
-    labels: Array
+    labels: Any
     inertia: float
     iterations: int
     converged: bool
@@ -40,8 +40,9 @@ class KMeans(Centers):
     ----------
     n_clusters : int, default 8
         How many centers, from 1 to the number of samples.
-    init : {"k-means++", "random"}, callable or array, default "k-means++"
+    init : {"k-means++", "random", "k-means||"}, callable or array, default "k-means++"
         Where the first centers come from: greedy k-means++, samples at random,
+        k-means|| (which Dask's samples always have for "k-means++"),
         ``f(X, n_clusters, random_state)``, or an array of shape (n_clusters,
         n_features).
     n_init : "auto" or int, default "auto"
@@ -163,18 +164,22 @@ class KMeans(Centers):
         samples = self._begin(X, default_n_init=10)
         self._warn_if_one_cluster()
         weights = weights_of(sample_weight, samples)
-        self._keep(self._best(samples, weights))
+        found = self._best(samples, weights)
+        counts = np.bincount(found.labels, minlength=self.n_clusters)
+        self._keep(found, int(np.count_nonzero(counts)))
         return self
 
     def _best(self, samples: Any, weights: Array | None) -> Found:
         """The best of all starts."""
         random = _random.generator(self.random_state)
-        calls = self._n_init if callable(self.init) else 1
+        is_scalable = isinstance(self.init, str) and self.init == "k-means||"
+        calls = self._n_init if is_scalable or callable(self.init) else 1
         show = shown(self.verbose, self.max_iter, self._n_init)
         best: Found | None = None
+        samples = dense(samples)
         for _ in range(calls):
             request = {
-                "init": self._first_centers(samples, random),
+                "init": self._first_centers(samples, random, weights),
                 "n_clusters": int(self.n_clusters),
                 "n_init": self._n_init // calls,
                 "max_iter": int(self.max_iter),
@@ -182,7 +187,7 @@ class KMeans(Centers):
                 "seed": _random.seed(random),
             }
             found = Found(
-                *_native._kmeans_fit(dense(samples), weights, request, self.n_jobs, show)
+                *_native._kmeans_fit(samples, weights, request, self.n_jobs, show)
             )
             if best is None or found.inertia < best.inertia:
                 best = found
@@ -191,13 +196,13 @@ class KMeans(Centers):
             show.close(best.converged, best.strict, best.choice)
         return best
 
-    def _keep(self, found: Found) -> None:
+    def _keep(self, found: Found, used: int) -> None:
+        """Make a result the estimator's; `used` centers have samples."""
         self.cluster_centers_ = found.centers
         self.labels_ = found.labels
         self.inertia_ = found.inertia
         self.n_iter_ = found.iterations
         self._n_features_out = self.cluster_centers_.shape[0]
-        used = np.count_nonzero(np.bincount(found.labels, minlength=self.n_clusters))
         if used < self.n_clusters:
             warnings.warn(
                 f"Number of distinct clusters ({used}) found smaller than "

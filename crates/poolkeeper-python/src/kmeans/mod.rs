@@ -4,6 +4,7 @@
 //! type they have is found here; everything below is generic.
 
 mod arrays;
+mod parts;
 mod watch;
 
 use arrays::{Element, Samples, Weights, centers_of};
@@ -200,6 +201,7 @@ fn _kmeans_announce() -> PyResult<()> {
 }
 
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    parts::add(module)?;
     module.add_function(wrap_pyfunction!(_kmeans_announce, module)?)?;
     module.add_function(wrap_pyfunction!(_kmeans_fit, module)?)?;
     module.add_function(wrap_pyfunction!(_kmeans_assign, module)?)?;

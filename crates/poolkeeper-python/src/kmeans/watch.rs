@@ -131,7 +131,7 @@ fn wanted(n_jobs: Option<i64>) -> PyResult<Want> {
     }
 }
 
-fn raise(py: Python<'_>, error: &Error) -> PyErr {
+pub(super) fn raise(py: Python<'_>, error: &Error) -> PyErr {
     let raised = PyValueError::new_err(error.to_string());
     match raised.value(py).setattr("code", error.code()) {
         Ok(()) => raised,
