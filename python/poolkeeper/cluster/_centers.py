@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _native
-from . import _params, _random, _scalable
+from . import _params, _scalable
 from ._base import Estimator, check_is_fitted
 from ._data import Array, centers_of, dense, samples_of, weights_of
 
@@ -120,7 +120,7 @@ class Centers(Estimator):
         return samples
 
     def _first_centers(
-        self, samples: Any, random: Any, weights: Array | None
+        self, samples: Any, weights: Array | None, random: Any, seed: int
     ) -> Array | str:
         """Return the given centers, a callable's, or the name of the way to find some."""
         init = self.init
@@ -128,9 +128,7 @@ class Centers(Estimator):
             if str(init) != "k-means||":
                 return str(init)
             each = _scalable.blocks_of(samples, weights)
-            return _scalable.first_centers(
-                each, self.n_clusters, _random.seed(random), self.n_jobs
-            )
+            return _scalable.first_centers(each, self.n_clusters, seed, self.n_jobs)
         if callable(init):
             init = init(samples, self.n_clusters, random_state=random)
         return centers_of(init, samples, self.n_clusters)

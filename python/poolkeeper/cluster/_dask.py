@@ -8,6 +8,7 @@ machine. What a lost worker had is computed again by the scheduler.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ class Parts:
         return list(self._dask.compute(*self._tasks(function, *arguments)))
 
     def _tasks(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        task = self._dask.delayed(function, pure=False)
+        task = self._dask.delayed(partial(_at_hand, function), pure=False)
         # As tasks of their own, sent once and not with each block.
         shared = [self._dask.delayed(argument, pure=False) for argument in arguments]
         return [task(block, weight, row, *shared) for block, weight, row in self._blocks]
@@ -147,10 +148,10 @@ def _start(
     tol = estimator.tol * parts.summary.variance
     before, strict, converged, iteration = None, False, False, 0
     while iteration < estimator.max_iter and not converged:
-        partial = parts.partial(centers)
-        strict = before is not None and partial.has_the_sums_of(before)
-        centers, inertia, shift = _next(parts, partial, centers)
-        before, iteration = partial, iteration + 1
+        sums = parts.partial(centers)
+        strict = before is not None and sums.has_the_sums_of(before)
+        centers, inertia, shift = _next(parts, sums, centers)
+        before, iteration = sums, iteration + 1
         converged = strict or shift <= tol
         if show:
             show(number, iteration, 0 if strict else None, shift, inertia)
@@ -199,6 +200,16 @@ def _names(X: Any) -> Array | None:
 
 
 # --- tasks
+
+
+def _at_hand(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function with arrays that came over the network, at any address."""
+    return function(
+        *(
+            np.require(value, requirements="A") if isinstance(value, np.ndarray) else value
+            for value in arguments
+        )
+    )
 
 
 def _summary(samples: Array, weights: Array | None, row: int, n_jobs: int | None) -> Any:

@@ -178,13 +178,14 @@ class KMeans(Centers):
         best: Found | None = None
         samples = dense(samples)
         for _ in range(calls):
+            seed = _random.seed(random)
             request = {
-                "init": self._first_centers(samples, random, weights),
+                "init": self._first_centers(samples, weights, random, seed),
                 "n_clusters": int(self.n_clusters),
                 "n_init": self._n_init // calls,
                 "max_iter": int(self.max_iter),
                 "tol": float(self.tol),
-                "seed": _random.seed(random),
+                "seed": seed,
             }
             found = Found(
                 *_native._kmeans_fit(samples, weights, request, self.n_jobs, show)
