@@ -58,7 +58,12 @@ __all__ = [
 ]
 
 # Imported when first used, to keep `import poolkeeper` short.
-_LATER = {"Auto": "_auto", "auto": "_auto"}
+_LATER = {
+    "Auto": "_auto",
+    "auto": "_auto",
+    "load_ipython_extension": "notebook",
+    "unload_ipython_extension": "notebook",
+}
 
 
 def __getattr__(name: str) -> Any:

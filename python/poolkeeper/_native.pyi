@@ -20,6 +20,7 @@ __all__ = [
     "Overlap",
     "Pool",
     "Pools",
+    "Sampler",
     "Scope",
     "Share",
     "Source",
@@ -31,6 +32,7 @@ __all__ = [
     "_loader_version",
     "_pin",
     "_pool_ids",
+    "_refresh",
     "_set_threads",
     "_share",
     "_share_of_callers",
@@ -96,6 +98,7 @@ class Pool:
 
 @final
 class Pools:
+    def _repr_html_(self) -> str: ...
     def __len__(self) -> int: ...
     @overload
     def __getitem__(self, index: SupportsIndex, /) -> Pool: ...
@@ -107,6 +110,7 @@ class Pools:
 
 @final
 class Outcome:
+    def _repr_html_(self) -> str: ...
     @property
     def name(self) -> str: ...
     @property
@@ -137,6 +141,7 @@ class Ending:
 
 @final
 class Scope:
+    def _repr_html_(self) -> str: ...
     @property
     def outcomes(self) -> list[Outcome]: ...
     @property
@@ -217,6 +222,7 @@ class Source:
 
 @final
 class Share:
+    def _repr_html_(self) -> str: ...
     @property
     def cpus(self) -> int: ...
     @property
@@ -232,6 +238,7 @@ class Share:
 
 @final
 class Split:
+    def _repr_html_(self) -> str: ...
     @property
     def cpus(self) -> int: ...
     @property
@@ -270,3 +277,12 @@ def _environment_changes(
     share: Share, environment: Mapping[str, str], force: bool
 ) -> tuple[dict[str, str], list[tuple[str, str, int]]]: ...
 def _pin(cpus: int) -> list[int]: ...
+
+# For poolkeeper.notebook alone.
+
+@final
+class Sampler:
+    def __new__(cls) -> Self: ...
+    def stop(self) -> dict[str, Any] | None: ...
+
+def _refresh() -> bool: ...

@@ -53,6 +53,12 @@ pub trait Host {
     /// # Errors
     /// Why it can't be run here, in one line.
     fn demo(&mut self, arguments: &[String]) -> Result<i32, String>;
+
+    /// Does what these arguments say to notebooks and kernels; the exit code.
+    ///
+    /// # Errors
+    /// Why it can't be done here, in one line.
+    fn notebook(&mut self, arguments: &[String]) -> Result<i32, String>;
 }
 
 /// The host of the plain binary: there is no Python here.
@@ -78,6 +84,10 @@ impl Host for NoPython {
 
     fn demo(&mut self, _arguments: &[String]) -> Result<i32, String> {
         Self::refuse("demo")
+    }
+
+    fn notebook(&mut self, _arguments: &[String]) -> Result<i32, String> {
+        Self::refuse("notebook")
     }
 }
 
@@ -117,7 +127,8 @@ where
         Command::Split(arguments) => budget::split(arguments, out),
         Command::Run(arguments) => launch::run(arguments, out, err),
         Command::Env(arguments) => launch::env(arguments, out),
-        Command::Demo { arguments } => commands::demo(arguments, host, err),
+        Command::Demo { arguments } => commands::told(host.demo(arguments), err),
+        Command::Notebook { arguments } => commands::told(host.notebook(arguments), err),
         Command::Completions { shell } => commands::completions(*shell, out),
     };
     match result {

@@ -38,6 +38,7 @@ mod model;
 mod native;
 mod platform;
 pub mod runtimes;
+pub mod usage;
 
 pub use error::{Error, Result};
 pub use limit::{

@@ -2,6 +2,9 @@
 
 mod limits;
 mod mounts;
+mod stat;
+
+pub(crate) use stat::{Stopped, stopped};
 
 use super::observed::Observed;
 use super::source::{Source, SourceKind, SourceStatus};
