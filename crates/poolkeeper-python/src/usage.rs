@@ -39,8 +39,7 @@ fn to_dict<'py>(py: Python<'py>, usage: &usage::Usage) -> PyResult<Bound<'py, Py
     dict.set_item("voluntary_switches", usage.voluntary_switches)?;
     dict.set_item("involuntary_switches", usage.involuntary_switches)?;
     dict.set_item("throttling", throttling(py, usage)?)?;
-    dict.set_item("peak", usage.peak)?;
-    dict.set_item("samples", usage.samples)?;
+    dict.set_item("samples", &usage.samples)?;
     let groups = PyList::empty(py);
     for group in &usage.groups {
         groups.append(group_to_dict(py, group)?)?;

@@ -16,25 +16,27 @@ WITHIN, BEYOND = "#2f9e78", "#dd6b2c"
 #: Of the groups in a timeline; the last is for the rest.
 SERIES = ("#3b82d6", "#dd6b2c", "#2f9e78", "#b45fc9", "#c9a227", "#8a8f98")
 
+#: Twice, to weigh more than what JupyterLab says of tables.
+_OURS = "div.poolkeeper.poolkeeper"
+
 STYLE = f"""
-.poolkeeper {{ margin: .4em 0; font-variant-numeric: tabular-nums; line-height: 1.5 }}
-.poolkeeper p {{ margin: .3em 0 }}
-.poolkeeper table {{ border-collapse: collapse; border: 0; margin: .3em 0 }}
-.poolkeeper tr, .poolkeeper td, .poolkeeper th {{ background: none; color: inherit; border: 0 }}
-.poolkeeper td, .poolkeeper th {{ padding: .1em 1em .1em 0; text-align: left;
-  vertical-align: baseline; white-space: nowrap }}
-.poolkeeper th {{ font-weight: 600 }}
-.poolkeeper thead th {{ border-bottom: 1px solid rgba(128, 128, 128, .5) }}
-.poolkeeper .number {{ text-align: right }}
-.poolkeeper .faint {{ opacity: .72 }}
-.poolkeeper .wide {{ white-space: normal; overflow-wrap: anywhere }}
-.poolkeeper .bar {{ display: inline-flex; width: 8em; height: .65em;
+{_OURS} {{ margin: .4em 0; font-variant-numeric: tabular-nums; line-height: 1.5 }}
+{_OURS} p {{ margin: .3em 0 }}
+{_OURS} table {{ border-collapse: collapse; border: 0; margin: .3em 0; width: auto }}
+{_OURS} table tr, {_OURS} table td, {_OURS} table th {{ background: none;
+  color: inherit; border: 0; text-align: left; vertical-align: baseline; white-space: nowrap }}
+{_OURS} table td, {_OURS} table th {{ padding: .1em 1.2em .1em 0; max-width: none }}
+{_OURS} table th {{ font-weight: 600 }}
+{_OURS} table thead th {{ border-bottom: 1px solid rgba(128, 128, 128, .5) }}
+{_OURS} table .number {{ text-align: right }}
+{_OURS} .faint {{ opacity: .75 }}
+{_OURS} .bar {{ display: inline-flex; width: 8em; height: .65em; margin-right: .6em;
   background: rgba(128, 128, 128, .25) }}
-.poolkeeper .within {{ background: {WITHIN} }}
-.poolkeeper .beyond {{ background: {BEYOND} }}
-.poolkeeper .note {{ border-left: 3px solid {BEYOND}; padding-left: .6em; margin: .4em 0 }}
-.poolkeeper .swatch {{ display: inline-block; width: .7em; height: .7em; margin-right: .5em }}
-.poolkeeper svg {{ display: block; max-width: 100%; height: auto; color: inherit }}
+{_OURS} .within {{ background: {WITHIN} }}
+{_OURS} .beyond {{ background: {BEYOND} }}
+{_OURS} .note {{ border-left: 3px solid {BEYOND}; padding-left: .6em }}
+{_OURS} .swatch {{ display: inline-block; width: .7em; height: .7em; margin-right: .5em }}
+{_OURS} svg {{ display: block; max-width: 100%; height: auto; color: inherit }}
 """
 
 

@@ -116,7 +116,7 @@ def split(plan: Split) -> str:
     return picture(
         paragraph(str(plan)),
         _shares(plan.workers),
-        join(note(bound) for bound in plan.bounds),
+        join(paragraph(faint(bound)) for bound in plan.bounds),
     )
 
 

@@ -17,6 +17,9 @@ from .timeline import Moment, color, timeline
 #: A group that ran for less, and was never seen runnable, is left out.
 IDLE_SECONDS = 0.001
 
+#: Crowded for a smaller share of the time is somebody waking up.
+CROWDED = 0.1
+
 
 @dataclass(frozen=True)
 class Group:
@@ -72,6 +75,8 @@ class Usage:
         CPUs that this process may use.
     peak : int
         The most threads that were runnable in one sample.
+    crowded : float
+        The share of samples, 0 to 1, with more runnable threads than the budget.
     voluntary_switches, involuntary_switches : int
         Times that a thread waited for something, and that the kernel took its CPU
         away for another one.
@@ -87,6 +92,7 @@ class Usage:
     cpu_seconds: float
     budget: int
     peak: int
+    crowded: float
     voluntary_switches: int
     involuntary_switches: int
     throttling: Throttling | None
@@ -108,7 +114,8 @@ class Usage:
         return [
             f"{self.cpu_seconds:.3g} s of CPU time in {self.wall_seconds:.3g} s: "
             f"{used:.2f} CPUs busy of a budget of {self.budget}",
-            f"at most {self.peak} threads runnable at once",
+            f"at most {self.peak} threads runnable at once; more than the budget in "
+            f"{self.crowded:.0%} of {self.samples} samples",
             f"context switches: {self.voluntary_switches} to wait, "
             f"{self.involuntary_switches} because another thread got the CPU",
             f"stopped for a CPU quota: {self._throttled()}",
@@ -133,16 +140,16 @@ class Usage:
         )
         header = ("threads of", "worked", "peak", "CPU s")
         return picture(
-            paragraph(element("b", cpu), " ", bar(used, self.budget)),
+            paragraph(bar(used, self.budget), element("b", cpu)),
             timeline(self._moments, self.wall_seconds, self.budget),
             table(header, rows, numbers=(1, 2, 3)),
             join(paragraph(faint(fact)) for fact in others),
-            note(self._too_many()) if self.peak > self.budget else None,
+            note(self._too_many()) if self.crowded >= CROWDED else None,
         )
 
     def _too_many(self) -> str:
         return (
-            f"{self.peak} threads wanted to run on {self.budget} CPUs. "
+            f"For {self.crowded:.0%} of the time more than {self.budget} threads wanted to run. "
             "%%limit in the first line of a cell keeps it to what fits."
         )
 
@@ -196,16 +203,17 @@ def _usage(found: dict[str, Any]) -> Usage:
         for number, group in enumerate(found["groups"])
         if group["peak"] or group["cpu_seconds"] >= IDLE_SECONDS
     ]
-    throttling = found["throttling"]
+    throttling, budget, samples = found["throttling"], int(cpus()), found["samples"]
     return Usage(
         wall_seconds=found["wall_seconds"],
         cpu_seconds=found["cpu_seconds"],
-        budget=int(cpus()),
-        peak=found["peak"],
+        budget=budget,
+        peak=len(samples) - 1,
+        crowded=sum(samples[budget + 1 :]) / sum(samples),
         voluntary_switches=found["voluntary_switches"],
         involuntary_switches=found["involuntary_switches"],
         throttling=None if throttling is None else Throttling(**throttling),
-        samples=found["samples"],
+        samples=sum(samples),
         groups=tuple(_group(found["groups"][number]) for number in kept),
         _moments=tuple(
             (at, tuple(counts[number] for number in kept)) for at, counts in found["moments"]

@@ -20,8 +20,7 @@ pub(super) struct Accounts {
     accounts: HashMap<(u32, u64), Account>,
     groups: Vec<Owner>,
     peaks: Vec<u32>,
-    peak: u32,
-    samples: u64,
+    samples: Vec<u64>,
     timeline: Timeline,
 }
 
@@ -32,8 +31,7 @@ impl Accounts {
             accounts: HashMap::new(),
             groups: Vec::new(),
             peaks: Vec::new(),
-            peak: 0,
-            samples: 0,
+            samples: Vec::new(),
             timeline: Timeline::new(),
         }
     }
@@ -54,8 +52,10 @@ impl Accounts {
         for (peak, now) in self.peaks.iter_mut().zip(&runnable) {
             *peak = (*peak).max(*now);
         }
-        self.peak = self.peak.max(runnable.iter().sum());
-        self.samples += 1;
+        let total: u32 = runnable.iter().sum();
+        let total = total as usize;
+        self.samples.resize(self.samples.len().max(total + 1), 0);
+        self.samples[total] += 1;
         self.timeline.push(at, runnable);
     }
 
@@ -70,7 +70,7 @@ impl Accounts {
         let owners = self.owners.of(&ids, tasks.len());
         for (task, owner) in new.iter().zip(owners) {
             let group = self.group(owner);
-            let is_old = self.samples == 0;
+            let is_old = self.samples.is_empty();
             let first = if is_old { task.cpu } else { Duration::ZERO };
             let account = Account {
                 group,
@@ -89,8 +89,8 @@ impl Accounts {
         })
     }
 
-    /// The most runnable threads, the samples taken, the groups, the moments.
-    pub(super) fn close(self, pools: &[crate::Pool]) -> (u32, u64, Vec<Group>, Vec<Moment>) {
+    /// The samples by their runnable threads, the groups, the moments.
+    pub(super) fn close(self, pools: &[crate::Pool]) -> (Vec<u64>, Vec<Group>, Vec<Moment>) {
         let group = |(owner, peak): (&Owner, &u32)| Group {
             owner: name_pools(owner.clone(), pools),
             worked: 0,
@@ -107,7 +107,7 @@ impl Accounts {
         order.sort_by_key(|index| std::cmp::Reverse(groups[*index].cpu));
         let moments = self.timeline.in_order(&order);
         let groups = order.iter().map(|index| groups[*index].clone()).collect();
-        (self.peak, self.samples, groups, moments)
+        (self.samples, groups, moments)
     }
 }
 
@@ -130,8 +130,8 @@ mod tests {
         let mut accounts = Accounts::new();
         accounts.add(Duration::ZERO, &[task(main, 1, 500, true)]);
         accounts.add(Duration::from_millis(10), &[task(main, 1, 520, true)]);
-        let (peak, samples, groups, _) = accounts.close(&[]);
-        assert_eq!((peak, samples), (1, 2));
+        let (samples, groups, _) = accounts.close(&[]);
+        assert_eq!(samples, [0, 2]);
         assert_eq!(groups[0].owner, Owner::Main);
         assert_eq!(groups[0].cpu, Duration::from_millis(20));
         assert_eq!(groups[0].worked, 1);
@@ -146,8 +146,8 @@ mod tests {
         accounts.add(Duration::from_millis(10), &[task(other, 1, 6, true)]);
         accounts.add(Duration::from_millis(20), &[task(other, 2, 7, true)]);
         accounts.add(Duration::from_millis(30), &[task(other, 2, 8, false)]);
-        let (peak, _, groups, moments) = accounts.close(&[]);
-        assert_eq!(peak, 1);
+        let (samples, groups, moments) = accounts.close(&[]);
+        assert_eq!(samples, [2, 2]);
         assert_eq!(groups[0].owner, Owner::Unknown);
         assert_eq!((groups[0].worked, groups[0].cpu.as_millis()), (2, 14));
         assert_eq!(moments.last().unwrap().runnable, [0]);

@@ -49,10 +49,8 @@ pub struct Usage {
     /// How the kernel stopped this process's group for its CPU quota; `None`
     /// where that is not known.
     pub throttling: Option<Throttling>,
-    /// The most threads that were runnable in one sample.
-    pub peak: u32,
-    /// Samples that were taken.
-    pub samples: u64,
+    /// Samples by the number of runnable threads in them: `samples[3]` had three.
+    pub samples: Vec<u64>,
     /// The threads by owner, those with the most CPU time first.
     pub groups: Vec<Group>,
     /// Samples in order, at most a few hundred: of each stretch of time the one

@@ -73,7 +73,7 @@ impl Sampler {
             (Accounts::new(), spent_by_thread())
         };
         let pools = crate::pools().unwrap_or_default();
-        let (peak, samples, groups, moments) = accounts.close(&pools);
+        let (samples, groups, moments) = accounts.close(&pools);
         let more = |field: fn(&Spent) -> u64| {
             let since = field(&spent).saturating_sub(field(&self.spent));
             since.saturating_sub(field(&own))
@@ -84,7 +84,6 @@ impl Sampler {
             voluntary_switches: more(|spent| spent.voluntary_switches),
             involuntary_switches: more(|spent| spent.involuntary_switches),
             throttling: throttling(self.stopped),
-            peak,
             samples,
             groups,
             moments,
