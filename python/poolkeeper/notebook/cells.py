@@ -32,6 +32,11 @@ def as_line_magic(lines: list[str]) -> list[str]:
     return [f"%{name} --cell{space}{rest}\n", *lines[1:]]
 
 
+# IPython's word for: not while somebody types. In a terminal a cell that begins
+# with %% ends with an empty line, and would otherwise end with its first one.
+as_line_magic.has_side_effects = True  # type: ignore[attr-defined]
+
+
 class Cells:
     """What each running cell has begun. Cells may run others: it is a stack."""
 

@@ -88,9 +88,9 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
 
 
 def _install(options: argparse.Namespace) -> int:
-    folder = kernel.install(
-        options.name or kernel.NAME, options.display_name or kernel.DISPLAY_NAME, options.prefix
-    )
+    chosen = {"name": options.name, "display_name": options.display_name}
+    chosen = {word: value for word, value in chosen.items() if value is not None}
+    folder = kernel.install(**chosen, prefix=options.prefix)
     print(f"installed {folder}")
     return 0
 
