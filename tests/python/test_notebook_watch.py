@@ -42,7 +42,7 @@ def test_work_of_a_pool_is_the_pools() -> None:
     assert groups["openblas"].cpu_seconds > 0.05
     assert main.worked == 1
     assert main.cpu_seconds > 0.05
-    assert usage.cpu_seconds >= 1
+    assert usage.cpu_seconds > 0.8  # without the sampler's
     assert sum(group.cpu_seconds for group in usage.groups) <= usage.cpu_seconds + 0.05
     assert usage.involuntary_switches + usage.voluntary_switches > 0
 
