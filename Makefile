@@ -33,11 +33,13 @@ bench: ## Measure; the numbers in the docs come from here
 	$(PREPARE) test
 	@$(VENV)/python benches/run.py
 
-docs: ## Make the generated page, the site (site/) and the Rust docs (target/doc/)
+docs: ## Make the generated pages, the site (site/) and the Rust docs (target/doc/)
 	$(PREPARE) docs
 	@mkdir -p target
 	@cargo run --quiet --locked -p poolkeeper-cli -- runtimes --format markdown > target/runtimes.md
 	@mv target/runtimes.md docs/runtimes.md
+	@cargo run --quiet --locked -p poolkeeper-cli -- doctor --explain all --markdown > target/findings.md
+	@mv target/findings.md docs/reference/findings.md
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build --quiet --strict
 	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --workspace
 	@echo "site/index.html  target/doc/poolkeeper/index.html"

@@ -13,11 +13,13 @@ from ._cpus import Cpus, cpus
 from ._native import (
     MAX_LIMIT,
     Ending,
+    Finding,
     LimitError,
     LimitWarning,
     Outcome,
     Pool,
     Pools,
+    Report,
     Scope,
     Share,
     Source,
@@ -32,17 +34,22 @@ from ._native import (
 
 if TYPE_CHECKING:
     from ._auto import Auto, auto
+    from ._doctor import doctor
+    from ._guard import Guard, guard
 
 __all__ = [
     "MAX_LIMIT",
     "Auto",
     "Cpus",
     "Ending",
+    "Finding",
+    "Guard",
     "LimitError",
     "LimitWarning",
     "Outcome",
     "Pool",
     "Pools",
+    "Report",
     "Scope",
     "Share",
     "Source",
@@ -50,6 +57,8 @@ __all__ = [
     "__version__",
     "auto",
     "cpus",
+    "doctor",
+    "guard",
     "limit",
     "pools",
     "set_limit",
@@ -63,6 +72,9 @@ _LATER = {
     "auto": "_auto",
     "load_ipython_extension": "notebook",
     "unload_ipython_extension": "notebook",
+    "doctor": "_doctor",
+    "Guard": "_guard",
+    "guard": "_guard",
 }
 
 

@@ -14,12 +14,14 @@ __all__ = [
     "MAX_LIMIT",
     "Claim",
     "Ending",
+    "Finding",
     "LimitError",
     "LimitWarning",
     "Outcome",
     "Overlap",
     "Pool",
     "Pools",
+    "Report",
     "Sampler",
     "Scope",
     "Share",
@@ -27,12 +29,14 @@ __all__ = [
     "Split",
     "__version__",
     "_cpus",
+    "_doctor",
     "_environment_changes",
     "_loaded_files",
     "_loader_version",
     "_pin",
     "_pool_ids",
     "_refresh",
+    "_safe_threads",
     "_set_threads",
     "_share",
     "_share_of_callers",
@@ -286,3 +290,37 @@ class Sampler:
     def stop(self) -> dict[str, Any] | None: ...
 
 def _refresh() -> bool: ...
+
+# The doctor.
+
+@final
+class Finding:
+    @property
+    def code(self) -> str: ...
+    @property
+    def severity(self) -> Literal["error", "warning", "note"]: ...
+    @property
+    def summary(self) -> str: ...
+    @property
+    def evidence(self) -> list[str]: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def references(self) -> list[str]: ...
+    @property
+    def fix(self) -> dict[str, str | None]: ...
+    def to_dict(self) -> dict[str, Any]: ...
+
+@final
+class Report:
+    @property
+    def findings(self) -> list[Finding]: ...
+    @property
+    def is_healthy(self) -> bool: ...
+    @property
+    def cpus(self) -> int: ...
+    def to_dict(self) -> dict[str, Any]: ...
+    def text(self, *, notes: bool = True) -> str: ...
+
+def _safe_threads(facts: dict[str, Any]) -> list[tuple[str, int, str, str]]: ...
+def _doctor(facts: dict[str, Any], cpus: SupportsIndex | None = None, /) -> Report: ...

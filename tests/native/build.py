@@ -70,6 +70,8 @@ LIBRARIES = (
         "openblas-fake-scipy64_", "libopenblas_fake_scipy64_.so", "-DPREFIX=scipy_", "-DSUFFIX=64_"
     ),
     _fake_openblas("openblas-fake-_64", "libopenblas_fake__64.so", "-DSUFFIX=_64"),
+    _fake_openblas("openblas-fake-0.3.2", "libopenblas_fake_0.3.2.so", '-DVERSION="0.3.2"'),
+    _fake_openblas("openblas-fake-0.3.4", "libopenblas_fake_0.3.4.so", '-DVERSION="0.3.4"'),
     Library(
         "needs-openblas",
         "libneeds_openblas.so",

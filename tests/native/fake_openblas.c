@@ -6,7 +6,8 @@
  * (openblas_set_num_threads: n < 1 means "all", n above the maximum is the
  * maximum).
  *
- * Build with -DPREFIX=scipy_ and -DSUFFIX=64_ for affixes; both may be empty.
+ * Build with -DPREFIX=scipy_ and -DSUFFIX=64_ for affixes; both may be empty. With
+ * -DVERSION='"0.3.2"' it poses as a version with a known fault.
  */
 #include <stdatomic.h>
 
@@ -15,6 +16,9 @@
 #endif
 #ifndef SUFFIX
 #define SUFFIX
+#endif
+#ifndef VERSION
+#define VERSION "9.9.9"
 #endif
 #define JOIN(a, b, c) a##b##c
 #define EXPAND(a, b, c) JOIN(a, b, c)
@@ -34,7 +38,7 @@ void EXPORT(openblas_set_num_threads)(int wanted)
 
 const char *EXPORT(openblas_get_config)(void)
 {
-    return "OpenBLAS 9.9.9 NO_AFFINITY Fake MAX_THREADS=16";
+    return "OpenBLAS " VERSION " NO_AFFINITY Fake MAX_THREADS=16";
 }
 
 const char *EXPORT(openblas_get_corename)(void) { return "Fake"; }

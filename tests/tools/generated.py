@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Check that docs/runtimes.md is what the installed command prints."""
+"""Check that the pages that the command writes are what the installed one writes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,30 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "runtimes.md"
-COMMAND = [sys.executable, "-P", "-m", "poolkeeper", "runtimes", "--format", "markdown"]
+#: Each page and the arguments that write it; the Makefile has them as well.
+PAGES = {
+    "docs/runtimes.md": ["runtimes", "--format", "markdown"],
+    "docs/reference/findings.md": ["doctor", "--explain", "all", "--markdown"],
+}
 
 
 def main() -> int:
-    wanted = subprocess.run(COMMAND, capture_output=True, text=True, check=True).stdout
-    found = PAGE.read_text() if PAGE.exists() else ""
-    if found == wanted:
-        return 0
+    stale = [page for page, arguments in PAGES.items() if not is_fresh(page, arguments)]
+    for page in stale:
+        print(f"{page} is stale; type: make docs")
+    return 1 if stale else 0
+
+
+def is_fresh(page: str, arguments: list[str]) -> bool:
+    """Compare one page; show the lines that differ."""
+    command = [sys.executable, "-P", "-m", "poolkeeper", *arguments]
+    wanted = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    path = ROOT / page
+    found = path.read_text() if path.exists() else ""
     lines = found.splitlines(), wanted.splitlines()
-    print("\n".join(difflib.unified_diff(*lines, "docs/runtimes.md", "as it should be", n=0)))
-    print("docs/runtimes.md is stale; type: make docs")
-    return 1
+    for line in difflib.unified_diff(*lines, page, "as it should be", n=0, lineterm=""):
+        print(line)
+    return found == wanted
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ const EXAMPLES: &str = "Examples:
   poolkeeper info -l libopenblas.so.0       a library without Python
   poolkeeper cpus                           which CPUs may I use, and who says so?
   poolkeeper run -- python script.py        run it with every pool within them
+  poolkeeper doctor -i sklearn.cluster      is anything wrong? what to type then
   poolkeeper demo                           see limits at work on a photograph
 
 Exit codes: 0 all done; 1 something could not be imported, loaded or run (the
@@ -85,6 +86,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Print the variables that keep the budget, for a shell or a file
     Env(EnvArgs),
+    /// Say what is wrong with the pools of modules or of a program, and the fix
+    Doctor(crate::doctor::DoctorArgs),
     /// Quantize a photograph with KMeans, without and with limits
     #[command(disable_help_flag = true)]
     Demo {
@@ -161,7 +164,7 @@ pub(crate) struct LevelArgs {
     pub(crate) blas: Option<u32>,
 }
 
-fn count() -> clap::builder::RangedI64ValueParser<u32> {
+pub(crate) fn count() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=i64::from(poolkeeper::MAX_LIMIT))
 }
 

@@ -5,7 +5,7 @@ use crate::{EXIT_FAILED, EXIT_OK, Host, pools_table};
 use clap_complete::Shell;
 use std::error::Error;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(crate) fn info(
     info: &Info,
@@ -13,32 +13,24 @@ pub(crate) fn info(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<i32> {
-    let mut code = EXIT_OK;
-    let mut warn = |what: String| {
-        code = EXIT_FAILED;
-        writeln!(err, "poolkeeper: warning: {what}")
+    let loaded = load_all(&info.libraries, err)?;
+    let imported = import_all(&info.modules, host, err)?;
+    if host.is_stopped() {
+        return Ok(EXIT_FAILED);
+    }
+    let mut code = if loaded && imported {
+        EXIT_OK
+    } else {
+        EXIT_FAILED
     };
-    for library in &info.libraries {
-        if let Err(why) = load(library) {
-            warn(format!("could not load {}: {why}", library.display()))?;
-        }
-    }
-    for module in &info.modules {
-        let imported = host.import(module);
-        if host.is_stopped() {
-            return Ok(EXIT_FAILED);
-        }
-        if let Err(why) = imported {
-            warn(format!("could not import {module}: {why}"))?;
-        }
-    }
-    if let Some(code) = &info.command {
-        let executed = host.execute(code);
+    if let Some(command) = &info.command {
+        let executed = host.execute(command);
         if host.is_stopped() {
             return Ok(EXIT_FAILED);
         }
         if let Err(why) = executed {
-            warn(format!("the code of --command failed: {why}"))?;
+            warn(err, &format!("the code of --command failed: {why}"))?;
+            code = EXIT_FAILED;
         }
     }
     let pools = poolkeeper::pools().map_err(io::Error::other)?;
@@ -48,6 +40,44 @@ pub(crate) fn info(
         write!(out, "{}", pools_table(&pools))?;
     }
     Ok(code)
+}
+
+fn warn(err: &mut dyn Write, what: &str) -> io::Result<()> {
+    writeln!(err, "poolkeeper: warning: {what}")
+}
+
+/// Loads libraries, with a warning for each that doesn't load; says whether all
+/// did.
+pub(crate) fn load_all(libraries: &[PathBuf], err: &mut dyn Write) -> io::Result<bool> {
+    let mut all = true;
+    for library in libraries {
+        if let Err(why) = load(library) {
+            all = false;
+            warn(err, &format!("could not load {}: {why}", library.display()))?;
+        }
+    }
+    Ok(all)
+}
+
+/// Imports modules, with a warning for each that can't be imported, until the
+/// user interrupts; says whether all could.
+pub(crate) fn import_all(
+    modules: &[String],
+    host: &mut dyn Host,
+    err: &mut dyn Write,
+) -> io::Result<bool> {
+    let mut all = true;
+    for module in modules {
+        let imported = host.import(module);
+        if host.is_stopped() {
+            return Ok(false);
+        }
+        if let Err(why) = imported {
+            all = false;
+            warn(err, &format!("could not import {module}: {why}"))?;
+        }
+    }
+    Ok(all)
 }
 
 /// Loads a library for good: unloading a runtime with live threads is unsafe.

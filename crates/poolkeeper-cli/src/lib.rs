@@ -4,18 +4,20 @@
 mod args;
 mod budget;
 mod commands;
+mod doctor;
 mod launch;
 mod runtimes;
 mod table;
 
 pub use args::command;
 pub use budget::{budget_table, split_table};
+pub use doctor::{ReportOptions, Style, doctor_text, report};
 pub use table::pools_table;
 
 use args::{Arguments, Command};
 use clap::Parser;
 use clap::error::ErrorKind;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 /// Everything worked.
 pub const EXIT_OK: i32 = 0;
@@ -23,6 +25,9 @@ pub const EXIT_OK: i32 = 0;
 pub const EXIT_FAILED: i32 = 1;
 /// The command line is wrong.
 pub const EXIT_USAGE: i32 = 2;
+
+/// With `doctor --strict`: there is an error or a warning.
+pub const EXIT_FINDINGS: i32 = 3;
 
 /// The command of `run` can't be executed.
 pub const EXIT_NOT_EXECUTABLE: i32 = 126;
@@ -59,6 +64,27 @@ pub trait Host {
     /// # Errors
     /// Why it can't be done here, in one line.
     fn notebook(&mut self, arguments: &[String]) -> Result<i32, String>;
+
+    /// Runs a Python program (a file or `-m` and a module, and its arguments) to
+    /// its end, and has [`report`] write to standard error then; the exit code.
+    ///
+    /// # Errors
+    /// Why there is nothing to run, in one line.
+    fn run_program(
+        &mut self,
+        program: &[std::ffi::OsString],
+        options: &ReportOptions,
+    ) -> Result<i32, String>;
+
+    /// What only the host's language can tell the doctor.
+    fn facts(&mut self) -> poolkeeper::doctor::Host {
+        poolkeeper::doctor::Host::default()
+    }
+
+    /// Whether the stream that reports go to is a terminal.
+    fn is_terminal(&mut self) -> bool {
+        false
+    }
 }
 
 /// The host of the plain binary: there is no Python here.
@@ -88,6 +114,18 @@ impl Host for NoPython {
 
     fn notebook(&mut self, _arguments: &[String]) -> Result<i32, String> {
         Self::refuse("notebook")
+    }
+
+    fn run_program(
+        &mut self,
+        _program: &[std::ffi::OsString],
+        _options: &ReportOptions,
+    ) -> Result<i32, String> {
+        Self::refuse("running a program")
+    }
+
+    fn is_terminal(&mut self) -> bool {
+        io::stdout().is_terminal()
     }
 }
 
@@ -129,6 +167,7 @@ where
         Command::Env(arguments) => launch::env(arguments, out),
         Command::Demo { arguments } => commands::told(host.demo(arguments), err),
         Command::Notebook { arguments } => commands::told(host.notebook(arguments), err),
+        Command::Doctor(arguments) => doctor::doctor(arguments, host, out, err),
         Command::Completions { shell } => commands::completions(*shell, out),
     };
     match result {

@@ -97,8 +97,8 @@ fn or_unknown(value: Option<impl Display>) -> String {
 
 /// The end of a path says most: cuts at its beginning. ASCII, for terminals in
 /// any encoding.
-fn shorten(path: &Path, width: usize) -> String {
-    let text = printable(path);
+pub(crate) fn shorten(path: &Path, width: usize) -> String {
+    let text = printable(&path.display().to_string());
     let length = text.chars().count();
     if length <= width {
         return text;
@@ -110,10 +110,10 @@ fn shorten(path: &Path, width: usize) -> String {
     )
 }
 
-/// A path on one line that can't steer a terminal.
-fn printable(path: &Path) -> String {
+/// Text on one line that can't steer a terminal.
+pub(crate) fn printable(line: &str) -> String {
     let mut text = String::new();
-    for character in path.display().to_string().chars() {
+    for character in line.chars() {
         if character.is_control() {
             text.extend(character.escape_default());
         } else {

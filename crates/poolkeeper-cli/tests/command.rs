@@ -1,6 +1,7 @@
 //! The command, as the plain binary runs it.
 
-use poolkeeper_cli::{EXIT_FAILED, EXIT_OK, EXIT_USAGE, Host, NoPython, run};
+use poolkeeper_cli::{EXIT_FAILED, EXIT_OK, EXIT_USAGE, Host, NoPython, ReportOptions, run};
+use std::ffi::OsString;
 
 /// Exit code, standard output and standard error.
 fn run_with(host: &mut dyn Host, arguments: &[&str]) -> (i32, String, String) {
@@ -90,6 +91,20 @@ impl Host for Importer {
         self.0.extend_from_slice(arguments);
         Ok(7)
     }
+
+    fn run_program(
+        &mut self,
+        program: &[OsString],
+        options: &ReportOptions,
+    ) -> Result<i32, String> {
+        self.0.extend(
+            program
+                .iter()
+                .map(|word| word.to_string_lossy().into_owned()),
+        );
+        assert!(options.notes);
+        Ok(5)
+    }
 }
 
 #[test]
@@ -133,4 +148,31 @@ fn completions_know_the_commands() {
         assert_eq!(code, EXIT_OK);
         assert!(out.contains("runtimes") && out.contains("info"), "{shell}");
     }
+}
+
+#[test]
+fn the_doctor_has_the_host_run_a_program_with_its_own_arguments() {
+    let mut host = Importer(Vec::new());
+    let arguments = ["doctor", "--notes", "--", "train.py", "--json", "-i"];
+    let (code, out, err) = run_with(&mut host, &arguments);
+    assert_eq!((code, out, err), (5, String::new(), String::new()));
+    assert_eq!(host.0, ["train.py", "--json", "-i"]);
+}
+
+#[test]
+fn a_healthy_process_gets_one_line_from_the_doctor() {
+    let (code, out, err) = binary(&["doctor", "--strict"]);
+    assert_eq!((code, err), (EXIT_OK, String::new()));
+    assert_eq!(out.lines().count(), 1, "{out}");
+    assert!(out.starts_with("poolkeeper doctor: all is well: no thread pool"));
+}
+
+#[test]
+fn a_code_is_explained_and_a_slip_is_corrected() {
+    let (code, out, _) = binary(&["doctor", "--explain", "pk101"]);
+    assert_eq!(code, EXIT_OK);
+    assert!(out.starts_with("PK101 (error): "), "{out}");
+    let (code, out, err) = binary(&["doctor", "--explain", "PK10"]);
+    assert_eq!((code, out), (EXIT_USAGE, String::new()));
+    assert!(err.contains("did you mean \"PK10"), "{err}");
 }

@@ -1,7 +1,8 @@
 //! The command inside Python: imports and code run in this interpreter, and
 //! output goes to Python's own streams.
 
-use poolkeeper_cli::Host;
+use crate::doctor;
+use poolkeeper_cli::{Host, ReportOptions};
 use pyo3::exceptions::{PyBrokenPipeError, PyKeyboardInterrupt, PyUnicodeEncodeError};
 use pyo3::prelude::*;
 use std::ffi::{CString, OsString};
@@ -27,7 +28,7 @@ use std::io::{self, Write};
 pub(crate) fn run_command(py: Python<'_>, arguments: Vec<OsString>) -> PyResult<i32> {
     let mut out = Stream { py, name: "stdout" };
     let mut err = Stream { py, name: "stderr" };
-    let mut interpreter = Interpreter { py, stop: None };
+    let mut interpreter = Interpreter::new(py, "stdout");
     let code = poolkeeper_cli::run(arguments, &mut interpreter, &mut out, &mut err);
     interpreter.stop.map_or(Ok(code), Err)
 }
@@ -36,9 +37,36 @@ struct Interpreter<'py> {
     py: Python<'py>,
     /// What is to end the whole command.
     stop: Option<PyErr>,
+    /// The stream that reports go to.
+    stream: &'static str,
 }
 
-impl Interpreter<'_> {
+impl<'py> Interpreter<'py> {
+    fn new(py: Python<'py>, stream: &'static str) -> Self {
+        Interpreter {
+            py,
+            stop: None,
+            stream,
+        }
+    }
+
+    /// Runs a program and returns what it ended with, if not by its last line;
+    /// the outer error says why there is nothing to run.
+    fn run_as_main(
+        &self,
+        program: &[OsString],
+        options: &ReportOptions,
+    ) -> PyResult<Result<(), PyErr>> {
+        let script = self.py.import("poolkeeper._script")?;
+        let report = Py::new(self.py, AtEnd(options.clone()))?;
+        let run = script.call_method1("run", (program.to_vec(), report));
+        match run {
+            Ok(_) => Ok(Ok(())),
+            Err(error) if error.is_instance(self.py, &script.getattr("CannotRun")?) => Err(error),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
     /// What went wrong, for a warning; an interrupt is kept.
     fn in_one_line(&mut self, error: PyErr) -> String {
         let text = self.one_line(&error);
@@ -94,6 +122,53 @@ impl Host for Interpreter<'_> {
 
     fn notebook(&mut self, arguments: &[String]) -> Result<i32, String> {
         self.main_of("poolkeeper.notebook.command", arguments)
+    }
+
+    fn run_program(
+        &mut self,
+        program: &[OsString],
+        options: &ReportOptions,
+    ) -> Result<i32, String> {
+        match self.run_as_main(program, options) {
+            Ok(ended) => {
+                self.stop = ended.err();
+                Ok(poolkeeper_cli::EXIT_OK)
+            }
+            Err(why) => Err(why.value(self.py).to_string()),
+        }
+    }
+
+    fn facts(&mut self) -> poolkeeper::doctor::Host {
+        // What Python can't tell is not known; the rules do without.
+        doctor::host_of(self.py).unwrap_or_default()
+    }
+
+    fn is_terminal(&mut self) -> bool {
+        let stream = self
+            .py
+            .import("sys")
+            .and_then(|sys| sys.getattr(self.stream));
+        let answer = stream.and_then(|stream| stream.call_method0("isatty")?.extract());
+        answer.unwrap_or(false)
+    }
+}
+
+/// Writes the report about a program, when it has ended; called by Python.
+#[pyclass(frozen)]
+struct AtEnd(ReportOptions);
+
+#[pymethods]
+impl AtEnd {
+    fn __call__(&self, py: Python<'_>) -> i32 {
+        let mut err = Stream { py, name: "stderr" };
+        let mut interpreter = Interpreter::new(py, "stderr");
+        match poolkeeper_cli::report(&mut interpreter, &self.0, &mut err) {
+            Ok(code) => code,
+            Err(error) => {
+                let _ = writeln!(err, "poolkeeper: {error}");
+                poolkeeper_cli::EXIT_FAILED
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 mod budget;
 mod command;
 mod compatible;
+mod doctor;
 mod errors;
 mod fastcall;
 mod interpreter;
@@ -88,6 +89,7 @@ fn _settle_after_fork() {
 fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     interpreter::claim(py)?;
+    poolkeeper::doctor::remember_start();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("MAX_LIMIT", poolkeeper::MAX_LIMIT)?;
     module.add("LimitError", py.get_type::<errors::LimitError>())?;
@@ -113,6 +115,10 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(budget::_pin, module)?)?;
     module.add_class::<usage::Sampler>()?;
     module.add_function(wrap_pyfunction!(_refresh, module)?)?;
+    module.add_class::<doctor::Report>()?;
+    module.add_class::<doctor::Finding>()?;
+    module.add_function(wrap_pyfunction!(doctor::_doctor, module)?)?;
+    module.add_function(wrap_pyfunction!(doctor::_safe_threads, module)?)?;
     compatible::add(module)?;
     let settle = wrap_pyfunction!(_settle_after_fork, module)?;
     // A forked child that goes on with Python must not keep the limits of

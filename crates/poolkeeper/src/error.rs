@@ -104,6 +104,16 @@ pub enum Error {
         /// Whether there is no such program (and not, say, no permission).
         is_missing: bool,
     },
+    /// A code that no finding has.
+    #[error("unknown finding {code:?}{}; known codes: {}", did_you_mean(.suggestion), .known.join(", "))]
+    UnknownFinding {
+        /// The code that was given.
+        code: String,
+        /// The nearest known one, when one is near.
+        suggestion: Option<String>,
+        /// Every code.
+        known: Vec<&'static str>,
+    },
     /// This operating system is not supported yet.
     #[error("poolkeeper does not support {system} yet: only Linux is built and tested")]
     UnsupportedPlatform {
@@ -114,7 +124,7 @@ pub enum Error {
 
 impl Error {
     /// Every code that [`Error::code`] can give.
-    pub const CODES: [&'static str; 12] = [
+    pub const CODES: [&'static str; 13] = [
         "invalid-limit",
         "unknown-pool",
         "unknown-file",
@@ -126,6 +136,7 @@ impl Error {
         "no-process",
         "system",
         "cannot-run",
+        "unknown-finding",
         "unsupported-platform",
     ];
 
@@ -150,6 +161,7 @@ impl Error {
             Error::NoProcess { .. } => "no-process",
             Error::System { .. } => "system",
             Error::CannotRun { .. } => "cannot-run",
+            Error::UnknownFinding { .. } => "unknown-finding",
             Error::UnsupportedPlatform { .. } => "unsupported-platform",
         }
     }
@@ -236,6 +248,11 @@ mod tests {
                 program: "x".into(),
                 why: "x".into(),
                 is_missing: true,
+            },
+            Error::UnknownFinding {
+                code: "x".into(),
+                suggestion: None,
+                known: vec![],
             },
             Error::UnsupportedPlatform { system: "plan9" },
         ];

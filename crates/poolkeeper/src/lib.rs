@@ -32,6 +32,7 @@
 
 pub mod budget;
 mod discover;
+pub mod doctor;
 mod error;
 mod limit;
 mod model;

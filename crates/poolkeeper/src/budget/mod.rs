@@ -16,6 +16,7 @@ mod source;
 mod split;
 
 pub use affinity::pin;
+pub(crate) use cgroup::tasks;
 pub(crate) use cgroup::{Stopped, stopped};
 pub use environment::{Setting, environment};
 pub use launch::{Changes, Kept, MARKER, exec};

@@ -194,6 +194,36 @@ pub fn pools() -> Result<Vec<Pool>> {
         .collect())
 }
 
+/// A loaded pool, with what [`Pool`] doesn't tell.
+pub(crate) struct Seen {
+    pub(crate) pool: Pool,
+    /// Why setting it can't work, if it can't.
+    pub(crate) fixed: Option<&'static str>,
+    /// Whether a live scope holds it, for the calling thread.
+    pub(crate) is_limited: bool,
+}
+
+/// The loaded pools, as [`pools`], for the doctor.
+///
+/// # Errors
+/// As [`pools`].
+pub(crate) fn seen() -> Result<Vec<Seen>> {
+    let mut registry = registry();
+    let thread = threads::current_if_known();
+    registry.refresh(thread)?;
+    let pools = registry.catalog.snapshot();
+    let seen = (0..pools.len()).map(|index| {
+        let knob = &pools[knob(&pools, index)];
+        let ledger = thread.and_then(|thread| registry.ledger(knob, thread));
+        Seen {
+            pool: describe(&pools, index),
+            fixed: pools[index].facts.fixed.or(knob.facts.fixed),
+            is_limited: ledger.is_some_and(|ledger| ledger.is_holding()),
+        }
+    });
+    Ok(seen.collect())
+}
+
 /// Looks for pools that were loaded since the last call of any function here;
 /// says whether the loader's list had changed. Takes nanoseconds if it hadn't.
 ///

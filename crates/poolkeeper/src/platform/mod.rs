@@ -12,6 +12,8 @@ mod library;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod linux;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod stacks;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod start;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod tasks;
@@ -21,6 +23,7 @@ pub(crate) use self::{
     elf::SymbolTable,
     library::Library,
     linux::{each_image, epoch, exec, mapped_file, on_fork, path_of},
+    stacks::thread_owners,
     start::StartRoutines,
     tasks::{Spent, Task, own_task, spent_by_process, spent_by_thread, tasks},
 };
@@ -31,7 +34,7 @@ mod unsupported;
 pub(crate) use unsupported::{
     Library, Spent, StartRoutines, SymbolTable, Task, affinity, each_image, epoch, exec,
     mapped_file, on_fork, own_task, path_of, set_affinity, spent_by_process, spent_by_thread,
-    tasks,
+    tasks, thread_owners,
 };
 
 /// The loader's counters of objects loaded and unloaded so far. While they

@@ -148,3 +148,7 @@ impl StartRoutines {
         match self.0 {}
     }
 }
+
+pub(crate) fn thread_owners() -> Vec<std::path::PathBuf> {
+    Vec::new()
+}

@@ -2,8 +2,10 @@
 
 mod limits;
 mod mounts;
+mod pids;
 mod stat;
 
+pub(crate) use pids::tasks;
 pub(crate) use stat::{Stopped, stopped};
 
 use super::observed::Observed;

@@ -1,0 +1,67 @@
+//! The arguments of `doctor`.
+
+use super::ReportOptions;
+use clap::Args;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "Examples:
+  poolkeeper doctor -i numpy scipy.linalg sklearn.cluster
+  poolkeeper doctor -- train.py --epochs 3     run the program, report at its end
+  poolkeeper doctor -- -m pytest tests         the same for a module
+  poolkeeper doctor -i sklearn.cluster --cpus 128     as on a larger machine
+  poolkeeper doctor --explain PK101            what a code means
+  poolkeeper doctor --strict --json -i numpy   for CI
+
+A program's output and exit code are its own; the report goes to standard error,
+or to --output. What is only worth knowing is a note, shown with --notes.
+
+Exit codes: 0; 1 a module or library could not be loaded; 2 wrong arguments; 3
+with --strict, if there is an error or a warning; the program's own.";
+
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct DoctorArgs {
+    /// Python modules to import first
+    #[arg(short = 'i', long = "import", value_name = "MODULE", num_args = 1..)]
+    pub(crate) modules: Vec<String>,
+    /// Shared libraries to load first, by path or by name
+    #[arg(short = 'l', long = "library", value_name = "LIBRARY", num_args = 1..)]
+    pub(crate) libraries: Vec<PathBuf>,
+    /// Judge as on a machine with so many CPUs, all of them free to use
+    #[arg(long, value_name = "N", value_parser = crate::args::count())]
+    cpus: Option<u32>,
+    /// Write JSON, with every field
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Exit with 3 if there is an error or a warning
+    #[arg(long)]
+    strict: bool,
+    /// Show notes too: what is worth knowing, and usual
+    #[arg(long)]
+    notes: bool,
+    /// Write the report to a file
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// Print what a code means; `all` for every code
+    #[arg(long, value_name = "CODE")]
+    pub(crate) explain: Option<String>,
+    /// The explanation for the documentation
+    #[arg(long, hide = true, requires = "explain")]
+    pub(crate) markdown: bool,
+    /// A Python program to run and its arguments, or -m and a module, after `--`
+    #[arg(value_name = "PROGRAM", last = true)]
+    pub(crate) program: Vec<OsString>,
+}
+
+impl DoctorArgs {
+    pub(super) fn options(&self) -> ReportOptions {
+        ReportOptions {
+            json: self.json,
+            strict: self.strict,
+            notes: self.notes,
+            cpus: self.cpus,
+            output: self.output.clone(),
+        }
+    }
+}

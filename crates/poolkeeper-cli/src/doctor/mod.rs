@@ -1,0 +1,149 @@
+//! `doctor`: what is wrong with a process, and what its codes mean.
+
+mod args;
+mod pages;
+mod text;
+
+pub(crate) use args::DoctorArgs;
+pub use text::{Style, doctor_text};
+
+use crate::{EXIT_FAILED, EXIT_FINDINGS, EXIT_OK, EXIT_USAGE, Host, commands};
+use poolkeeper::doctor::{Facts, Report, diagnose};
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+
+/// How a report is to be written, and where.
+#[derive(Debug, Clone, Default)]
+pub struct ReportOptions {
+    /// As JSON, with every field.
+    pub json: bool,
+    /// Whether findings decide the exit code.
+    pub strict: bool,
+    /// Whether notes are shown as text.
+    pub notes: bool,
+    /// For a machine with so many CPUs.
+    pub cpus: Option<u32>,
+    /// The file to write to, in place of a stream.
+    pub output: Option<PathBuf>,
+}
+
+pub(crate) fn doctor(
+    arguments: &DoctorArgs,
+    host: &mut dyn Host,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<i32> {
+    if let Some(code) = &arguments.explain {
+        return pages::explain(code, arguments, out, err);
+    }
+    let options = arguments.options();
+    if let Some(path) = &options.output {
+        // A wrong path is told now, and not after a program of hours.
+        let opened = OpenOptions::new().append(true).create(true).open(path);
+        opened.map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+        })?;
+    }
+    if !arguments.program.is_empty() {
+        return run_program(arguments, &options, host, err);
+    }
+    let loaded = commands::load_all(&arguments.libraries, err)?;
+    let imported = commands::import_all(&arguments.modules, host, err)?;
+    if host.is_stopped() {
+        return Ok(EXIT_FAILED);
+    }
+    let code = report(host, &options, out)?;
+    Ok(if loaded && imported {
+        code
+    } else {
+        EXIT_FAILED
+    })
+}
+
+/// Runs the program in this process; the host reports when it ends.
+fn run_program(
+    arguments: &DoctorArgs,
+    options: &ReportOptions,
+    host: &mut dyn Host,
+    err: &mut dyn Write,
+) -> io::Result<i32> {
+    if !arguments.modules.is_empty() || !arguments.libraries.is_empty() {
+        writeln!(
+            err,
+            "poolkeeper: give modules to import or a program to run, not both"
+        )?;
+        return Ok(EXIT_USAGE);
+    }
+    match host.run_program(&arguments.program, options) {
+        Ok(code) => Ok(code),
+        Err(why) => {
+            writeln!(err, "poolkeeper: {why}")?;
+            Ok(EXIT_USAGE)
+        }
+    }
+}
+
+/// Looks at this process and writes the report to `stream`, or where the options
+/// say; returns the exit code.
+///
+/// # Errors
+/// What the system says of the stream or the file.
+///
+/// # Examples
+///
+/// ```
+/// use poolkeeper_cli::{NoPython, ReportOptions, report};
+/// let mut text = Vec::new();
+/// report(&mut NoPython, &ReportOptions::default(), &mut text)?;
+/// assert!(text.starts_with(b"poolkeeper doctor: "));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn report(
+    host: &mut dyn Host,
+    options: &ReportOptions,
+    stream: &mut dyn Write,
+) -> io::Result<i32> {
+    let facts = Facts::gather(host.facts()).map_err(io::Error::other)?;
+    let facts = match options.cpus {
+        Some(cpus) => facts.on_machine(cpus).map_err(io::Error::other)?,
+        None => facts,
+    };
+    let report = diagnose(&facts);
+    match &options.output {
+        Some(path) => {
+            let mut file = File::create(path)?;
+            let style = style(options, file.is_terminal());
+            write_report(&report, options, style, &mut file)?;
+        }
+        None => {
+            let style = style(options, host.is_terminal());
+            write_report(&report, options, style, stream)?;
+        }
+    }
+    let fails = options.strict && !report.is_healthy;
+    Ok(if fails { EXIT_FINDINGS } else { EXIT_OK })
+}
+
+/// Colour only for a terminal, and only if the user has nothing against it
+/// (no-color.org).
+fn style(options: &ReportOptions, is_terminal: bool) -> Style {
+    let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    Style {
+        is_coloured: is_terminal && !is_unwanted,
+        notes: options.notes,
+    }
+}
+
+fn write_report(
+    report: &Report,
+    options: &ReportOptions,
+    style: Style,
+    stream: &mut dyn Write,
+) -> io::Result<()> {
+    if options.json {
+        writeln!(stream, "{}", serde_json::to_string_pretty(report)?)
+    } else {
+        write!(stream, "{}", doctor_text(report, style))
+    }
+}

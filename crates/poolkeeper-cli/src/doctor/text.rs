@@ -1,0 +1,150 @@
+//! A report as text of 80 columns.
+
+use crate::table::{printable, shorten};
+use poolkeeper::doctor::{Finding, Report, Severity};
+use textwrap::{Options, WordSplitter};
+
+const WIDTH: usize = 80;
+const INDENT: &str = "           ";
+
+/// How a report is shown.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Style {
+    /// Whether severities have colours.
+    pub is_coloured: bool,
+    /// Whether notes are shown whole.
+    pub notes: bool,
+}
+
+/// Lays a report out as text that fits 80 columns; a healthy one is one line.
+///
+/// # Examples
+///
+/// ```
+/// use poolkeeper::doctor::{Facts, diagnose};
+/// let report = diagnose(&Facts::default());
+/// let text = poolkeeper_cli::doctor_text(&report, Default::default());
+/// assert_eq!(text.lines().count(), 1);
+/// ```
+pub fn doctor_text(report: &Report, style: Style) -> String {
+    let shown = |finding: &&Finding| style.notes || finding.severity != Severity::Note;
+    let findings: Vec<String> = report
+        .findings
+        .iter()
+        .filter(shown)
+        .map(|finding| paragraph(finding, style))
+        .collect();
+    let mut text = headline(report, style);
+    for finding in &findings {
+        text += "\n";
+        text += finding;
+    }
+    let hidden = report.count(Severity::Note);
+    if !report.is_healthy && !style.notes && hidden > 0 {
+        let notes = counted(hidden, "note");
+        text += &format!("\nand {notes} on what is usual: add --notes to see\n");
+    }
+    text
+}
+
+/// The first line: "poolkeeper doctor: 1 error, 2 warnings".
+fn headline(report: &Report, style: Style) -> String {
+    let machine = if report.is_pretended {
+        format!(
+            ", on a machine with {}",
+            counted(report.cpus as usize, "CPU")
+        )
+    } else {
+        String::new()
+    };
+    if !report.is_healthy {
+        let counts = [Severity::Error, Severity::Warning]
+            .map(|severity| (report.count(severity), severity.name()));
+        let counts = counts.iter().filter(|(count, _)| *count > 0);
+        let counts: Vec<_> = counts.map(|(count, name)| counted(*count, name)).collect();
+        return format!("poolkeeper doctor: {}{machine}\n", counts.join(", "));
+    }
+    let pools = match report.pools {
+        0 => "no thread pool is loaded".to_owned(),
+        count => counted(count, "thread pool"),
+    };
+    let on = if report.is_pretended {
+        "a machine with "
+    } else {
+        ""
+    };
+    let cpus = format!("{on}{}", counted(report.cpus as usize, "CPU"));
+    let notes = match report.count(Severity::Note) {
+        count if count > 0 && !style.notes => {
+            format!(" ({}: --notes)", counted(count, "note"))
+        }
+        _ => String::new(),
+    };
+    format!("poolkeeper doctor: all is well: {pools}, {cpus}{notes}\n")
+}
+
+fn counted(count: usize, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
+}
+
+/// One finding: its sentence, what was found, why, and what to type.
+fn paragraph(finding: &Finding, style: Style) -> String {
+    let (severity, code) = (finding.severity, finding.code);
+    let plain = format!("{severity} {code}: ");
+    let first = in_lines(&finding.summary, &plain, "  ");
+    let mut text = match style.is_coloured {
+        true => first.replacen(severity.name(), &coloured(severity), 1),
+        false => first,
+    };
+    for (index, evidence) in finding.evidence.iter().enumerate() {
+        text += &labelled(if index == 0 { "found" } else { "" }, &evidence.text);
+        if let Some(file) = &evidence.file {
+            text += &format!("{INDENT}  {}\n", shorten(file, WIDTH - INDENT.len() - 2));
+        }
+    }
+    text += &labelled("why", finding.why);
+    if let Some(code) = &finding.fix.python {
+        text += &verbatim("Python", code);
+    }
+    if let Some(line) = &finding.fix.shell {
+        text += &verbatim("shell", line);
+    }
+    if let Some(advice) = &finding.fix.advice {
+        text += &labelled("advice", advice);
+    }
+    for (index, reference) in finding.references.iter().enumerate() {
+        text += &labelled(if index == 0 { "see" } else { "" }, reference);
+    }
+    text + &labelled("more", &format!("poolkeeper doctor --explain {code}"))
+}
+
+/// Red, yellow or cyan (ECMA-48, SGR), bold.
+fn coloured(severity: Severity) -> String {
+    let colour = match severity {
+        Severity::Error => 31,
+        Severity::Warning => 33,
+        Severity::Note => 36,
+    };
+    format!("\x1b[1;{colour}m{severity}\x1b[0m")
+}
+
+/// A paragraph with a word before it.
+fn labelled(label: &str, paragraph: &str) -> String {
+    in_lines(&printable(paragraph), &format!("  {label:<9}"), INDENT)
+}
+
+/// Text to paste, which stays on one line.
+fn verbatim(label: &str, text: &str) -> String {
+    format!("  {label:<9}{}\n", printable(text))
+}
+
+/// A paragraph of at most 80 columns; a path that is longer stays whole.
+pub(super) fn in_lines(text: &str, first: &str, indent: &str) -> String {
+    let options = Options::new(WIDTH)
+        .initial_indent(first)
+        .subsequent_indent(indent)
+        .break_words(false)
+        .word_splitter(WordSplitter::NoHyphenation);
+    textwrap::fill(text, options) + "\n"
+}

@@ -1,0 +1,274 @@
+//! What the rules judge: a process and its machine as plain data.
+//!
+//! Rules read nothing else, so that facts can be gathered from this process,
+//! or describe a machine that isn't here.
+
+use super::finding::Evidence;
+use crate::limit::MAX_LIMIT;
+use crate::model::{Level, Pool};
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+
+/// A process and its machine, as the rules see them.
+///
+/// # Examples
+///
+/// ```
+/// use poolkeeper::doctor::{Facts, Host, diagnose};
+/// let here = Facts::gather(Host::default())?;
+/// // The same program on a machine with 128 CPUs.
+/// let there = here.on_machine(128)?;
+/// println!("{:?}", diagnose(&there).findings);
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The loaded pools.
+    pub pools: Vec<PoolFacts>,
+    /// The CPUs of the process and of the machine.
+    pub cpus: CpuFacts,
+    /// Environment variables.
+    pub environment: Variables,
+    /// Limits of the system on threads and memory.
+    pub system: SystemFacts,
+    /// What only the program's language can tell.
+    pub host: Host,
+}
+
+/// A loaded pool.
+#[derive(Debug, Clone)]
+pub struct PoolFacts {
+    /// The pool, as [`crate::pools`] describes it.
+    pub pool: Pool,
+    /// Why its thread count can't be set, if it can't.
+    pub fixed: Option<&'static str>,
+    /// Whether a live limit of poolkeeper holds it.
+    pub is_limited: bool,
+    /// Threads of the process that were seen to belong to it; there may be more.
+    pub workers: u32,
+}
+
+/// The CPUs of the process and of the machine.
+#[derive(Debug, Clone, Default)]
+pub struct CpuFacts {
+    /// CPUs that the process may really use, whole.
+    pub budget: u32,
+    /// Who says so: `"the quota in /sys/fs/cgroup/cpu.max"`.
+    pub source: String,
+    /// CPUs that a library counts now: those of the affinity mask.
+    pub counted: u32,
+    /// The affinity mask when the process (or its extension) started; `None` if
+    /// nobody looked.
+    pub mask_at_start: Option<Vec<u32>>,
+    /// The calling thread's affinity mask now.
+    pub mask: Vec<u32>,
+    /// The CPUs that any thread of the process may run on.
+    pub mask_of_any_thread: Vec<u32>,
+    /// Whether these are a pretended machine's.
+    pub is_pretended: bool,
+}
+
+/// Environment variables, when the process started and now.
+#[derive(Debug, Clone, Default)]
+pub struct Variables {
+    /// As the process was started with; `None` if it isn't known.
+    pub at_start: Option<BTreeMap<String, String>>,
+    /// Now.
+    pub now: BTreeMap<String, String>,
+}
+
+/// Limits of the system on threads and memory; `None` where there is none, or
+/// it isn't known.
+#[derive(Debug, Clone, Default)]
+pub struct SystemFacts {
+    /// The limits on the number of threads that hold for this process.
+    pub threads: Vec<Room>,
+    /// The limit on its address space, in bytes.
+    pub address_space: Option<Room>,
+    /// Bytes of address space that a new thread's stack takes.
+    pub stack: Option<u64>,
+}
+
+/// A limit of the system, and how much of it is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Room {
+    /// Who sets it: `"RLIMIT_NPROC (ulimit -u)"`.
+    pub place: String,
+    /// The limit.
+    pub limit: u64,
+    /// What is taken of it.
+    pub used: u64,
+}
+
+impl Room {
+    /// What is left.
+    pub fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.used)
+    }
+}
+
+/// What only the program's language can tell; empty for a program without Python.
+#[derive(Debug, Clone, Default)]
+pub struct Host {
+    /// Modules, of those that rules ask for, that have been imported.
+    pub modules: Vec<String>,
+    /// How multiprocessing starts a process: `"fork"`, `"spawn"`, `"forkserver"`.
+    pub start_method: Option<String>,
+    /// Whether the program has chosen or used that method already.
+    pub start_method_is_used: bool,
+    /// Worker processes that are running now.
+    pub workers: u32,
+    /// The threading layer that numba has taken: `"omp"`, `"tbb"`, `"workqueue"`.
+    pub numba_layer: Option<String>,
+    /// Pools that have no interface in C, and keep the size they began with.
+    pub fixed_pools: Vec<FixedPool>,
+}
+
+/// A pool that keeps the size it began with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FixedPool {
+    /// Its library.
+    pub name: String,
+    /// Threads.
+    pub threads: u32,
+    /// The variable to set before it is loaded.
+    pub variable: String,
+}
+
+impl Facts {
+    /// The same program on a machine with so many CPUs, all of them its own:
+    /// pools have the threads that they would start with there, but where a
+    /// variable or a live limit says another number.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCpus`] for a count outside 1 to [`MAX_LIMIT`].
+    pub fn on_machine(&self, cpus: u32) -> Result<Facts> {
+        if !(1..=MAX_LIMIT).contains(&cpus) {
+            return Err(Error::InvalidCpus {
+                name: "cpus",
+                value: cpus.to_string(),
+            });
+        }
+        let mut facts = self.clone();
+        let mask: Vec<u32> = (0..cpus).collect();
+        facts.cpus = CpuFacts {
+            budget: cpus,
+            source: "the pretended machine".to_owned(),
+            counted: cpus,
+            mask_at_start: Some(mask.clone()),
+            mask: mask.clone(),
+            mask_of_any_thread: mask,
+            is_pretended: true,
+        };
+        for index in 0..facts.pools.len() {
+            let threads = super::settings::on_machine(&self.pools[index], self, cpus);
+            facts.pools[index].pool.num_threads = threads;
+        }
+        facts.follow_openmp();
+        facts.settle_capacities();
+        Ok(facts)
+    }
+
+    /// A BLAS that runs on an OpenMP runtime has its number.
+    fn follow_openmp(&mut self) {
+        for index in 0..self.pools.len() {
+            let Some(path) = self.pools[index].pool.runs_on.as_ref() else {
+                continue;
+            };
+            let decides = self.pools.iter().find(|other| other.pool.filepath == *path);
+            self.pools[index].pool.num_threads = decides.and_then(|other| other.pool.num_threads);
+        }
+    }
+
+    /// A capacity goes down with the workers: each holds a buffer.
+    fn settle_capacities(&mut self) {
+        for found in &mut self.pools {
+            let pool = &mut found.pool;
+            if pool.capacity.is_none() {
+                continue;
+            }
+            if let (Some(most), Some(threads)) = (pool.max_threads, pool.num_threads) {
+                pool.capacity = Some(2 * most.get() - (threads.get() - 1).min(most.get()));
+            }
+        }
+    }
+
+    /// The pools of a level.
+    pub(super) fn of_level(&self, level: Level) -> impl Iterator<Item = &PoolFacts> {
+        self.pools
+            .iter()
+            .filter(move |found| found.pool.level == level)
+    }
+
+    /// The pools of a runtime, by its id among [`crate::runtimes::all`].
+    pub(super) fn of_runtime(&self, runtime: &str) -> impl Iterator<Item = &PoolFacts> {
+        self.pools
+            .iter()
+            .filter(move |found| found.pool.runtime == runtime)
+    }
+
+    /// The pools that have a thread count of their own.
+    pub(super) fn independent(&self) -> impl Iterator<Item = &PoolFacts> {
+        self.pools
+            .iter()
+            .filter(|found| found.pool.runs_on.is_none())
+    }
+
+    /// The OpenMP pool with the most threads.
+    pub(super) fn widest_openmp(&self) -> Option<&PoolFacts> {
+        self.of_level(Level::Openmp)
+            .max_by_key(|found| found.threads())
+    }
+}
+
+impl PoolFacts {
+    /// Threads of its next parallel call; 0 if that isn't known.
+    pub(super) fn threads(&self) -> u32 {
+        self.pool.num_threads.map_or(0, |threads| threads.get())
+    }
+
+    /// Whether its threads are made with pthreads, beside OpenMP's.
+    pub(super) fn is_on_pthreads(&self) -> bool {
+        self.pool.threading_layer.as_deref() == Some("pthreads")
+    }
+
+    /// Its name and version: "OpenBLAS 0.3.31".
+    pub(super) fn title(&self) -> String {
+        match &self.pool.version {
+            Some(version) => format!("{} {version}", self.pool.name),
+            None => self.pool.name.to_owned(),
+        }
+    }
+
+    /// Evidence about it.
+    pub(super) fn says(&self, what: &str) -> Evidence {
+        Evidence {
+            text: format!("{}: {what}", self.title()),
+            file: Some(self.pool.filepath.clone()),
+        }
+    }
+
+    /// Its thread count as evidence.
+    pub(super) fn says_threads(&self) -> Evidence {
+        self.says(&counted(self.threads().into(), "thread"))
+    }
+}
+
+/// "1 thread", "4 threads".
+pub(super) fn counted(count: u64, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
+}
+
+impl Variables {
+    /// The value now.
+    pub fn now(&self, name: &str) -> Option<&str> {
+        self.now.get(name).map(String::as_str)
+    }
+
+    /// Whether it is known that the process itself set it, or changed it.
+    pub fn is_changed(&self, name: &str) -> bool {
+        let at_start = self.at_start.as_ref();
+        at_start.is_some_and(|at_start| at_start.get(name) != self.now.get(name))
+    }
+}

@@ -1,0 +1,202 @@
+//! This process's facts.
+
+use super::facts::{CpuFacts, Facts, Host, PoolFacts, Room, SystemFacts, Variables};
+use super::start;
+use crate::budget::{self, Budget, Observed, SourceKind};
+use crate::limit::{Seen, seen};
+use crate::{Result, platform};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// `capabilities(7)`: CAP_SYS_ADMIN and CAP_SYS_RESOURCE lift RLIMIT_NPROC.
+const LIFTS_PROCESS_LIMIT: u64 = 1 << 21 | 1 << 24;
+
+impl Facts {
+    /// Looks at this process, as the calling thread sees it. Changes nothing;
+    /// takes about a millisecond.
+    ///
+    /// # Errors
+    /// As [`crate::pools`] and [`crate::budget::budget`].
+    pub fn gather(host: Host) -> Result<Facts> {
+        let observed = Observed::this_process()?;
+        Ok(Facts {
+            pools: pools(seen()?),
+            cpus: cpus(&Budget::read(&observed)?)?,
+            environment: variables(),
+            system: system(&observed),
+            host,
+        })
+    }
+}
+
+fn pools(seen: Vec<Seen>) -> Vec<PoolFacts> {
+    let owners = platform::thread_owners();
+    let made_by = |file: &PathBuf| owners.iter().filter(|owner| *owner == file).count();
+    let facts = seen.into_iter().map(|seen| PoolFacts {
+        workers: made_by(&seen.pool.filepath) as u32,
+        pool: seen.pool,
+        fixed: seen.fixed,
+        is_limited: seen.is_limited,
+    });
+    facts.collect()
+}
+
+fn cpus(budget: &Budget) -> Result<CpuFacts> {
+    let mask = platform::affinity(None)?;
+    let deciding = budget.deciding();
+    let source = match deciding.kind {
+        SourceKind::Affinity => "the affinity mask".to_owned(),
+        SourceKind::Machine => "the machine".to_owned(),
+        SourceKind::Quota => format!("the container's quota in {}", deciding.place),
+        SourceKind::Cpuset => format!("the container's set of CPUs in {}", deciding.place),
+        SourceKind::Override | SourceKind::Scheduler => {
+            format!("the variable {}={}", deciding.place, deciding.value)
+        }
+    };
+    Ok(CpuFacts {
+        budget: budget.cpus,
+        source,
+        counted: mask.len() as u32,
+        mask_at_start: start::mask().cloned(),
+        mask_of_any_thread: mask_of_any_thread(),
+        mask,
+        is_pretended: false,
+    })
+}
+
+fn mask_of_any_thread() -> Vec<u32> {
+    let Ok(tasks) = fs::read_dir("/proc/self/task") else {
+        return Vec::new();
+    };
+    let ids = tasks
+        .flatten()
+        .filter_map(|task| task.file_name().to_str()?.parse().ok());
+    let masks = ids.filter_map(|id| platform::affinity(Some(id)).ok());
+    let all: BTreeSet<u32> = masks.flatten().collect();
+    all.into_iter().collect()
+}
+
+fn variables() -> Variables {
+    let now = std::env::vars_os().map(|(name, value)| {
+        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        (text(name), text(value))
+    });
+    Variables {
+        now: now.collect(),
+        at_start: fs::read("/proc/self/environ")
+            .ok()
+            .map(|bytes| at_start(&bytes)),
+    }
+}
+
+/// proc_pid_environ(5): as the process was started, whatever it set since.
+fn at_start(bytes: &[u8]) -> BTreeMap<String, String> {
+    let variables = bytes.split(|byte| *byte == 0).filter_map(|variable| {
+        let text = String::from_utf8_lossy(variable);
+        let (name, value) = text.split_once('=')?;
+        Some((name.to_owned(), value.to_owned()))
+    });
+    variables.collect()
+}
+
+fn system(observed: &Observed) -> SystemFacts {
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut threads: Vec<Room> = process_limit(&limits, &status).into_iter().collect();
+    threads.extend(budget::tasks(observed).into_iter().map(|tasks| Room {
+        place: tasks.file.display().to_string(),
+        limit: tasks.limit,
+        used: tasks.used,
+    }));
+    SystemFacts {
+        threads,
+        address_space: soft(&limits, "Max address space").map(|limit| Room {
+            place: "RLIMIT_AS (ulimit -v)".to_owned(),
+            limit,
+            used: 1024 * number(&status, "VmSize:").unwrap_or(0),
+        }),
+        stack: soft(&limits, "Max stack size"),
+    }
+}
+
+/// RLIMIT_NPROC, unless this process is exempt (getrlimit(2)).
+fn process_limit(limits: &str, status: &str) -> Option<Room> {
+    let capabilities = value(status, "CapEff:")?;
+    let capabilities = u64::from_str_radix(capabilities, 16).ok()?;
+    let user = number(status, "Uid:")?;
+    if capabilities & LIFTS_PROCESS_LIMIT != 0 || user == 0 {
+        return None;
+    }
+    Some(Room {
+        place: "RLIMIT_NPROC (ulimit -u)".to_owned(),
+        limit: soft(limits, "Max processes")?,
+        used: threads_of_user(user),
+    })
+}
+
+/// The threads of all processes of a user, which the limit counts.
+fn threads_of_user(user: u64) -> u64 {
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return 0;
+    };
+    let is_number = |name: &Path| name.to_string_lossy().bytes().all(|b| b.is_ascii_digit());
+    let folders = processes.flatten().map(|process| process.path());
+    let statuses = folders
+        .filter(|folder| {
+            folder
+                .file_name()
+                .is_some_and(|name| is_number(Path::new(name)))
+        })
+        .filter_map(|folder| fs::read_to_string(folder.join("status")).ok());
+    let own = statuses.filter(|status| number(status, "Uid:") == Some(user));
+    own.filter_map(|status| number(&status, "Threads:")).sum()
+}
+
+/// The soft limit of a line of `/proc/self/limits`; `None` if unlimited.
+fn soft(limits: &str, name: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// The first word after a name in `/proc/self/status`.
+fn value<'text>(status: &'text str, name: &str) -> Option<&'text str> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()
+}
+
+fn number(status: &str, name: &str) -> Option<u64> {
+    value(status, name)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: &str = "\
+Limit                     Soft Limit           Hard Limit           Units
+Max stack size            8388608              unlimited            bytes
+Max processes             5                    100                  processes
+Max address space         unlimited            unlimited            bytes
+";
+
+    #[test]
+    fn limits_are_read_by_their_names() {
+        assert_eq!(soft(LIMITS, "Max stack size"), Some(8_388_608));
+        assert_eq!(soft(LIMITS, "Max address space"), None);
+        assert_eq!(soft(LIMITS, "Max open files"), None);
+    }
+
+    #[test]
+    fn who_may_raise_the_limit_is_not_held_by_it() {
+        let status =
+            |user, capabilities| format!("Uid:\t{user}\t0\t0\t0\nCapEff:\t{capabilities}\n");
+        assert_eq!(process_limit(LIMITS, &status(0, "0")), None);
+        assert_eq!(
+            process_limit(LIMITS, &status(4_000_000_000_u64, "1000000")),
+            None
+        );
+        let held = process_limit(LIMITS, &status(4_000_000_000_u64, "0")).unwrap();
+        assert_eq!((held.limit, held.used), (5, 0));
+    }
+}

@@ -1,0 +1,43 @@
+//! All findings about a process, the worst first.
+
+use super::facts::Facts;
+use super::finding::{Finding, Severity};
+use serde::Serialize;
+
+/// What the doctor has to say about a process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Whether there is neither an error nor a warning.
+    pub is_healthy: bool,
+    /// Every finding, the worst first.
+    pub findings: Vec<Finding>,
+    /// How many pools were looked at.
+    pub pools: usize,
+    /// The CPUs that the process may use.
+    pub cpus: u32,
+    /// Whether those are a pretended machine's.
+    pub is_pretended: bool,
+}
+
+impl Report {
+    /// Judges nothing: sorts what was found.
+    pub(super) fn new(facts: &Facts, mut findings: Vec<Finding>) -> Self {
+        findings.sort_by_key(|finding| (finding.severity, finding.code));
+        Report {
+            is_healthy: findings
+                .iter()
+                .all(|finding| finding.severity == Severity::Note),
+            findings,
+            pools: facts.pools.len(),
+            cpus: facts.cpus.budget,
+            is_pretended: facts.cpus.is_pretended,
+        }
+    }
+
+    /// How many findings there are of that severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        let all = self.findings.iter();
+        all.filter(|finding| finding.severity == severity).count()
+    }
+}

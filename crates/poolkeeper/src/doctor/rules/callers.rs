@@ -1,0 +1,117 @@
+//! More threads than a BLAS survives may call it at once.
+
+use super::counted;
+use crate::doctor::facts::{Facts, PoolFacts};
+use crate::doctor::finding::{Finding, Page, Severity};
+use crate::model::Level;
+
+pub(super) static PAGE: Page = Page {
+    code: "PK101",
+    title: "more threads may call a BLAS at once than it survives",
+    severity: Severity::Error,
+    found_when: "An OpenMP runtime uses more threads than an OpenBLAS built on pthreads has working \
+                 buffers left. Such an OpenBLAS is compiled for a number of threads (MAX_THREADS, 64 \
+                 in the wheels of numpy and scipy) and has twice as many buffers. Every thread that is \
+                 inside one of its functions holds one, and so does each of its own worker threads.",
+    why: "With all buffers taken, OpenBLAS prints \"precompiled NUM_THREADS exceeded\" and allocates \
+          512 more, once. From there on memory can be corrupted: \"double free or corruption\", a \
+          segmentation fault, or a wrong result. When those are taken too, it ends the process.",
+    fix: "Let OpenMP use fewer threads: within the CPUs that you may use, and never more than the \
+          number that the finding names. poolkeeper.guard() does that by itself.",
+    references: &[
+        "OpenBLAS, driver/others/memory.c (NUM_BUFFERS, blas_memory_alloc)",
+        "https://github.com/OpenMathLib/OpenBLAS/blob/develop/USAGE.md",
+    ],
+};
+
+/// What OpenBLAS allocates, once, when its buffers are taken (memory.c,
+/// `NEW_BUFFERS`).
+const AUXILIARY_BUFFERS: u32 = 512;
+
+pub(super) fn check(facts: &Facts) -> Vec<Finding> {
+    let Some(caller) = facts.widest_openmp() else {
+        return Vec::new();
+    };
+    let mut in_danger = callees(facts);
+    in_danger.retain(|callee| caller.threads() > callee.safe);
+    match in_danger.first() {
+        Some(weakest) => vec![finding(facts, caller, weakest, &in_danger)],
+        None => Vec::new(),
+    }
+}
+
+/// The most OpenMP threads that every loaded BLAS survives, for the guard.
+pub(in crate::doctor) fn bound(facts: &Facts) -> Option<(u32, &'static str, String)> {
+    let weakest = callees(facts).into_iter().next()?;
+    let name = weakest.found.title();
+    let reason = format!("{name} is safe with {} callers", weakest.safe);
+    Some((weakest.safe, PAGE.code, reason))
+}
+
+/// Each BLAS that counts its callers, the weakest first.
+fn callees(facts: &Facts) -> Vec<Callee<'_>> {
+    let blas = facts.of_level(Level::Blas);
+    let mut callees: Vec<_> = blas
+        .filter_map(|found| {
+            let safe = found.pool.capacity?;
+            Some(Callee { found, safe })
+        })
+        .collect();
+    callees.sort_by_key(|callee| callee.safe);
+    callees
+}
+
+/// A BLAS and the callers that it is safe with.
+struct Callee<'facts> {
+    found: &'facts PoolFacts,
+    safe: u32,
+}
+
+fn finding(
+    facts: &Facts,
+    caller: &PoolFacts,
+    weakest: &Callee<'_>,
+    in_danger: &[Callee<'_>],
+) -> Finding {
+    let (threads, safe) = (caller.threads(), weakest.safe);
+    let advised = safe.min(facts.cpus.budget);
+    let summary = format!(
+        "{threads} OpenMP threads may call {} at once; it is safe with {safe}.",
+        weakest.found.title()
+    );
+    Finding::new(&PAGE, summary)
+        .evidence([caller.says_threads()])
+        .evidence(
+            in_danger
+                .iter()
+                .map(|callee| callee.found.says(&buffers(callee))),
+        )
+        .evidence([end(threads, safe)])
+        .python(format!("poolkeeper.set_limit(openmp={advised})"))
+        .shell(format!("export OMP_NUM_THREADS={advised}"))
+        .advice(format!(
+            "more than {safe} OpenMP threads are never safe; with {}, {advised} are best",
+            counted(facts.cpus.budget.into(), "CPU")
+        ))
+}
+
+/// What happens past the second threshold.
+fn end(threads: u32, safe: u32) -> String {
+    let survives = safe + AUXILIARY_BUFFERS;
+    if threads > survives {
+        format!("past {survives} callers it ends the process: {threads} are too many for that")
+    } else {
+        format!("past {survives} callers it ends the process")
+    }
+}
+
+/// "built for 64 threads, so 128 buffers; its own workers hold 1".
+fn buffers(callee: &Callee<'_>) -> String {
+    let safe = callee.safe;
+    let Some(most) = callee.found.pool.max_threads else {
+        return format!("buffers for {safe} callers");
+    };
+    let all = 2 * most.get();
+    let taken = all.saturating_sub(safe);
+    format!("built for {most} threads, so {all} buffers; its own workers hold {taken}")
+}

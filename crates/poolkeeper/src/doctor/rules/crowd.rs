@@ -1,0 +1,100 @@
+//! Levels inside each other: threads that call threads, processes with threads.
+
+use super::counted;
+use crate::doctor::facts::{Facts, PoolFacts};
+use crate::doctor::finding::{Finding, Page, Severity};
+use crate::model::Level;
+
+pub(super) static NESTED: Page = Page {
+    code: "PK203",
+    title: "OpenMP threads times BLAS threads is more than the CPUs",
+    severity: Severity::Warning,
+    found_when: "An OpenMP runtime and a BLAS with threads of its own both use several threads, and \
+                 the product of the two is above the CPUs that the process may use. A note, since that \
+                 is how libraries start; a warning with BLIS, which starts a set of threads for each caller.",
+    why: "It costs only code that calls the BLAS inside an OpenMP loop: each of the loop's threads then \
+          wants the BLAS's threads as well. OpenBLAS has one set of workers, so that the loop's threads \
+          wait for each other; BLIS starts a set for each of them. scikit-learn limits the BLAS inside \
+          its own loops by itself.",
+    fix: "Around such code let the BLAS use one thread, or divide the CPUs with poolkeeper.split().",
+    references: &["https://scikit-learn.org/stable/computing/parallelism.html"],
+};
+
+pub(super) static WORKERS: Page = Page {
+    code: "PK204",
+    title: "worker processes times threads is more than the CPUs",
+    severity: Severity::Warning,
+    found_when: "The process has started several worker processes with multiprocessing, which begin \
+                 with its pools' thread counts, and the product is above the CPUs that it may use.",
+    why: "Every worker runs its own threads, on the same CPUs. They take turns, and each parallel loop \
+          waits for its slowest thread.",
+    fix: "Give each worker its share: poolkeeper.split(processes=N) has it as a limit and as environment \
+          variables.",
+    references: &["https://joblib.readthedocs.io/en/stable/parallel.html"],
+};
+
+pub(super) fn nested(facts: &Facts) -> Vec<Finding> {
+    let budget = facts.cpus.budget;
+    let Some(outer) = facts.widest_openmp().filter(|outer| outer.threads() > 1) else {
+        return Vec::new();
+    };
+    let inner = facts
+        .of_level(Level::Blas)
+        .filter(|blas| blas.pool.runs_on.is_none() && blas.threads() > 1)
+        .max_by_key(|blas| blas.threads());
+    let Some(inner) = inner else {
+        return Vec::new();
+    };
+    let product = u64::from(outer.threads()) * u64::from(inner.threads());
+    if product <= budget.into() {
+        return Vec::new();
+    }
+    let severity = if inner.pool.runtime == "blis" {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    let summary = format!(
+        "Calls of {} inside an OpenMP loop would want {} x {} = {product} threads, on {}.",
+        inner.pool.name,
+        outer.threads(),
+        inner.threads(),
+        counted(budget.into(), "CPU"),
+    );
+    let line = |found: &PoolFacts| found.says_threads();
+    let finding = Finding::new(&NESTED, summary)
+        .severity(severity)
+        .evidence([line(outer), line(inner)])
+        .python("with poolkeeper.limit(blas=1): ...")
+        .shell("poolkeeper run --nested -- python script.py");
+    vec![finding]
+}
+
+pub(super) fn workers(facts: &Facts) -> Vec<Finding> {
+    let (workers, budget) = (facts.host.workers, facts.cpus.budget);
+    let widest = facts.independent().max_by_key(|found| found.threads());
+    // The number of workers is the program's choice; that each has several
+    // threads rarely is.
+    let Some(widest) = widest.filter(|widest| workers > 1 && widest.threads() > 1) else {
+        return Vec::new();
+    };
+    let product = u64::from(workers) * u64::from(widest.threads());
+    if product <= budget.into() {
+        return Vec::new();
+    }
+    let summary = format!(
+        "{workers} worker processes with {} each are {product} threads, on {}.",
+        counted(widest.threads().into(), "thread"),
+        counted(budget.into(), "CPU"),
+    );
+    let finding = Finding::new(&WORKERS, summary)
+        .evidence([format!("worker processes that run now: {workers}")])
+        .evidence([widest.says_threads()])
+        .python(format!(
+            "poolkeeper.split(processes={workers}).limit()  # in each worker"
+        ))
+        .shell(format!(
+            "poolkeeper run --processes {workers} -- python script.py"
+        ));
+    vec![finding]
+}

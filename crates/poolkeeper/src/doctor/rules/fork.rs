@@ -1,0 +1,99 @@
+//! What a forked child can't do any more.
+
+use super::counted;
+use crate::doctor::facts::Facts;
+use crate::doctor::finding::{Finding, Page, Severity};
+
+pub(super) static PAGE: Page = Page {
+    code: "PK104",
+    title: "OpenMP loops have run, and child processes are forked",
+    severity: Severity::Error,
+    found_when: "libgomp has started threads in this process, so parallel loops have run, and \
+                 multiprocessing starts its processes with fork. An error where the program has chosen or \
+                 used fork already, else a note: nothing happens until it forks.",
+    why: "A forked child has a copy of libgomp that believes in threads which don't exist there. The first \
+          parallel loop in the child waits for them for ever.",
+    fix: "Start processes with \"spawn\" or \"forkserver\", or start them before the first parallel loop; one \
+          OpenMP thread in the child is safe.",
+    references: &[
+        "https://gcc.gnu.org/bugzilla/show_bug.cgi?id=58378",
+        "https://scikit-learn.org/stable/faq.html",
+    ],
+};
+
+pub(super) static NUMBA: Page = Page {
+    code: "PK105",
+    title: "numba's OpenMP threads, and child processes are forked",
+    severity: Severity::Error,
+    found_when: "numba's parallel functions run on GNU OpenMP in this process, and multiprocessing starts its \
+                 processes with fork. An error where the program has chosen or used fork already, else a note.",
+    why: "numba ends a forked child that runs a parallel function, with \"Terminating: fork() called from a \
+          process already using GNU OpenMP, this is unsafe.\"",
+    fix: "Start processes with \"spawn\" or \"forkserver\", or set NUMBA_THREADING_LAYER to tbb.",
+    references: &["https://numba.readthedocs.io/en/stable/user/threading-layer.html"],
+};
+
+pub(super) fn check(facts: &Facts) -> Vec<Finding> {
+    if !forks(facts) {
+        return Vec::new();
+    }
+    let used: Vec<_> = facts
+        .of_runtime("libgomp")
+        .filter(|found| found.workers > 0)
+        .collect();
+    if used.is_empty() {
+        return Vec::new();
+    }
+    let lines = used.iter().map(|found| {
+        found.says(&format!(
+            "{} since a parallel loop",
+            counted(found.workers.into(), "thread")
+        ))
+    });
+    let finding = Finding::new(
+        &PAGE,
+        "OpenMP loops have run here: a forked child that runs one will wait for ever.",
+    )
+    .severity(severity(facts))
+    .evidence(lines)
+    .evidence([method(facts)])
+    .python("multiprocessing.set_start_method(\"forkserver\")  # first of all");
+    vec![finding]
+}
+
+pub(super) fn numba(facts: &Facts) -> Vec<Finding> {
+    if !forks(facts) || facts.host.numba_layer.as_deref() != Some("omp") {
+        return Vec::new();
+    }
+    let finding = Finding::new(
+        &NUMBA,
+        "numba has run on GNU OpenMP: a forked child that runs a parallel function is ended.",
+    )
+    .severity(severity(facts))
+    .evidence(["numba's threading layer: omp".to_owned(), method(facts)])
+    .python("multiprocessing.set_start_method(\"forkserver\")  # first of all")
+    .shell("export NUMBA_THREADING_LAYER=tbb");
+    vec![finding]
+}
+
+fn forks(facts: &Facts) -> bool {
+    facts.host.start_method.as_deref() == Some("fork")
+}
+
+/// Whether it is about to happen, or only how things stand by default.
+fn severity(facts: &Facts) -> Severity {
+    if facts.host.start_method_is_used {
+        Severity::Error
+    } else {
+        Severity::Note
+    }
+}
+
+fn method(facts: &Facts) -> String {
+    let how = if facts.host.start_method_is_used {
+        "in use in this program"
+    } else {
+        "the default, not used so far"
+    };
+    format!("multiprocessing's start method: fork, {how}")
+}

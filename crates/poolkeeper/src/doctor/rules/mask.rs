@@ -1,0 +1,125 @@
+//! Which CPUs the calling thread may run on, and who took some away.
+
+use super::counted;
+use crate::doctor::facts::Facts;
+use crate::doctor::finding::{Finding, Page, Severity};
+use crate::model::Level;
+
+pub(super) static BOUND_TWICE: Page = Page {
+    code: "PK302",
+    title: "threads are bound to CPUs, and there are two OpenMP runtimes",
+    severity: Severity::Warning,
+    found_when: "OMP_PROC_BIND, OMP_PLACES, GOMP_CPU_AFFINITY or KMP_AFFINITY binds OpenMP threads to \
+                 CPUs, and two OpenMP runtimes are loaded.",
+    why: "The first runtime binds the main thread to one CPU. The second then counts one CPU, and runs \
+          everything on it; or both bind their threads to the same ones.",
+    fix: "Unset the variable. Binding pays only where one program has a machine to itself.",
+    references: &["https://github.com/pytorch/pytorch/issues/98836"],
+};
+
+pub(super) static SHRUNK: Page = Page {
+    code: "PK303",
+    title: "something took CPUs away from this thread since the start",
+    severity: Severity::Warning,
+    found_when: "The calling thread's affinity mask (the set of CPUs that the system lets it run on) has \
+                 fewer CPUs than when poolkeeper was imported, or than another thread of the process.",
+    why: "What the thread starts from now on, threads and processes, is confined to what is left, and \
+          libraries loaded from now on count only that. Libraries have done this at import, when told by a \
+          variable such as OMP_PROC_BIND to bind their threads.",
+    fix: "Find the import that does it: `poolkeeper doctor -i MODULE` for one after the other. Unset the \
+          variable that makes it bind, or put the mask back after the import.",
+    references: &[
+        "https://github.com/pytorch/pytorch/issues/91989",
+        "sched_setaffinity(2)",
+    ],
+};
+
+/// Variables by which an OpenMP runtime binds its threads.
+const BINDING: [&str; 4] = [
+    "OMP_PROC_BIND",
+    "OMP_PLACES",
+    "GOMP_CPU_AFFINITY",
+    "KMP_AFFINITY",
+];
+
+pub(super) fn bound_twice(facts: &Facts) -> Vec<Finding> {
+    let runtimes: Vec<_> = facts.of_level(Level::Openmp).collect();
+    let Some((name, value)) = binding(facts).next().filter(|_| runtimes.len() > 1) else {
+        return Vec::new();
+    };
+    let summary = format!("{name}={value} binds threads to CPUs, for two OpenMP runtimes at once.");
+    let finding = Finding::new(&BOUND_TWICE, summary)
+        .evidence(runtimes.iter().map(|found| found.says_threads()))
+        .shell(format!("unset {name}"));
+    vec![finding]
+}
+
+/// The variables that bind threads here, with their values.
+fn binding(facts: &Facts) -> impl Iterator<Item = (&'static str, &str)> {
+    let set = BINDING
+        .into_iter()
+        .filter_map(|name| Some((name, facts.environment.now(name)?)));
+    set.filter(|(_, value)| {
+        let value = value.trim().to_lowercase();
+        !["", "false", "none", "disabled"].contains(&&*value)
+    })
+}
+
+pub(super) fn shrunk(facts: &Facts) -> Vec<Finding> {
+    let cpus = &facts.cpus;
+    let empty = Vec::new();
+    let at_start = cpus.mask_at_start.as_ref().unwrap_or(&empty);
+    let lost = |before: &[u32]| before.iter().any(|cpu| !cpus.mask.contains(cpu));
+    let (before, when) = if lost(at_start) {
+        (at_start, "when poolkeeper was imported")
+    } else if lost(&cpus.mask_of_any_thread) {
+        (&cpus.mask_of_any_thread, "for other threads of the process")
+    } else {
+        return Vec::new();
+    };
+    let summary = format!(
+        "This thread may run on {} of the {} that the process had.",
+        cpus.mask.len(),
+        counted(before.len() as u64, "CPU")
+    );
+    let all = before
+        .iter()
+        .map(u32::to_string)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let finding = Finding::new(&SHRUNK, summary)
+        .evidence([
+            format!("CPUs {when}: {}", ranges(before)),
+            format!("CPUs now: {}", ranges(&cpus.mask)),
+        ])
+        .evidence(binding(facts).map(|(name, value)| format!("{name}={value}")))
+        .python(if before.len() <= 16 {
+            format!("os.sched_setaffinity(0, {{{all}}})  # after the import that does it")
+        } else {
+            "os.sched_setaffinity(0, cpus_of_before)  # after the import that does it".to_owned()
+        });
+    vec![match binding(facts).next() {
+        Some((name, _)) => finding.shell(format!("unset {name}")),
+        None => finding,
+    }]
+}
+
+/// "0-3, 8"
+fn ranges(cpus: &[u32]) -> String {
+    let runs = cpus.chunk_by(|a, b| a + 1 == *b);
+    let text = runs.map(|run| match run {
+        [only] => only.to_string(),
+        _ => format!("{}-{}", run[0], run[run.len() - 1]),
+    });
+    text.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpus_are_written_as_ranges() {
+        assert_eq!(ranges(&[0, 1, 2, 5, 7, 8]), "0-2, 5, 7-8");
+    }
+}

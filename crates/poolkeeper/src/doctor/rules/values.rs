@@ -1,0 +1,129 @@
+//! Variables that a build ignores, and values that a runtime misreads.
+
+use super::counted;
+use crate::doctor::facts::{Facts, PoolFacts};
+use crate::doctor::finding::{Finding, Page, Severity};
+use crate::doctor::settings::{Reading, read, variables};
+
+pub(super) static IGNORED: Page = Page {
+    code: "PK402",
+    title: "a variable that this build ignores",
+    severity: Severity::Warning,
+    found_when: "A variable names a thread count for a library that was built so that it doesn't read it: \
+                 OPENBLAS_NUM_THREADS with an OpenBLAS built on OpenMP or without threads, MKL_NUM_THREADS \
+                 with MKL's sequential layer.",
+    why: "The number is not kept: the library runs as many threads as its OpenMP runtime says, or one.",
+    fix: "Set the variable that the library reads: OMP_NUM_THREADS for a build on OpenMP.",
+    references: &[
+        "https://github.com/OpenMathLib/OpenBLAS/blob/develop/USAGE.md",
+        "oneMKL Developer Reference for C, \"Threading Control\"",
+    ],
+};
+
+pub(super) static MISREAD: Page = Page {
+    code: "PK403",
+    title: "a value that is no thread count",
+    severity: Severity::Warning,
+    found_when: "A variable for a thread count is no whole number of 1 or more (OMP_NUM_THREADS may be a \
+                 list of them: \"4,2\"), and a loaded pool reads it.",
+    why: "Runtimes differ in what they make of it: libgomp takes every CPU, OpenBLAS the digits at the \
+          beginning (\"1e1\" is 1), LLVM's OpenMP has stopped the program.",
+    fix: "Give a whole number, or unset the variable.",
+    references: &["OpenMP API 5.2, section 21.1.2 (OMP_NUM_THREADS)"],
+};
+
+pub(super) fn ignored(facts: &Facts) -> Vec<Finding> {
+    let found = facts.pools.iter().filter_map(|found| {
+        let (name, instead) = unread(found)?;
+        let value = facts.environment.now(name)?;
+        let asked = read(value, Reading::Prefix)?;
+        (asked != found.threads()).then(|| ignored_by(found, name, value, instead))
+    });
+    found.collect()
+}
+
+/// The variable that people set for such a library, and the one that its build
+/// reads.
+fn unread(found: &PoolFacts) -> Option<(&'static str, Option<&'static str>)> {
+    match (found.pool.runtime, found.pool.threading_layer.as_deref()?) {
+        ("openblas", "openmp") => Some(("OPENBLAS_NUM_THREADS", Some("OMP_NUM_THREADS"))),
+        ("openblas", "disabled") => Some(("OPENBLAS_NUM_THREADS", None)),
+        ("mkl", "sequential") => Some(("MKL_NUM_THREADS", None)),
+        _ => None,
+    }
+}
+
+fn ignored_by(found: &PoolFacts, name: &str, value: &str, instead: Option<&str>) -> Finding {
+    let built = match instead {
+        Some(_) => "was built on OpenMP",
+        None => "was built without threads",
+    };
+    let threads = counted(found.threads().into(), "thread");
+    let summary = format!(
+        "{name}={value} means nothing to {}, which {built}.",
+        found.title()
+    );
+    let finding = Finding::new(&IGNORED, summary).evidence([
+        format!("{name}={value}").into(),
+        found.says(&format!("{built}; {threads}")),
+    ]);
+    match instead {
+        Some(instead) => finding
+            .python(format!(
+                "poolkeeper.set_limit({}={value})",
+                found.pool.runtime
+            ))
+            .shell(format!("export {instead}={value}")),
+        None => finding
+            .shell(format!("unset {name}"))
+            .advice("for threads, install a build of the library that has them"),
+    }
+}
+
+pub(super) fn misread(facts: &Facts) -> Vec<Finding> {
+    let mut names: Vec<&str> = Vec::new();
+    for found in &facts.pools {
+        names.extend(variables(found).0);
+    }
+    names.sort_unstable();
+    names.dedup();
+    let set = names
+        .into_iter()
+        .filter_map(|name| Some((name, facts.environment.now(name)?)));
+    let wrong = set.filter(|(name, value)| !is_count(name, value));
+    wrong
+        .map(|(name, value)| misread_value(facts, name, value))
+        .collect()
+}
+
+/// Whether every runtime reads the value alike.
+fn is_count(name: &str, value: &str) -> bool {
+    let is_number = |word: &str| word.trim().parse().is_ok_and(|count: u32| count > 0);
+    match name {
+        "OMP_NUM_THREADS" => value.split(',').all(is_number),
+        _ => is_number(value),
+    }
+}
+
+fn misread_value(facts: &Facts, name: &str, value: &str) -> Finding {
+    let readers = facts
+        .pools
+        .iter()
+        .filter(|found| variables(found).0.contains(&name));
+    let lines = readers.map(|found| match found.pool.num_threads {
+        Some(threads) => found.says(&format!(
+            "made {} of it",
+            counted(threads.get().into(), "thread")
+        )),
+        None => found.says("made no thread count of it"),
+    });
+    let count = facts.cpus.budget;
+    Finding::new(
+        &MISREAD,
+        format!("{name}={value:?} is no thread count: libraries differ in what they make of it."),
+    )
+    .evidence([format!("{name}={value:?}")])
+    .evidence(lines)
+    .python(format!("poolkeeper.set_limit({count})"))
+    .shell(format!("export {name}={count}"))
+}

@@ -1,0 +1,48 @@
+//! The most threads that an OpenMP runtime may use without danger.
+
+use super::facts::{Facts, PoolFacts};
+use super::rules::{callers, room};
+use crate::model::Level;
+use std::path::PathBuf;
+
+/// A bound on an OpenMP pool's threads, and what would happen past it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bound {
+    /// The pool's file.
+    pub file: PathBuf,
+    /// The most threads that are safe.
+    pub most: u32,
+    /// The code of the finding past it: `"PK101"`.
+    pub code: &'static str,
+    /// Why, in a few words.
+    pub reason: String,
+}
+
+/// The bound of every OpenMP pool that has one: it is the smallest of what the
+/// loaded BLAS survive as callers and what the system lets it start.
+///
+/// # Examples
+///
+/// ```
+/// use poolkeeper::doctor::{Facts, Host, safe_threads};
+/// for bound in safe_threads(&Facts::gather(Host::default())?) {
+///     println!("{}: at most {}", bound.file.display(), bound.most);
+/// }
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+pub fn safe_threads(facts: &Facts) -> Vec<Bound> {
+    let pools = facts.of_level(Level::Openmp);
+    pools.filter_map(|found| bound(facts, found)).collect()
+}
+
+fn bound(facts: &Facts, found: &PoolFacts) -> Option<Bound> {
+    let bounds = callers::bound(facts).into_iter().chain(room::bounds(facts));
+    let (most, code, reason) = bounds.min_by_key(|(most, _, _)| *most)?;
+    Some(Bound {
+        file: found.pool.filepath.clone(),
+        most,
+        code,
+        reason,
+    })
+}

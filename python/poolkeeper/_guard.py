@@ -1,0 +1,211 @@
+"""``poolkeeper.guard()``: what could crash the program doesn't happen."""
+
+from __future__ import annotations
+
+import functools
+import importlib.machinery
+import logging
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from ._doctor import host_facts
+from ._native import Scope, _loader_version, _safe_threads, limit, pools, set_limit
+
+_log = logging.getLogger("poolkeeper.guard")
+
+
+class Guard:
+    """Keeps OpenMP pools at safe numbers of threads; what :func:`guard` returns.
+
+    Attributes
+    ----------
+    actions : list of str
+        What was lowered, a sentence each, in the order in which it was.
+    """
+
+    actions: list[str]
+
+    def __init__(self) -> None:
+        self.actions = []
+        self._owner = threading.get_ident()
+        self._lock = threading.Lock()
+        self._version: int | None = None
+        self._bounds: dict[str, tuple[int, str]] = {}
+        self._scopes: list[Scope] = []
+        self._is_live = True
+        self._look()
+        _hooks.add(self)
+
+    def release(self) -> None:
+        """End the guard; a second time does nothing.
+
+        Pools of the thread that called :func:`guard` go back to what they were.
+        Other threads keep their lowered numbers until they end.
+        """
+        if not self._is_live:
+            return
+        self._is_live = False
+        _hooks.remove(self)
+        for scope in reversed(self._scopes):
+            scope.release()
+
+    def _look(self) -> None:
+        """Judge what is loaded, if that has changed, and lower the calling thread's pools."""
+        with self._lock:
+            version = _loader_version()
+            if version != self._version:
+                self._bounds = {
+                    file: (most, f"{reason} ({code})")
+                    for file, most, code, reason in _safe_threads(host_facts())
+                }
+                self._version = version
+            self._lower_here()
+
+    def _lower_here(self) -> None:
+        found = {pool.filepath: pool for pool in pools()} if self._bounds else {}
+        for file, (most, reason) in self._bounds.items():
+            threads = found[file].num_threads if file in found else None
+            if threads is None or threads <= most:
+                continue
+            if threading.get_ident() == self._owner:
+                self._scopes.append(limit({file: most}))
+            else:
+                # Nobody could end a scope of this thread from elsewhere.
+                set_limit({file: most})
+            action = f"{found[file].name}: {threads} threads lowered to {most}: {reason}"
+            self.actions.append(action)
+            _log.warning("%s", action)
+
+    def __enter__(self) -> Guard:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def __repr__(self) -> str:
+        state = "live" if self._is_live else "released"
+        lines = [f"<Guard {state}: {len(self.actions)} lowered>", *self.actions]
+        return "\n  ".join(lines)
+
+
+class _Hooks:
+    """Tells live guards of loaded libraries and of new threads.
+
+    An extension module's import is how Python programs load libraries, and a
+    thread's start is when OpenMP gives it the process's number. There is no
+    event for either, so the two functions are wrapped while a guard is live.
+    """
+
+    def __init__(self) -> None:
+        self._guards: list[Guard] = []
+        self._lock = threading.Lock()
+        self._originals: list[tuple[type, str, Any, Any]] = []
+
+    def add(self, guard: Guard) -> None:
+        with self._lock:
+            if not self._guards:
+                self._wrap(importlib.machinery.ExtensionFileLoader, "exec_module", self._loading)
+                self._wrap(threading.Thread, "start", self._starting)
+            self._guards.append(guard)
+
+    def remove(self, guard: Guard) -> None:
+        with self._lock:
+            self._guards.remove(guard)
+            if self._guards:
+                return
+            for owner, name, original, wrapper in self._originals:
+                # Somebody may have wrapped it once more: then ours does nothing.
+                if vars(owner).get(name) is wrapper:
+                    setattr(owner, name, original)
+            self._originals.clear()
+
+    def _wrap(self, owner: type, name: str, make: Callable[[Any], Any]) -> None:
+        original = getattr(owner, name)
+        wrapper = functools.wraps(original)(make(original))
+        self._originals.append((owner, name, original, wrapper))
+        setattr(owner, name, wrapper)
+
+    def _loading(self, original: Callable[..., None]) -> Callable[..., None]:
+        def exec_module(loader: Any, module: Any) -> None:
+            # The library is mapped by now; the module's code may run it.
+            self.look()
+            original(loader, module)
+            self.look()
+
+        return exec_module
+
+    def _starting(self, original: Callable[..., None]) -> Callable[..., None]:
+        def start(thread: threading.Thread) -> None:
+            run = thread.run
+
+            def guarded() -> None:
+                del thread.run  # no cycle, and nothing of ours is left on it
+                self.look()
+                run()
+
+            thread.run = guarded  # type: ignore[method-assign]
+            try:
+                original(thread)
+            except BaseException:
+                vars(thread).pop("run", None)
+                raise
+
+        return start
+
+    def look(self) -> None:
+        for guard in list(self._guards):
+            guard._look()
+
+
+_hooks = _Hooks()
+
+
+def guard() -> Guard:
+    """Make the findings that can crash a program not happen, from now on.
+
+    Lowers OpenMP pools to the number of threads that is safe: no more than every
+    loaded BLAS survives as callers (``PK101``), and no more than the system lets
+    the process start (``PK601``, ``PK602``). Does so at once; again after each
+    import that loads a library; and in each Python thread that starts, since
+    OpenMP counts for each thread. What is safe already is left alone.
+
+    Each action is logged as a warning of the logger ``poolkeeper.guard``. Costs
+    about a millisecond for an import that loads a library, and microseconds for
+    other imports of extension modules and for each thread that starts.
+
+    Returns
+    -------
+    Guard
+        Its ``actions``; ``release()`` ends it, as does the end of a ``with`` block.
+        It needs not be kept.
+
+    Raises
+    ------
+    LimitError
+        If ``POOLKEEPER_CPUS`` is no positive number.
+    OSError
+        On a system that is not supported yet.
+
+    Notes
+    -----
+    It does not reach threads that run already, threads that C code starts, and
+    libraries that are opened without an import (by ctypes, say) until the next
+    import or thread. Code that sets the runtime's number itself, as
+    ``omp_set_num_threads`` does, is not held back.
+
+    Examples
+    --------
+    >>> import poolkeeper
+    >>> with poolkeeper.guard() as guarding:
+    ...     pass  # import and run what you like
+    >>> guarding.actions
+    []
+    """
+    return Guard()

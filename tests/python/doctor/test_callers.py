@@ -1,0 +1,87 @@
+"""PK101: more threads may call a BLAS at once than it survives."""
+
+from __future__ import annotations
+
+import pytest
+from isolated import in_own_process
+
+from doctor.findings import found, not_found
+
+pytestmark = pytest.mark.usefixtures("lab")
+
+
+@in_own_process(env={"OMP_NUM_THREADS": "300"})
+def test_more_openmp_threads_than_buffers() -> None:
+    import numpy  # noqa: F401
+    import scipy.linalg  # noqa: F401
+    import sklearn.cluster  # noqa: F401
+
+    finding = found("PK101", "error")
+    assert finding.summary.startswith("300 OpenMP threads may call OpenBLAS ")
+    caller, *blas, end = finding.evidence
+    assert "libgomp" in caller
+    assert ["numpy.libs" in line for line in blas] == [True, False]
+    assert all("128 buffers" in line for line in blas)
+    # 128 buffers less a worker, and the 512 that it allocates once.
+    import poolkeeper
+
+    workers = poolkeeper.cpus().deciding.cpus  # as many threads as CPUs
+    assert finding.summary.endswith(f"safe with {129 - int(workers or 0)}.")
+    assert f"past {129 - int(workers or 0) + 512} callers" in end
+
+
+@in_own_process(env={"OMP_NUM_THREADS": "700"})
+def test_more_than_it_allocates_besides() -> None:
+    import numpy  # noqa: F401
+    import sklearn.cluster  # noqa: F401
+
+    assert "700 are too many for that" in found("PK101", "error").evidence[-1]
+
+
+@in_own_process(env={"OMP_NUM_THREADS": "128", "OPENBLAS_NUM_THREADS": "1"})
+def test_as_many_as_there_are_buffers_is_safe() -> None:
+    import numpy  # noqa: F401
+    import sklearn.cluster  # noqa: F401
+
+    not_found("PK101")
+
+
+@in_own_process(env={"OMP_NUM_THREADS": "129", "OPENBLAS_NUM_THREADS": "1"})
+def test_one_more_is_not() -> None:
+    import numpy  # noqa: F401
+    import sklearn.cluster  # noqa: F401
+
+    assert "safe with 128" in found("PK101", "error").summary
+
+
+@in_own_process(env={"OMP_NUM_THREADS": "300"})
+def test_the_advised_limit_makes_it_go_away() -> None:
+    import numpy  # noqa: F401
+    import poolkeeper
+    import sklearn.cluster  # noqa: F401
+
+    advice = found("PK101", "error").fix["python"]
+    assert advice.startswith("poolkeeper.set_limit(openmp=")
+    exec(advice, {"poolkeeper": poolkeeper})
+    not_found("PK101")
+
+
+@in_own_process
+def test_a_machine_of_128_cpus_is_predicted() -> None:
+    import numpy  # noqa: F401
+    import sklearn.cluster  # noqa: F401
+
+    not_found("PK101")
+    finding = found("PK101", "error", cpus=128)
+    assert finding.summary.startswith("128 OpenMP threads may call OpenBLAS ")
+    # 64 threads of its own there, so that 63 workers hold a buffer each.
+    assert finding.summary.endswith("safe with 65.")
+    not_found("PK101", cpus=64)
+
+
+@in_own_process(env={"OMP_NUM_THREADS": "300"})
+def test_an_openblas_on_openmp_has_no_callers_of_its_own() -> None:
+    from scenario import load
+
+    load("openblas-openmp")
+    not_found("PK101")
