@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,13 +37,14 @@ def notebook(*cells: str, **metadata: Any) -> nbformat.NotebookNode:
 
 @dataclass(frozen=True)
 class Ran:
-    """What a cell put out: text of its streams, pictures as HTML, its value, its error."""
+    """What a cell put out by kind, and the kinds in their order."""
 
     out: str
     err: str
     html: str
     value: str
     error: str | None
+    order: list[str]
 
 
 def run(*cells: str, **variables: str) -> list[Ran]:
@@ -85,7 +87,16 @@ def _ran(outputs: list[nbformat.NotebookNode]) -> Ran:
     return Ran(
         out=streams("stdout"), err=streams("stderr"), html=data("text/html"),
         value=data("text/plain"), error=errors[0] if errors else None,
+        order=[_in_short(output) for output in outputs],
     )  # fmt: skip
+
+
+def _in_short(output: nbformat.NotebookNode) -> str:
+    if output.output_type == "stream":
+        return f"{output.name}: {output.text.strip()}"
+    shown = output.get("data", {}).get("text/plain", "")
+    found = re.match(r"poolkeeper: error (PK\d+)", shown)
+    return f"danger {found[1]}" if found else str(output.output_type)
 
 
 # --- JupyterLab

@@ -35,7 +35,9 @@ def test_pools_and_cpus_show_objects() -> None:
 
 
 def test_a_limit_of_the_notebook_holds_from_there_on() -> None:
-    limit, *threads = _values("%limit blas=3", THREADS, "%limit 2", THREADS, "%limit --off", THREADS)
+    limit, *threads = _values(
+        "%limit blas=3", THREADS, "%limit 2", THREADS, "%limit --off", THREADS
+    )
     assert limit == "<Scope live: openblas: asked for 3, applied>"
     assert [threads[i] for i in (0, 2, 4)] == ["3", "2", "8"]
 
@@ -43,8 +45,8 @@ def test_a_limit_of_the_notebook_holds_from_there_on() -> None:
 def test_a_limit_of_the_notebook_covers_what_the_same_cell_loads() -> None:
     cell = (
         "import numpy\n"
-        "poolkeeper_free = __import__('threadpoolctl').threadpool_info()\n"
-        "[pool['num_threads'] for pool in poolkeeper_free if pool['internal_api'] == 'openblas']"
+        "infos = __import__('threadpoolctl').threadpool_info()\n"
+        "[pool['num_threads'] for pool in infos if pool['internal_api'] == 'openblas']"
     )
     shown, numpys = run(LOAD, "%limit blas=1", cell)[1:]
     assert "ignored: not loaded" in shown.value
@@ -112,6 +114,8 @@ WRONG = (
     ("%pools --watch", "--watch is for a cell"),
     ("%pools all", "unrecognized arguments: all"),
     ("%cpus 1", "%cpus takes no arguments, not '1'"),
+    ("%doctor --cpus 0", "must be a positive number of CPUs"),
+    ("%doctor --cpus many", "invalid int value: 'many'"),
 )
 
 
@@ -151,7 +155,9 @@ def test_functions_keep_the_code_that_was_written() -> None:
         "if True:\n    import ast\n"
         "import inspect\n(inspect.getsource(f), len(f.__code__.co_names))"
     )
-    assert run(LOAD, code)[1].value.startswith("('def f():\\n    import json\\n    return json\\n', 1")
+    assert run(LOAD, code)[1].value.startswith(
+        "('def f():\\n    import json\\n    return json\\n', 1"
+    )
 
 
 def test_a_future_import_stays_first() -> None:
@@ -171,3 +177,34 @@ def test_looking_for_libraries_loads_none() -> None:
         env={"PYTHONPATH": str(HERE)},
     )
     assert done.stdout.split() == ["0", "1"]
+
+
+# --- danger
+
+DANGEROUS = {"OMP_NUM_THREADS": "300", "OPENBLAS_NUM_THREADS": "2"}
+
+
+def test_the_cell_that_loads_the_danger_says_so_before_its_next_line() -> None:
+    cell = "print('before')\nimport numpy, sklearn.cluster\nprint('after')"
+    _, ran = run(LOAD, cell, **DANGEROUS)
+    assert ran.order == ["stdout: before", "danger PK101", "stdout: after"]
+    assert "300 OpenMP threads may call OpenBLAS" in ran.value
+    assert "type: poolkeeper.set_limit(openmp=" in ran.value
+    assert "<code>poolkeeper.set_limit(openmp=" in ran.html
+
+
+def test_a_danger_is_said_once_and_shown_where_one_looks() -> None:
+    cells = ("import numpy, sklearn.cluster", "import scipy.linalg", "%pools", "%doctor")
+    again, pools, doctor = run(LOAD, *cells, **DANGEROUS)[2:]
+    assert again.order == []
+    assert "error PK101" in pools.html
+    assert "error PK101" in doctor.html
+    assert "PK101" in doctor.value
+
+
+def test_a_limit_that_is_dangerous_is_told_and_one_against_it_helps() -> None:
+    cells = ("import numpy, sklearn.cluster", "%limit openmp=300", "%limit openmp=2", "%pools")
+    loaded, limited, against, pools = run(LOAD, *cells, OPENBLAS_NUM_THREADS="2")[1:]
+    assert loaded.order == against.order[1:] == []
+    assert limited.order[0] == "danger PK101"
+    assert "PK101" not in pools.html

@@ -60,7 +60,10 @@ def test_only_the_metadata_changes(analysis: Path) -> None:
     assert after == before
     assert link.is_symlink()
     assert analysis.stat().st_mode & 0o777 == 0o640
-    assert sorted(path.name for path in analysis.parent.iterdir()) == ["analysis.ipynb", "link.ipynb"]
+    assert sorted(path.name for path in analysis.parent.iterdir()) == [
+        "analysis.ipynb",
+        "link.ipynb",
+    ]
 
 
 @pytest.mark.parametrize("word", ["blass=1", "blas=0", "blas=9000", "blas=x", "blas=1.5", "=2", ""])
@@ -76,7 +79,8 @@ def test_the_nearest_name_is_told(analysis: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("--set", "2"), ("--kernel", "a.ipynb"), ("--name", "x", "a.ipynb"), ("--sett",)]
+    "arguments",
+    [(), ("--set", "2"), ("--kernel", "a.ipynb"), ("--name", "x", "a.ipynb"), ("--sett",)],
 )
 def test_arguments_that_do_not_fit_together(arguments: tuple[str, ...]) -> None:
     assert "usage: poolkeeper notebook" in _command(*arguments, code=2)[1]

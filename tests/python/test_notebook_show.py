@@ -70,7 +70,7 @@ def test_pools_have_their_facts_by_level() -> None:
 
     fake()
     words = _page(poolkeeper.pools()).words
-    assert ["openblas", "8", "16"] == [word for word in words if word in ("openblas", "8", "16")]
+    assert [word for word in words if word in ("openblas", "8", "16")] == ["openblas", "8", "16"]
     assert "BLAS:" in words
     assert "OpenMP:" not in words
     assert f"Budget: {poolkeeper.cpus()} CPUs" in " ".join(words)

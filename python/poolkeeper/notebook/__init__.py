@@ -7,6 +7,7 @@ Where to look:
 - ``magics.py``: ``%pools``, ``%limit``, ``%cpus``, ``%doctor``;
 - ``cells.py``: what lasts until the end of a cell;
 - ``imports.py``: notices libraries that a cell has just loaded;
+- ``danger.py``: what can make the kernel die;
 - ``watch.py``, ``timeline.py``: what a cell really used, as numbers and as a picture;
 - ``options.py``, ``settings.py``: limits on a line, and in a notebook's metadata;
 - ``command.py``, ``kernel.py``: ``poolkeeper notebook``.

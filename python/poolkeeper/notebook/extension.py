@@ -6,9 +6,12 @@ import sys
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from IPython.display import display
+
 from .._native import LimitError, Scope, limit
 from . import imports, settings
 from .cells import Cells, as_line_magic
+from .danger import dangers
 from .imports import AfterImports, Loaded
 from .options import Limits
 
@@ -37,7 +40,8 @@ class Extension:
         self.cells = Cells()
         self.scope = None
         self._limits: Limits | None = None
-        self._loaded = Loaded(self.libraries_loaded)
+        self._loaded = Loaded(self.look_for_danger)
+        self._told: set[str] = set()
         self._after_imports = AfterImports()
 
     @classmethod
@@ -51,6 +55,7 @@ class Extension:
         shell.register_magics(PoolkeeperMagics(shell, extension))
         _extensions[shell] = extension
         extension._apply_settings()
+        extension.look_for_danger()
 
     @classmethod
     def unload(cls, shell: InteractiveShell) -> None:
@@ -108,6 +113,7 @@ class Extension:
                 self.set_limit(before)
             raise
         self._limits = limits
+        self.look_for_danger()
         return self.scope
 
     def end_limit(self) -> None:
@@ -131,5 +137,9 @@ class Extension:
             self.set_limit(limits)
             print(f"poolkeeper: {settings.in_words(limits)}, says {path.name}")
 
-    def libraries_loaded(self) -> None:
-        """Say what the user should know of the libraries that were just loaded."""
+    def look_for_danger(self) -> None:
+        """Show, in the cell that runs, what can make the kernel die: once for each."""
+        for danger in dangers():
+            if danger.key not in self._told:
+                self._told.add(danger.key)
+                display(danger)  # type: ignore[no-untyped-call]

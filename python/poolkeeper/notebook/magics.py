@@ -1,4 +1,4 @@
-"""``%pools``, ``%limit`` and ``%cpus``."""
+"""``%pools``, ``%limit``, ``%cpus`` and ``%doctor``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from IPython.display import display
 
 from .. import _native
 from .._cpus import Cpus, cpus
-from .._native import LimitError, Pools, Scope
+from .._doctor import doctor
+from .._native import LimitError, Pools, Report, Scope
 from . import settings
 from .options import parse_limits
 from .watch import Watch
@@ -166,6 +167,20 @@ class PoolkeeperMagics(Magics):
             return cpus()
         except LimitError as error:
             raise UsageError(f"%cpus: {error}") from None
+
+    @line_magic
+    def doctor(self, line: str) -> Report:
+        """Say what is wrong with the pools of this kernel, and what to type.
+
+        %doctor               here and now
+        %doctor --cpus 128    on a machine with so many CPUs
+        """
+        parser = _Parser(prog="doctor", add_help=False, allow_abbrev=False)
+        parser.add_argument("--cpus", type=int)
+        try:
+            return doctor(cpus=parser.parse_args(_words(line)).cpus)
+        except LimitError as error:
+            raise UsageError(f"%doctor: {error}") from None
 
     def _as_cell(self, name: str, line: str, cell: str) -> None:
         """A call from a program: cells that people write don't come here (cells.py)."""

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from .._cpus import Cpus, cpus
-from .._native import LimitError, Outcome, Pool, Scope, Share, Split
+from .._native import Finding, LimitError, Outcome, Pool, Report, Scope, Share, Split
 from .html import Markup, bar, element, faint, join, note, paragraph, picture, table
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def pools(found: Sequence[Pool]) -> str:
         _level(title, [pool for pool in found if pool.level == level], budget)
         for level, title in LEVELS
     )
-    return picture(join(sections), _budget_line(budget))
+    return picture(join(sections), _budget_line(budget), _inline_findings())
 
 
 def _level(title: str, found: list[Pool], budget: Cpus | None) -> Markup | None:
@@ -79,6 +79,48 @@ def _budget_line(budget: Cpus | None) -> Markup:
         f"Budget: {budget} CPUs",
         faint(f", says the {budget.deciding.kind}: {budget.deciding.place}"),
     )
+
+
+def _inline_findings() -> Markup | None:
+    """What the doctor has to say of this process now, notes left out."""
+    from .._doctor import doctor
+
+    try:
+        found = doctor().findings
+    except (LimitError, OSError):
+        return None
+    return join(_finding(one) for one in found if one.severity != "note")
+
+
+def report(found: Report) -> str:
+    """Return the doctor's report: every error and warning, the notes in short."""
+    serious = [one for one in found.findings if one.severity != "note"]
+    notes = [one for one in found.findings if one.severity == "note"]
+    headline = "Nothing is wrong." if found.is_healthy else f"{len(serious)} findings."
+    return picture(
+        paragraph(element("b", headline), faint(f" Judged for {found.cpus} CPUs.")),
+        join(join((_finding(one), _evidence(one))) for one in serious),
+        join(paragraph(faint(f"{one.severity} {one.code}: {one.summary}")) for one in notes),
+    )
+
+
+def finding(one: Finding) -> str:
+    """Return one finding, with what it was concluded from."""
+    return picture(_finding(one), _evidence(one))
+
+
+def _finding(one: Finding) -> Markup:
+    fix = one.fix["python"]
+    return note(
+        element("b", f"{one.severity} {one.code}"),
+        f": {one.summary}",
+        join((" Type ", element("code", fix))) if fix else None,
+    )
+
+
+def _evidence(one: Finding) -> Markup:
+    lines = (element("li", text) for text in one.evidence)
+    return element("ul", join(lines), element("li", one.why), class_="faint")
 
 
 def budget(found: Cpus) -> str:
