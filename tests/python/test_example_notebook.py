@@ -7,7 +7,7 @@ import ast
 import nbformat
 import pytest
 from isolated import ROOT
-from jupyter import Ran, run_notebook
+from notebooks import Ran, run_notebook
 
 PATH = ROOT / "examples" / "limiting_parallelism.ipynb"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from jupyter import browser_page, jupyterlab, notebook, run_in_lab
+from notebooks import browser_page, jupyterlab, notebook, run_in_lab
 
 pytestmark = [pytest.mark.usefixtures("lab"), pytest.mark.slow]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from isolated import HERE, run_python
-from jupyter import run
+from notebooks import run
 
 pytestmark = pytest.mark.usefixtures("lab")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from isolated import run as run_command
-from jupyter import notebook, run_notebook
+from notebooks import notebook, run_notebook
 
 pytestmark = pytest.mark.usefixtures("lab")
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
 import nbformat  # noqa: E402
-from jupyter import browser_page, jupyterlab, notebook, run_in_lab  # noqa: E402
+from notebooks import browser_page, jupyterlab, notebook, run_in_lab  # noqa: E402
 
 IMPORTS = """\
 %load_ext poolkeeper

@@ -52,12 +52,13 @@ def run(*cells: str, **variables: str) -> list[Ran]:
     return run_notebook(notebook(*cells), **variables)
 
 
-def run_notebook(made: nbformat.NotebookNode, **variables: str) -> list[Ran]:
-    """Run a notebook in a kernel of its own; its outputs stay in it."""
-    with tempfile.TemporaryDirectory() as folder:
-        client = nbclient.NotebookClient(
-            made, timeout=120, allow_errors=True, resources={"metadata": {"path": folder}}
-        )
+def run_notebook(
+    made: nbformat.NotebookNode, folder: Path | None = None, **variables: str
+) -> list[Ran]:
+    """Run a notebook in a kernel of its own, in a folder; its outputs stay in it."""
+    with tempfile.TemporaryDirectory() as empty:
+        where = {"metadata": {"path": str(folder or empty)}}
+        client = nbclient.NotebookClient(made, timeout=120, allow_errors=True, resources=where)
         with _quietly():
             client.execute(env=environment(**variables))
     return [_ran(cell.outputs) for cell in made.cells if cell.cell_type == "code"]
