@@ -72,8 +72,10 @@ def _start_method() -> tuple[str | None, bool]:
     if multiprocessing is None:
         return None, False
     chosen = multiprocessing.get_start_method(allow_none=True)
-    # The first is the default, says multiprocessing's documentation.
-    return chosen or multiprocessing.get_all_start_methods()[0], chosen is not None
+    # The first is the default, says multiprocessing's documentation. tqdm makes a
+    # lock, which decides for the default, in programs that never start a process.
+    is_decided = chosen is not None and "tqdm" not in sys.modules
+    return chosen or multiprocessing.get_all_start_methods()[0], is_decided
 
 
 def _workers() -> int:

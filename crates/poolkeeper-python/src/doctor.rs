@@ -7,6 +7,16 @@ use crate::pool::{html, path};
 use poolkeeper::doctor::{self, Facts, FixedPool, Host, diagnose};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// How often Python has forked this process since poolkeeper was imported.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// Counts a fork, in the parent.
+#[pyfunction]
+pub(crate) fn _count_fork() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+}
 
 /// Reads what `poolkeeper._doctor.host_facts` returns.
 pub(crate) fn host(facts: &Bound<'_, PyDict>) -> PyResult<Host> {
@@ -22,6 +32,7 @@ pub(crate) fn host(facts: &Bound<'_, PyDict>) -> PyResult<Host> {
     Ok(Host {
         modules: get("modules")?.extract()?,
         start_method: get("start_method")?.extract()?,
+        forks: FORKS.load(Ordering::Relaxed),
         start_method_is_used: get("start_method_is_used")?.extract()?,
         workers: get("workers")?.extract()?,
         numba_layer: get("numba_layer")?.extract()?,
@@ -115,6 +126,7 @@ impl Report {
     fn text(&self, notes: bool) -> String {
         let style = poolkeeper_cli::Style {
             notes,
+            how_to_see_notes: "doctor().text()",
             ..Default::default()
         };
         poolkeeper_cli::doctor_text(&self.0, style)

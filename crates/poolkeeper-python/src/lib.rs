@@ -125,6 +125,8 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // threads it doesn't have, even if it never calls poolkeeper.
     let hooks = pyo3::types::PyDict::new(py);
     hooks.set_item("after_in_child", settle)?;
+    let count = wrap_pyfunction!(doctor::_count_fork, module)?;
+    hooks.set_item("after_in_parent", count)?;
     py.import("os")?
         .getattr("register_at_fork")?
         .call((), Some(&hooks))?;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from isolated import in_own_process
 
-from doctor.findings import found, not_found
+from doctor.findings import THREADS, found, not_found
 
 pytestmark = pytest.mark.usefixtures("lab")
 
@@ -22,12 +22,9 @@ def test_more_openmp_threads_than_buffers() -> None:
     assert "libgomp" in caller
     assert ["numpy.libs" in line for line in blas] == [True, False]
     assert all("128 buffers" in line for line in blas)
-    # 128 buffers less a worker, and the 512 that it allocates once.
-    import poolkeeper
-
-    workers = poolkeeper.cpus().deciding.cpus  # as many threads as CPUs
-    assert finding.summary.endswith(f"safe with {129 - int(workers or 0)}.")
-    assert f"past {129 - int(workers or 0) + 512} callers" in end
+    # 128 buffers less those of its workers, and the 512 that it allocates once.
+    assert finding.summary.endswith(f"safe with {129 - THREADS}.")
+    assert f"past {129 - THREADS + 512} callers" in end
 
 
 @in_own_process(env={"OMP_NUM_THREADS": "700"})
@@ -52,6 +49,18 @@ def test_one_more_is_not() -> None:
     import sklearn.cluster  # noqa: F401
 
     assert "safe with 128" in found("PK101", "error").summary
+
+
+@in_own_process(env={"OMP_NUM_THREADS": "128"})
+def test_workers_that_a_limit_sent_to_sleep_hold_their_buffers() -> None:
+    import numpy  # noqa: F401
+    import poolkeeper
+    import sklearn.cluster  # noqa: F401
+
+    with poolkeeper.limit(blas=1):
+        (numpys,) = [pool for pool in poolkeeper.pools() if "numpy.libs" in pool.filepath]
+        assert numpys.capacity == 128
+        assert f"safe with {129 - THREADS}" in found("PK101", "error").summary
 
 
 @in_own_process(env={"OMP_NUM_THREADS": "300"})

@@ -41,6 +41,12 @@ def test_a_page_says_all_there_is_to_say(page: dict[str, object]) -> None:
     for field in ("title", "found_when", "why", "fix"):
         assert page[field]
     assert page["references"]
-    text = command("--explain", str(page["code"]).lower()).stdout
-    assert text.startswith(f"{page['code']} ({page['severity']}): ")
+
+
+def test_pages_as_text_fit_80_columns() -> None:
+    text = command("--explain", "all").stdout
+    for page in PAGES:
+        assert f"{page['code']} ({page['severity']}): " in text
     assert [line for line in text.splitlines() if len(line) > 80 and "https://" not in line] == []
+    first, _, _ = text.partition("\nPK102 ")
+    assert command("--explain", "pk101").stdout == first

@@ -22,7 +22,12 @@ def test_fork_is_chosen_and_loops_have_run() -> None:
     multiprocessing.set_start_method("fork")
     not_found("PK104")  # no loop has run
     start_openmp()
+    finding = found("PK104", "warning")
+    child = multiprocessing.Process(target=int)
+    child.start()
+    child.join()
     finding = found("PK104", "error")
+    assert "forked 1 time" in finding.evidence[1]
     assert "libgomp" in finding.evidence[0]
     assert "since a parallel loop" in finding.evidence[0]
 
@@ -46,7 +51,7 @@ def test_what_the_finding_says_is_so() -> None:
 
     multiprocessing.set_start_method("fork")
     start_openmp()
-    found("PK104", "error")
+    found("PK104", "warning")
     child = multiprocessing.Process(target=start_openmp)
     child.start()
     child.join(timeout=5)
@@ -58,6 +63,19 @@ def test_what_the_finding_says_is_so() -> None:
         child.start()
         child.join(timeout=50)
     assert child.exitcode == 0
+
+
+@in_own_process
+def test_a_lock_like_tqdms_is_no_choice() -> None:
+    import multiprocessing
+    import sys
+    from types import ModuleType
+
+    start_openmp()
+    multiprocessing.RLock()
+    found("PK104", "warning")
+    sys.modules["tqdm"] = ModuleType("tqdm")
+    found("PK104", "note")
 
 
 def _numba(layer: str | None) -> None:
@@ -85,6 +103,10 @@ def test_numba_on_openmp_and_fork() -> None:
         _numba(layer)
         not_found("PK105")
     _numba("omp")
+    found("PK105", "warning")
+    if (child := os.fork()) == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
     found("PK105", "error")
 
 

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.usefixtures("lab")
 @in_own_process
 def test_set_after_the_import() -> None:
     import numpy  # noqa: F401
+    import scipy.linalg  # noqa: F401
 
     not_found("PK401")
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -24,6 +25,7 @@ def test_set_after_the_import() -> None:
         finding.evidence
     )
     assert f"it runs {THREADS} threads" in finding.summary
+    assert len(finding.evidence) == 3  # numpy's OpenBLAS and scipy's
     import poolkeeper
 
     exec(finding.fix["python"], {"poolkeeper": poolkeeper})

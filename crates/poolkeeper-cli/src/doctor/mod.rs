@@ -132,6 +132,7 @@ fn style(options: &ReportOptions, is_terminal: bool) -> Style {
     Style {
         is_coloured: is_terminal && !is_unwanted,
         notes: options.notes,
+        ..Style::default()
     }
 }
 

@@ -8,13 +8,29 @@ const WIDTH: usize = 80;
 const INDENT: &str = "           ";
 
 /// How a report is shown.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Style {
     /// Whether severities have colours.
     pub is_coloured: bool,
     /// Whether notes are shown whole.
     pub notes: bool,
+    /// How to see them, where they aren't.
+    pub how_to_see_notes: &'static str,
 }
+
+impl Default for Style {
+    fn default() -> Self {
+        Style {
+            is_coloured: false,
+            notes: false,
+            how_to_see_notes: "--notes",
+        }
+    }
+}
+
+/// Said at the end of a report with findings: the words that it can't do without.
+const WORDS: &str = "OpenMP runs loops on several threads, in scikit-learn for one; a BLAS does the \
+                     linear algebra of numpy and scipy, and OpenBLAS is one.";
 
 /// Lays a report out as text that fits 80 columns; a healthy one is one line.
 ///
@@ -42,7 +58,12 @@ pub fn doctor_text(report: &Report, style: Style) -> String {
     let hidden = report.count(Severity::Note);
     if !report.is_healthy && !style.notes && hidden > 0 {
         let notes = counted(hidden, "note");
-        text += &format!("\nand {notes} on what is usual: add --notes to see\n");
+        let how = style.how_to_see_notes;
+        text += &format!("\nand {notes} on what is usual: {how} shows them\n");
+    }
+    if !findings.is_empty() {
+        text += "\n";
+        text += &in_lines(WORDS, "", "");
     }
     text
 }
@@ -76,7 +97,8 @@ fn headline(report: &Report, style: Style) -> String {
     let cpus = format!("{on}{}", counted(report.cpus as usize, "CPU"));
     let notes = match report.count(Severity::Note) {
         count if count > 0 && !style.notes => {
-            format!(" ({}: --notes)", counted(count, "note"))
+            let how = style.how_to_see_notes;
+            format!(" ({}: {how})", counted(count, "note"))
         }
         _ => String::new(),
     };

@@ -4,9 +4,7 @@
 //! or describe a machine that isn't here.
 
 use super::finding::Evidence;
-use crate::limit::MAX_LIMIT;
 use crate::model::{Level, Pool};
-use crate::{Error, Result};
 use std::collections::BTreeMap;
 
 /// A process and its machine, as the rules see them.
@@ -116,6 +114,8 @@ pub struct Host {
     pub start_method: Option<String>,
     /// Whether the program has chosen or used that method already.
     pub start_method_is_used: bool,
+    /// How often this process has forked a child that went on with its code.
+    pub forks: u32,
     /// Worker processes that are running now.
     pub workers: u32,
     /// The threading layer that numba has taken: `"omp"`, `"tbb"`, `"workqueue"`.
@@ -136,63 +136,6 @@ pub struct FixedPool {
 }
 
 impl Facts {
-    /// The same program on a machine with so many CPUs, all of them its own:
-    /// pools have the threads that they would start with there, but where a
-    /// variable or a live limit says another number.
-    ///
-    /// # Errors
-    /// [`Error::InvalidCpus`] for a count outside 1 to [`MAX_LIMIT`].
-    pub fn on_machine(&self, cpus: u32) -> Result<Facts> {
-        if !(1..=MAX_LIMIT).contains(&cpus) {
-            return Err(Error::InvalidCpus {
-                name: "cpus",
-                value: cpus.to_string(),
-            });
-        }
-        let mut facts = self.clone();
-        let mask: Vec<u32> = (0..cpus).collect();
-        facts.cpus = CpuFacts {
-            budget: cpus,
-            source: "the pretended machine".to_owned(),
-            counted: cpus,
-            mask_at_start: Some(mask.clone()),
-            mask: mask.clone(),
-            mask_of_any_thread: mask,
-            is_pretended: true,
-        };
-        for index in 0..facts.pools.len() {
-            let threads = super::settings::on_machine(&self.pools[index], self, cpus);
-            facts.pools[index].pool.num_threads = threads;
-        }
-        facts.follow_openmp();
-        facts.settle_capacities();
-        Ok(facts)
-    }
-
-    /// A BLAS that runs on an OpenMP runtime has its number.
-    fn follow_openmp(&mut self) {
-        for index in 0..self.pools.len() {
-            let Some(path) = self.pools[index].pool.runs_on.as_ref() else {
-                continue;
-            };
-            let decides = self.pools.iter().find(|other| other.pool.filepath == *path);
-            self.pools[index].pool.num_threads = decides.and_then(|other| other.pool.num_threads);
-        }
-    }
-
-    /// A capacity goes down with the workers: each holds a buffer.
-    fn settle_capacities(&mut self) {
-        for found in &mut self.pools {
-            let pool = &mut found.pool;
-            if pool.capacity.is_none() {
-                continue;
-            }
-            if let (Some(most), Some(threads)) = (pool.max_threads, pool.num_threads) {
-                pool.capacity = Some(2 * most.get() - (threads.get() - 1).min(most.get()));
-            }
-        }
-    }
-
     /// The pools of a level.
     pub(super) fn of_level(&self, level: Level) -> impl Iterator<Item = &PoolFacts> {
         self.pools
@@ -225,6 +168,15 @@ impl PoolFacts {
     /// Threads of its next parallel call; 0 if that isn't known.
     pub(super) fn threads(&self) -> u32 {
         self.pool.num_threads.map_or(0, |threads| threads.get())
+    }
+
+    /// Callers that it is safe with at once, if it counts them: its capacity, less
+    /// the buffers of workers that have started and that a limit has sent to
+    /// sleep since; they hold them all the same.
+    pub(super) fn safe_callers(&self) -> Option<u32> {
+        let working = self.threads().saturating_sub(1);
+        let asleep = self.workers.saturating_sub(working);
+        Some(self.pool.capacity?.saturating_sub(asleep))
     }
 
     /// Whether its threads are made with pthreads, beside OpenMP's.

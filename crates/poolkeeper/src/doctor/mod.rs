@@ -7,6 +7,7 @@
 mod facts;
 mod finding;
 mod gather;
+mod machine;
 mod report;
 mod rules;
 mod safe;

@@ -81,28 +81,6 @@ pub(super) fn read(value: &str, reading: Reading) -> Option<u32> {
     number.parse().ok().filter(|threads| *threads > 0)
 }
 
-/// The threads that a pool would start with on a machine with so many CPUs.
-pub(super) fn on_machine(found: &PoolFacts, facts: &Facts, cpus: u32) -> Option<NonZeroU32> {
-    let present = found.pool.num_threads;
-    if found.is_limited || found.fixed.is_some() || found.pool.runs_on.is_some() {
-        return present;
-    }
-    let (names, reading) = variables(found);
-    let asked = names
-        .iter()
-        .filter_map(|name| read(facts.environment.now(name)?, reading));
-    let asked = asked.into_iter().next();
-    let most = found.pool.max_threads.map_or(u32::MAX, NonZeroU32::get);
-    let threads = match (found.pool.runtime, asked) {
-        ("openblas", Some(asked)) => asked.min(cpus),
-        ("blis", None) => return present,
-        (_, Some(asked)) => asked,
-        (_, None) if present.map(NonZeroU32::get) != Some(facts.cpus.counted) => return present,
-        (_, None) => cpus,
-    };
-    NonZeroU32::new(threads.min(most))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

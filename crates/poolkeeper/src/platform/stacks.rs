@@ -1,40 +1,57 @@
 //! Linux: which library each thread of this process belongs to.
 //!
 //! A thread's first function is that of the library that made it. glibc keeps its
-//! address in `struct pthread`, which lies at the upper end of the stack that
-//! it maps for the thread (nptl/allocatestack.c); the kernel tells where the
-//! stack is (proc_pid_syscall(5)), as long as the thread sleeps. A thread that
-//! is running just now is left out: what is found is a lower bound.
+//! address in `struct pthread`, at the upper end of the stack that it maps for
+//! the thread (nptl/allocatestack.c, nptl/descr.h), beside the thread's number.
+//! On x86-64 the structure begins with two pointers to itself (`tcbhead_t`, which
+//! the ABI of thread-local storage fixes), and so can be found. Where it isn't
+//! found, as on other processors and with other C libraries, a thread's owner is
+//! not known: what is returned is a lower bound.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Bytes at the end of a stack's mapping that are looked through: `struct
-/// pthread` has 2304 in glibc 2.36 on x86-64.
+/// Bytes at the end of a mapping that are looked through: `struct pthread` has
+/// 2304 in glibc 2.36.
 const END_OF_STACK: usize = 2560;
+/// Words from the structure's beginning to past the thread's number (720 bytes).
+const WORDS_TO_NUMBER: usize = 96;
 const WORD: usize = size_of::<usize>();
 
-/// A line of `/proc/self/maps`: where a file's code is, or a stack.
+/// A line of `/proc/self/maps`.
 struct Mapping {
     range: Range<usize>,
     is_code: bool,
+    is_memory: bool,
     file: Option<PathBuf>,
 }
 
-/// The file of the library that made each sleeping thread, but for the main
-/// thread and those whose maker can't be told.
+/// The file of the library that made each thread, but for the main thread and
+/// those whose maker can't be told.
 pub(crate) fn thread_owners() -> Vec<PathBuf> {
     let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else {
         return Vec::new();
     };
     let mappings: Vec<Mapping> = maps.lines().filter_map(parse).collect();
-    let main = std::process::id().to_string();
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
-        return Vec::new();
-    };
-    let tasks = tasks.flatten().filter(|task| *task.file_name() != *main);
-    tasks
-        .filter_map(|task| owner(&task.path(), &mappings))
+    let threads = threads();
+    let stacks = mappings.iter().filter(|mapping| mapping.is_memory);
+    stacks
+        .filter_map(|stack| {
+            let pthread = pthread_in(&stack.range, &threads)?;
+            owner(&pthread, &mappings)
+        })
+        .collect()
+}
+
+/// The numbers of this process's threads, but for the main thread.
+fn threads() -> HashSet<u32> {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten();
+    let numbers = tasks
+        .flatten()
+        .filter_map(|task| task.file_name().to_str()?.parse().ok());
+    numbers
+        .filter(|thread| *thread != std::process::id())
         .collect()
 }
 
@@ -44,41 +61,49 @@ fn parse(line: &str) -> Option<Mapping> {
     let (start, end) = words.next()?.split_once('-')?;
     let rights = words.next()?;
     let number = |digits| usize::from_str_radix(digits, 16).ok();
+    let file = line.find('/').map(|start| PathBuf::from(&line[start..]));
     Some(Mapping {
         range: number(start)?..number(end)?,
         is_code: rights.contains('x'),
-        file: line.find('/').map(|start| PathBuf::from(&line[start..])),
+        is_memory: rights.starts_with("rw") && file.is_none(),
+        file,
     })
 }
 
-/// The file whose code a thread began in.
-fn owner(task: &Path, mappings: &[Mapping]) -> Option<PathBuf> {
-    let stack_pointer = stack_pointer(&std::fs::read_to_string(task.join("syscall")).ok()?)?;
-    let stack = mappings
-        .iter()
-        .find(|mapping| mapping.range.contains(&stack_pointer))?;
-    let end = stack.range.end;
-    let words = read(end.checked_sub(END_OF_STACK)?.max(stack_pointer), end)?;
-    // From the upper end: the first function's address comes before the frames.
-    words.iter().rev().find_map(|word| {
-        let code = mappings.iter().filter(|mapping| mapping.is_code);
-        let mapping = code.into_iter().find(|m| m.range.contains(word))?;
+/// The words of the `struct pthread` at the end of a mapping, if one of these
+/// threads has its stack there.
+fn pthread_in(stack: &Range<usize>, threads: &HashSet<u32>) -> Option<Vec<usize>> {
+    let start = stack.end.checked_sub(END_OF_STACK)?.max(stack.start);
+    let words = read(start, stack.end)?;
+    let is_head = |index: &usize| {
+        let own = start + index * WORD;
+        words[*index] == own && words.get(index + 2) == Some(&own)
+    };
+    let head = (0..words.len()).find(is_head)?;
+    let beginning = words[head..].iter().take(WORDS_TO_NUMBER);
+    // The number has four bytes: one half of a word. That of a thread that has
+    // ended is 0, and its stack is kept for the next.
+    let mut halves = beginning.flat_map(|word| [*word as u32, (*word as u64 >> 32) as u32]);
+    let is_live = halves.any(|half| threads.contains(&half));
+    is_live.then(|| words[head..].to_vec())
+}
+
+/// The file whose code a thread began in: the first function's address is the
+/// last in the structure that is no C library's.
+fn owner(pthread: &[usize], mappings: &[Mapping]) -> Option<PathBuf> {
+    pthread.iter().rev().find_map(|word| {
+        let mut code = mappings.iter().filter(|mapping| mapping.is_code);
+        let mapping = code.find(|mapping| mapping.range.contains(word))?;
         mapping.file.clone().filter(|file| !is_c_library(file))
     })
 }
 
-/// The C library's own addresses lie there too: the function to return to.
+/// The C library's own addresses lie there too.
 fn is_c_library(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     ["libc.", "libc-", "libpthread", "ld-linux"]
         .iter()
         .any(|start| name.starts_with(start))
-}
-
-/// The last but one number: "202 0x7f.. 0x80 0x2 0x0 0x0 0x0 0x7ffd.. 0x7f.."
-fn stack_pointer(text: &str) -> Option<usize> {
-    let mut words = text.split_whitespace().rev().skip(1);
-    usize::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok()
 }
 
 /// The words between two addresses of this process; `None` if they can't be read.
@@ -103,14 +128,30 @@ fn read(start: usize, end: usize) -> Option<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Barrier;
 
     #[test]
-    fn the_kernels_lines_are_read_by_words() {
-        let blocked = "202 0x1 0x80 0x2 0x0 0x0 0x0 0x7ffe00 0x7f0011";
-        assert_eq!(stack_pointer(blocked), Some(0x7ffe00));
-        assert_eq!(stack_pointer("running"), None);
+    fn a_line_of_the_kernels_is_read_by_words() {
         let mapping = parse("7f00-7f10 r-xp 00000000 08:01 42   /a b/lib.so").unwrap();
         assert_eq!((mapping.range, mapping.is_code), (0x7f00..0x7f10, true));
         assert_eq!(mapping.file, Some(PathBuf::from("/a b/lib.so")));
+        assert!(parse("7f00-7f10 rw-p 00000000 00:00 0").unwrap().is_memory);
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn threads_of_this_program_are_its_own_running_or_not() {
+        let program = std::env::current_exe().unwrap();
+        let done = Barrier::new(3);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| done.wait());
+            }
+            // They are at the barrier by now, or on the way there.
+            let owners = thread_owners();
+            let own = owners.iter().filter(|file| **file == program).count();
+            done.wait();
+            assert!(own >= 2, "{owners:?}");
+        });
     }
 }

@@ -45,3 +45,34 @@ fn tasks_of(observed: &Observed, folder: &Path) -> Option<Tasks> {
         file,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn every_group_with_a_limit_is_told() {
+        let root = std::env::temp_dir().join(format!("poolkeeper-pids-{}", std::process::id()));
+        let write = |path: &str, text: &str| {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a temporary folder");
+            fs::write(path, text).expect("a temporary file");
+        };
+        write("proc/self/cgroup", "0::/pod/container\n");
+        let mount = "30 20 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup rw\n";
+        write("proc/self/mountinfo", mount);
+        write("sys/fs/cgroup/pod/container/pids.max", "max\n");
+        write("sys/fs/cgroup/pod/container/pids.current", "4\n");
+        write("sys/fs/cgroup/pod/pids.max", "50\n");
+        write("sys/fs/cgroup/pod/pids.current", "7\n");
+        let found = tasks(&Observed::under(&root, &[], &[0]));
+        fs::remove_dir_all(&root).expect("the temporary folder");
+        let expected = Tasks {
+            file: PathBuf::from("/sys/fs/cgroup/pod/pids.max"),
+            limit: 50,
+            used: 7,
+        };
+        assert_eq!(found, [expected]);
+    }
+}

@@ -53,7 +53,7 @@ fn callees(facts: &Facts) -> Vec<Callee<'_>> {
     let blas = facts.of_level(Level::Blas);
     let mut callees: Vec<_> = blas
         .filter_map(|found| {
-            let safe = found.pool.capacity?;
+            let safe = found.safe_callers()?;
             Some(Callee { found, safe })
         })
         .collect();

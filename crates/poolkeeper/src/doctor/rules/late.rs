@@ -4,6 +4,7 @@ use super::counted;
 use crate::doctor::facts::{Facts, PoolFacts};
 use crate::doctor::finding::{Finding, Page, Severity};
 use crate::doctor::settings::{Setting, setting};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) static PAGE: Page = Page {
     code: "PK401",
@@ -29,38 +30,45 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
             && !found.is_limited
             && found.pool.num_threads.is_some()
             && found.threads() != setting.threads;
-        is_late.then(|| finding(facts, found, &setting))
+        is_late.then_some((found, setting))
     });
-    late.collect()
+    let mut by_variable: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for (found, setting) in late {
+        let of_it = by_variable.entry(setting.name).or_default();
+        of_it.push((found, setting));
+    }
+    let late = by_variable.into_values();
+    late.map(|pools| finding(facts, &pools)).collect()
 }
 
-fn finding(facts: &Facts, found: &PoolFacts, setting: &Setting<'_>) -> Finding {
-    let Setting {
-        name,
-        value,
-        threads,
-    } = setting;
+/// The finding about one variable, which at least one pool has not heard.
+fn finding(facts: &Facts, pools: &[(&PoolFacts, Setting<'_>)]) -> Finding {
+    let (first, Setting { name, value, .. }) = &pools[0];
     let at_start = facts.environment.at_start.as_ref();
     let before = match at_start.and_then(|variables| variables.get(*name)) {
         Some(before) => format!("{name}={before} when the program started, {value} now"),
         None => format!("{name} was not set when the program started; it is {value} now"),
     };
-    let severity = if found.threads() > *threads {
+    let mut pairs = pools.iter();
+    let severity = if pairs.any(|(found, setting)| found.threads() > setting.threads) {
         Severity::Warning
     } else {
         Severity::Note
     };
     let summary = format!(
         "{name}={value} was set too late for {}: it runs {}.",
-        found.title(),
-        counted(found.threads().into(), "thread")
+        first.title(),
+        counted(first.threads().into(), "thread")
     );
+    let limits = pools
+        .iter()
+        .map(|(found, setting)| format!("{}={}", found.pool.runtime, setting.threads));
+    let limits: BTreeSet<String> = limits.collect();
+    let limits: Vec<String> = limits.into_iter().collect();
     Finding::new(&PAGE, summary)
         .severity(severity)
-        .evidence([before.into(), found.says_threads()])
-        .python(format!(
-            "poolkeeper.set_limit({}={threads})",
-            found.pool.runtime
-        ))
+        .evidence([before])
+        .evidence(pools.iter().map(|(found, _)| found.says_threads()))
+        .python(format!("poolkeeper.set_limit({})", limits.join(", ")))
         .shell(format!("export {name}={value}"))
 }
