@@ -184,7 +184,7 @@ def test_completions_name_the_commands(shell: str, tmp_path: Path) -> None:
 def test_runtimes_in_every_format() -> None:
     cards = json.loads(_command("runtimes", "--format", "json").stdout)
     ids = [card["id"] for card in cards]
-    assert ids == ["openblas", "mkl", "blis", "flexiblas", "libgomp", "libomp"]
+    assert ids == ["openblas", "mkl", "blis", "flexiblas", "libgomp", "libomp", "kmeans"]
     text = _command("runtimes").stdout
     markdown = _command("runtimes", "--format", "markdown").stdout
     assert markdown.startswith("# Runtimes\n")

@@ -56,14 +56,14 @@ pub enum Error {
         /// The value as written.
         value: String,
     },
-    /// Numbers whose squared distances are beyond the number type.
-    #[error("column {column} spans {span:e}: squared distances would pass {limit:e}, the limit of the type; scale the data down")]
+    /// Numbers whose squared distances are beyond `f64`.
+    #[error("column {column} reaches {span:e} from its mean, and at most {limit:e} can be squared and summed; scale the data down")]
     TooLarge {
         /// The column, from 0.
         column: usize,
-        /// The largest distance from the column's first value.
+        /// The largest distance from the column's mean.
         span: f64,
-        /// The largest finite number of the type.
+        /// The largest distance that is allowed.
         limit: f64,
     },
     /// A weight below zero, or not a number.

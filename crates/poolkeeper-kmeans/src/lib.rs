@@ -1,1 +1,68 @@
-//! x
+//! Exact, deterministic and fast k-means (Lloyd's algorithm) on the threads
+//! that it is given.
+//!
+//! [`fit`] clusters the rows of a matrix; [`assign`], [`inertia`] and
+//! [`transform`] compare rows with given centers; [`plus_plus`] only starts.
+//! [`Summary`], [`Frame`] and [`partial`] do one iteration on data that is in
+//! several places, with the very same result as in one.
+//!
+//! ```
+//! use ndarray::array;
+//! use poolkeeper_kmeans::{Init, Options, Threads, fit};
+//!
+//! let x = array![[0.0_f32, 0.0], [0.0, 1.0], [5.0, 5.0], [5.0, 6.0]];
+//! let centers = array![[0.0, 0.0], [5.0, 5.0]];
+//! let options = Options { init: Init::Centers(centers), ..Options::new(2) };
+//! let fit = fit(x.view(), None, &options, &Threads(2))?;
+//! assert_eq!(fit.labels, [0, 0, 1, 1]);
+//! assert_eq!(fit.centers, array![[0.0, 0.5], [5.0, 5.5]]);
+//! # Ok::<(), poolkeeper_kmeans::Error>(())
+//! ```
+//!
+//! # The same bits
+//!
+//! Scores (`|c|² - 2 x·c`) are one chain of fused operations whatever the
+//! kernel, sums are integers, and ties go to the first center: labels,
+//! centers and inertia have the same bits with any number of threads and any
+//! kernel, for `f32` and for `f64`. Sums of `f64` data round each number to
+//! 2^-50 of the farthest of its column (2^-61 times the number of samples,
+//! if that is more), where plain summing would round each sum to 2^-53.
+//!
+//! # Memory
+//!
+//! The data is read where it lies, and never copied: at most a chunk of it,
+//! where the numbers of a row don't lie side by side.
+//!
+//! # Threads
+//!
+//! [`Control`] says how many, before each iteration, and can stop a fit. They
+//! end before a call returns. Small problems run on the calling thread.
+
+mod check;
+mod control;
+mod error;
+mod frame;
+mod kernels;
+mod lloyd;
+mod options;
+mod panels;
+mod parallel;
+mod partial;
+mod predict;
+mod problem;
+mod random;
+mod rows;
+mod scalar;
+mod start;
+mod update;
+
+pub use control::{Control, Progress, Threads};
+pub use error::{Error, Result};
+pub use frame::{Frame, Summary};
+pub use kernels::dispatch::Kernel;
+pub use lloyd::{Fit, fit};
+pub use options::{Algorithm, Init, Options};
+pub use partial::{Partial, Step, partial};
+pub use predict::{assign, inertia, transform};
+pub use scalar::Scalar;
+pub use start::plus_plus;

@@ -5,11 +5,10 @@
 //! `fork` could lose.
 
 use std::any::Any;
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, Scope};
+use std::thread::{Builder, JoinHandle};
 
 use crate::{Control, Error, Result};
 
@@ -81,32 +80,33 @@ impl Shared {
 }
 
 /// The calling thread and the workers it has started.
-pub(crate) struct Team<'scope, 'env> {
-    scope: &'scope Scope<'scope, 'env>,
+pub(crate) struct Team {
     shared: Arc<Shared>,
-    started: Cell<usize>,
+    /// Locked while a job runs, so that there is one at a time.
+    workers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// Calls `body` with a team whose workers have ended when this returns.
 pub(crate) fn with_team<R>(body: impl FnOnce(&Team) -> R) -> R {
-    std::thread::scope(|scope| {
-        let team = Team {
-            scope,
-            shared: Arc::default(),
-            started: Cell::new(0),
-        };
-        body(&team)
+    body(&Team {
+        shared: Arc::default(),
+        workers: Mutex::default(),
     })
 }
 
-impl Drop for Team<'_, '_> {
+impl Drop for Team {
     fn drop(&mut self) {
         self.shared.lock().closing = true;
         self.shared.wake.notify_all();
+        let workers = self.workers.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for worker in workers.drain(..) {
+            // Panics of jobs were caught, and raised by `run`.
+            let _ = worker.join();
+        }
     }
 }
 
-impl Team<'_, '_> {
+impl Team {
     /// How many threads to use for `work` multiplications: what the caller
     /// allows now, or 1 where more would not pay.
     pub(crate) fn size(control: &dyn Control, work: usize) -> usize {
@@ -119,10 +119,11 @@ impl Team<'_, '_> {
     /// Calls `job` once on each of `threads` threads, with 0 on this one and
     /// 1, 2, … on the workers. A panic of any is raised again here.
     pub(crate) fn run(&self, threads: usize, job: &(dyn Fn(usize) + Sync)) {
-        let workers = self.start(threads.saturating_sub(1));
-        if workers == 0 {
+        if threads < 2 {
             return job(0);
         }
+        let mut started = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        let workers = self.start(&mut started, threads - 1);
         // SAFETY: only the lifetime changes. A worker calls the job before it
         // counts down `running`, and this function returns (or unwinds) after
         // `running` is 0 and the reference is taken back: see `finish`.
@@ -163,20 +164,20 @@ impl Team<'_, '_> {
 
     /// Starts workers until there are `wanted`; fewer where the system
     /// refuses more. Returns how many there are to use.
-    fn start(&self, wanted: usize) -> usize {
-        while self.started.get() < wanted {
-            let id = self.started.get() + 1;
+    fn start(&self, started: &mut Vec<JoinHandle<()>>, wanted: usize) -> usize {
+        while started.len() < wanted {
+            let id = started.len() + 1;
             let shared = Arc::clone(&self.shared);
             let thread = Builder::new().name("poolkeeper-km".to_owned());
-            match thread.spawn_scoped(self.scope, move || shared.work(id)) {
-                Ok(_) => self.started.set(id),
+            match thread.spawn(move || shared.work(id)) {
+                Ok(worker) => started.push(worker),
                 Err(why) => {
                     tracing::warn!(%why, "could not start a thread; going on with fewer");
                     break;
                 }
             }
         }
-        self.started.get().min(wanted)
+        started.len().min(wanted)
     }
 
     /// Calls `work(worker, chunk)` for each chunk from 0 to `chunks`, on up to

@@ -32,11 +32,6 @@ pub trait Sealed: Sized {
     const INFINITY: Self;
     /// The largest finite number, as `f64`.
     const LARGEST: f64;
-    /// Twice the largest relative error of one operation.
-    const EPSILON: f64;
-    /// How many numbers fill 64 bytes: the width that every kernel's sums
-    /// along a row share, so that they add in the same order.
-    const WIDE: usize;
 
     /// The same number as `f64`, exactly.
     fn wide(self) -> f64;
@@ -44,6 +39,10 @@ pub trait Sealed: Sized {
     fn near(value: f64) -> Self;
     /// `self * a + b`, rounded once.
     fn fused(self, a: Self, b: Self) -> Self;
+    /// A number with the bits of `index`, to carry it through vectors.
+    fn from_index(index: u32) -> Self;
+    /// The index that has these bits.
+    fn to_index(self) -> u32;
     /// The kernels for this type and processor.
     fn table(kernel: Kernel) -> &'static Table<Self>;
 }
@@ -53,8 +52,6 @@ macro_rules! scalar {
         impl Sealed for $t {
             const INFINITY: Self = <$t>::INFINITY;
             const LARGEST: f64 = <$t>::MAX as f64;
-            const EPSILON: f64 = <$t>::EPSILON as f64;
-            const WIDE: usize = 64 / size_of::<$t>();
 
             #[inline(always)]
             fn wide(self) -> f64 {
@@ -69,6 +66,16 @@ macro_rules! scalar {
             #[inline(always)]
             fn fused(self, a: Self, b: Self) -> Self {
                 self.mul_add(a, b)
+            }
+
+            #[inline(always)]
+            fn from_index(index: u32) -> Self {
+                <$t>::from_bits(index.into())
+            }
+
+            #[inline(always)]
+            fn to_index(self) -> u32 {
+                self.to_bits() as u32
             }
 
             fn table(kernel: Kernel) -> &'static Table<Self> {

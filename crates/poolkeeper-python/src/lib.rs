@@ -9,6 +9,7 @@ mod doctor;
 mod errors;
 mod fastcall;
 mod interpreter;
+mod kmeans;
 mod numbers;
 mod pool;
 mod report;
@@ -120,6 +121,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(doctor::_doctor, module)?)?;
     module.add_function(wrap_pyfunction!(doctor::_safe_threads, module)?)?;
     compatible::add(module)?;
+    kmeans::add(module)?;
     let settle = wrap_pyfunction!(_settle_after_fork, module)?;
     // A forked child that goes on with Python must not keep the limits of
     // threads it doesn't have, even if it never calls poolkeeper.

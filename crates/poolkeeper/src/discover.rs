@@ -202,6 +202,11 @@ impl Catalog {
         Ok(true)
     }
 
+    /// Lets the next [`Catalog::refresh`] look again, changed or not.
+    pub(crate) fn look_again(&mut self) {
+        self.epoch = None;
+    }
+
     /// Gives every reference back and takes it again, so that a library which
     /// the program has closed really goes. No scope may be live: what has ended
     /// still names its pools, and calls nothing in them.

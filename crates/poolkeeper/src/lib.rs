@@ -37,6 +37,7 @@ mod error;
 mod limit;
 mod model;
 mod native;
+pub mod own;
 mod platform;
 pub mod runtimes;
 pub mod usage;

@@ -5,6 +5,7 @@
 //! while the program runs.
 
 mod affinity;
+mod callers;
 mod cgroup;
 mod cores;
 mod environment;

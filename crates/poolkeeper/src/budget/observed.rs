@@ -92,7 +92,7 @@ impl Observed {
         self.hidden.as_deref()
     }
 
-    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         self.environment.get(name).map(String::as_str)
     }
 

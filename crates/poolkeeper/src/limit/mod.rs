@@ -45,6 +45,11 @@ fn registry() -> MutexGuard<'static, Registry> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Looks through the loaded objects at the next call, changed or not.
+pub(crate) fn look_again() {
+    registry().catalog.look_again();
+}
+
 /// This thread's reference; `None` while it is being torn down.
 fn this_thread(registry: &mut Registry) -> Option<ThreadRef> {
     threads::current(|| registry.threads.begin())

@@ -6,6 +6,7 @@
 
 mod blis;
 mod flexiblas;
+mod kmeans;
 mod libgomp;
 mod listeners;
 mod llvm_openmp;

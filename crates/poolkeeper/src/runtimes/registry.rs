@@ -1,6 +1,6 @@
 //! Every known runtime, one line each. The docs' tables come from this list.
 
-use super::{Runtime, blis, flexiblas, libgomp, llvm_openmp, mkl, openblas};
+use super::{Runtime, blis, flexiblas, kmeans, libgomp, llvm_openmp, mkl, openblas};
 
 pub(crate) static RUNTIMES: &[&dyn Runtime] = &[
     &openblas::OpenBlas,
@@ -9,4 +9,5 @@ pub(crate) static RUNTIMES: &[&dyn Runtime] = &[
     &flexiblas::FlexiBlas,
     &libgomp::Libgomp,
     &llvm_openmp::LlvmOpenMp,
+    &kmeans::Kmeans,
 ];

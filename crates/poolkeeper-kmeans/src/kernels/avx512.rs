@@ -1,0 +1,255 @@
+//! AVX-512: AVX512F, and AVX512DQ beside it.
+
+use std::arch::x86_64::*;
+use std::marker::PhantomData;
+
+use super::simd::{Simd, transpose_plain};
+
+/// Registers of 64 bytes. Needs `avx512f`.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512<T>(PhantomData<T>);
+
+// SAFETY: the instructions are those named above; the fused one rounds once.
+unsafe impl Simd for Avx512<f32> {
+    type T = f32;
+    type V = __m512;
+    type M = __mmask16;
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> __m512 {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> __m512 {
+        // SAFETY: as above; there are 16 numbers at `p`.
+        unsafe { _mm512_loadu_ps(p) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(p: *mut f32, v: __m512) {
+        // SAFETY: as above; there is room for 16 numbers at `p`.
+        unsafe { _mm512_storeu_ps(p, v) }
+    }
+
+    #[inline(always)]
+    unsafe fn fused(a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn min(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_min_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn max(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_max_ps(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn less(a: __m512, b: __m512) -> __mmask16 {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn select(mask: __mmask16, yes: __m512, no: __m512) -> __m512 {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_mask_blend_ps(mask, no, yes) }
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(
+        rows: *const *const f32,
+        columns: usize,
+        scale: f32,
+        offset: *const f32,
+        out: *mut f32,
+        stride: usize,
+    ) {
+        if columns <= 4 {
+            // SAFETY: the same promises.
+            return unsafe {
+                transpose_plain::<f32, 16>(rows, columns, scale, offset, out, stride)
+            };
+        }
+        // SAFETY: the caller has the instructions, 16 rows of `columns`
+        // numbers, as many offsets, and room for `columns` vectors.
+        unsafe {
+            let mut v = [Self::splat(0.0); 16];
+            let whole = columns == 16;
+            for (lane, v) in v.iter_mut().enumerate() {
+                let row = *rows.add(lane);
+                *v = if whole { Self::load(row) } else { _mm512_maskz_loadu_ps((1 << columns) - 1, row) };
+            }
+            let v = transpose_16(v);
+            for (i, &v) in v.iter().enumerate().take(columns) {
+                let moved = _mm512_fmsub_ps(v, Self::splat(scale), Self::splat(*offset.add(i)));
+                Self::store(out.add(i * stride), moved);
+            }
+        }
+    }
+}
+
+// SAFETY: the instructions are those named above; the fused one rounds once.
+unsafe impl Simd for Avx512<f64> {
+    type T = f64;
+    type V = __m512d;
+    type M = __mmask8;
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn splat(x: f64) -> __m512d {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_set1_pd(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const f64) -> __m512d {
+        // SAFETY: as above; there are 8 numbers at `p`.
+        unsafe { _mm512_loadu_pd(p) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(p: *mut f64, v: __m512d) {
+        // SAFETY: as above; there is room for 8 numbers at `p`.
+        unsafe { _mm512_storeu_pd(p, v) }
+    }
+
+    #[inline(always)]
+    unsafe fn fused(a: __m512d, b: __m512d, c: __m512d) -> __m512d {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_fmadd_pd(a, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn min(a: __m512d, b: __m512d) -> __m512d {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_min_pd(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn max(a: __m512d, b: __m512d) -> __m512d {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_max_pd(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn less(a: __m512d, b: __m512d) -> __mmask8 {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_cmp_pd_mask::<_CMP_LT_OQ>(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn select(mask: __mmask8, yes: __m512d, no: __m512d) -> __m512d {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_mask_blend_pd(mask, no, yes) }
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(
+        rows: *const *const f64,
+        columns: usize,
+        scale: f64,
+        offset: *const f64,
+        out: *mut f64,
+        stride: usize,
+    ) {
+        if columns <= 2 {
+            // SAFETY: the same promises.
+            return unsafe {
+                transpose_plain::<f64, 8>(rows, columns, scale, offset, out, stride)
+            };
+        }
+        // SAFETY: the caller has the instructions, 8 rows of `columns`
+        // numbers, as many offsets, and room for `columns` vectors.
+        unsafe {
+            let mut v = [Self::splat(0.0); 8];
+            let whole = columns == 8;
+            for (lane, v) in v.iter_mut().enumerate() {
+                let row = *rows.add(lane);
+                *v = if whole { Self::load(row) } else { _mm512_maskz_loadu_pd((1 << columns) - 1, row) };
+            }
+            let v = transpose_8(v);
+            for (i, &v) in v.iter().enumerate().take(columns) {
+                let moved = _mm512_fmsub_pd(v, Self::splat(scale), Self::splat(*offset.add(i)));
+                Self::store(out.add(i * stride), moved);
+            }
+        }
+    }
+}
+
+/// Rows to columns, in four rounds: pairs, fours, then 16-byte parts.
+///
+/// # Safety
+///
+/// The processor has AVX512F.
+#[inline(always)]
+unsafe fn transpose_16(r: [__m512; 16]) -> [__m512; 16] {
+    let mut t = r;
+    let mut u = r;
+    // SAFETY: the caller has the instructions.
+    unsafe {
+        for i in 0..8 {
+            t[2 * i] = _mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+            t[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+        }
+        for i in 0..4 {
+            let four = 4 * i;
+            u[four] = _mm512_shuffle_ps::<0x44>(t[four], t[four + 2]);
+            u[four + 1] = _mm512_shuffle_ps::<0xee>(t[four], t[four + 2]);
+            u[four + 2] = _mm512_shuffle_ps::<0x44>(t[four + 1], t[four + 3]);
+            u[four + 3] = _mm512_shuffle_ps::<0xee>(t[four + 1], t[four + 3]);
+        }
+        for i in 0..4 {
+            t[i] = _mm512_shuffle_f32x4::<0x88>(u[i], u[i + 4]);
+            t[i + 4] = _mm512_shuffle_f32x4::<0xdd>(u[i], u[i + 4]);
+            t[i + 8] = _mm512_shuffle_f32x4::<0x88>(u[i + 8], u[i + 12]);
+            t[i + 12] = _mm512_shuffle_f32x4::<0xdd>(u[i + 8], u[i + 12]);
+        }
+        for i in 0..4 {
+            u[i] = _mm512_shuffle_f32x4::<0x88>(t[i], t[i + 8]);
+            u[i + 8] = _mm512_shuffle_f32x4::<0xdd>(t[i], t[i + 8]);
+            u[i + 4] = _mm512_shuffle_f32x4::<0x88>(t[i + 4], t[i + 12]);
+            u[i + 12] = _mm512_shuffle_f32x4::<0xdd>(t[i + 4], t[i + 12]);
+        }
+    }
+    u
+}
+
+/// Rows to columns, in three rounds.
+///
+/// # Safety
+///
+/// The processor has AVX512F.
+#[inline(always)]
+unsafe fn transpose_8(r: [__m512d; 8]) -> [__m512d; 8] {
+    let mut t = r;
+    let mut u = r;
+    // SAFETY: the caller has the instructions.
+    unsafe {
+        for i in 0..4 {
+            t[2 * i] = _mm512_unpacklo_pd(r[2 * i], r[2 * i + 1]);
+            t[2 * i + 1] = _mm512_unpackhi_pd(r[2 * i], r[2 * i + 1]);
+        }
+        for i in 0..2 {
+            u[i] = _mm512_shuffle_f64x2::<0x88>(t[i], t[i + 2]);
+            u[i + 2] = _mm512_shuffle_f64x2::<0xdd>(t[i], t[i + 2]);
+            u[i + 4] = _mm512_shuffle_f64x2::<0x88>(t[i + 4], t[i + 6]);
+            u[i + 6] = _mm512_shuffle_f64x2::<0xdd>(t[i + 4], t[i + 6]);
+        }
+        for i in 0..2 {
+            t[i] = _mm512_shuffle_f64x2::<0x88>(u[i], u[i + 4]);
+            t[i + 4] = _mm512_shuffle_f64x2::<0xdd>(u[i], u[i + 4]);
+            t[i + 2] = _mm512_shuffle_f64x2::<0x88>(u[i + 2], u[i + 6]);
+            t[i + 6] = _mm512_shuffle_f64x2::<0xdd>(u[i + 2], u[i + 6]);
+        }
+    }
+    t
+}

@@ -1,0 +1,198 @@
+//! Which kernels this processor can run, and the tables of them.
+
+use super::scan::{Scratch, nearest, scores};
+use super::{Table, Tile, plain};
+use crate::panels::Panels;
+use crate::rows::{Moved, Rows};
+use crate::update::Quanta;
+use crate::{Error, Result};
+
+/// A set of instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kernel {
+    /// What the compiler's target has; NEON on ARM.
+    Portable,
+    /// x86-64 with AVX2 and FMA.
+    Avx2,
+    /// x86-64 with AVX-512 (F, DQ, VL).
+    Avx512,
+}
+
+impl Kernel {
+    const ALL: [Kernel; 3] = [Kernel::Portable, Kernel::Avx2, Kernel::Avx512];
+
+    /// The kernels that this processor can run, the fastest last.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poolkeeper_kmeans::Kernel;
+    ///
+    /// assert_eq!(Kernel::available()[0], Kernel::Portable);
+    /// ```
+    pub fn available() -> Vec<Kernel> {
+        Kernel::ALL.into_iter().filter(|k| k.runs_here()).collect()
+    }
+
+    /// `"portable"`, `"avx2"` or `"avx512"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kernel::Portable => "portable",
+            Kernel::Avx2 => "avx2",
+            Kernel::Avx512 => "avx512",
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn runs_here(self) -> bool {
+        use std::arch::is_x86_feature_detected as has;
+        match self {
+            Kernel::Portable => true,
+            Kernel::Avx2 => has!("avx2") && has!("fma"),
+            Kernel::Avx512 => {
+                has!("avx512f") && has!("avx512dq") && has!("avx512vl") && has!("avx2") && has!("fma")
+            }
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn runs_here(self) -> bool {
+        self == Kernel::Portable
+    }
+
+    /// The kernel to use: the one asked for, or the fastest.
+    pub(crate) fn choose(asked: Option<Kernel>) -> Result<Kernel> {
+        match asked {
+            Some(kernel) if !kernel.runs_here() => Err(Error::Kernel {
+                name: kernel.name(),
+                available: Kernel::available().into_iter().map(Kernel::name).collect(),
+            }),
+            Some(kernel) => Ok(kernel),
+            None => Ok(Kernel::ALL
+                .into_iter()
+                .rfind(|k| k.runs_here())
+                .unwrap_or(Kernel::Portable)),
+        }
+    }
+}
+
+/// Compiles every kernel for one set of instructions and one type, as module
+/// `$module` with a `TABLE`.
+macro_rules! table {
+    ($module:ident, $simd:ty, $t:ty, $(#[$features:meta])?, $([$vectors:literal x $centers:literal])+) => {
+        mod $module {
+            use super::*;
+            use super::super::simd::Simd;
+
+            type S = $simd;
+            type T = $t;
+
+            table!(@function $(#[$features])?, fn nearest_tile<[V, C, SECOND]>(
+                rows: &Rows<T>, moved: &Moved<T>, panels: &Panels<T>, scratch: &mut Scratch<T>,
+            ) = nearest::<S, V, C, SECOND>);
+            table!(@function $(#[$features])?, fn scores_tile<[V, C]>(
+                rows: &Rows<T>, moved: &Moved<T>, panels: &Panels<T>, scratch: &mut Scratch<T>,
+                out: *mut T, stride: usize,
+            ) = scores::<S, V, C>);
+            table!(@function $(#[$features])?, fn square_distance<[]>(
+                a: *const T, b: *const T, columns: usize,
+            ) -> f64 = plain::square_distance::<T>);
+            table!(@function $(#[$features])?, fn add_row<[]>(
+                row: *const T, weight: f64, quanta: &Quanta, sums: *mut i64,
+            ) = plain::add_row::<T>);
+            table!(@function $(#[$features])?, fn move_row<[]>(
+                row: *const T, weight: f64, quanta: &Quanta, from: *mut i64, to: *mut i64,
+            ) = plain::move_row::<T>);
+            table!(@function $(#[$features])?, fn column_range<[]>(
+                rows: &Rows<T>, columns: usize, found: &mut plain::Columns<T>,
+            ) = plain::column_range::<T>);
+            table!(@function $(#[$features])?, fn potential<[]>(
+                near: *const T, score: *const T, norm: *const T, weights: *const T, count: usize,
+            ) -> f64 = plain::potential::<T>);
+            table!(@function $(#[$features])?, fn lower<[]>(
+                near: *mut T, score: *const T, norm: *const T, count: usize,
+            ) = plain::lower::<T>);
+
+            pub(super) static TABLE: Table<T> = Table {
+                tiles: &[$(Tile {
+                    samples: $vectors * S::LANES,
+                    centers: $centers,
+                    nearest: nearest_tile::<$vectors, $centers, false>,
+                    two_nearest: nearest_tile::<$vectors, $centers, true>,
+                    scores: scores_tile::<$vectors, $centers>,
+                }),+],
+                square_distance,
+                add_row,
+                move_row,
+                column_range,
+                potential,
+                lower,
+            };
+        }
+    };
+    (@function $(#[$features:meta])?, fn $name:ident<[$($g:ident),*]>(
+        $($arg:ident: $type:ty),* $(,)?
+    ) $(-> $result:ty)? = $generic:expr) => {
+        table!(@generic $(#[$features])?, [$($g),*], $name, ($($arg: $type),*), ($($result)?), $generic);
+    };
+    (@generic $(#[$features:meta])?, [], $name:ident, ($($arg:ident: $type:ty),*), ($($result:ty)?), $generic:expr) => {
+        $(#[$features])?
+        unsafe fn $name($($arg: $type),*) $(-> $result)? {
+            // SAFETY: the promises of `$name` are those of the generic function.
+            unsafe { $generic($($arg),*) }
+        }
+    };
+    (@generic $(#[$features:meta])?, [V, C], $name:ident, ($($arg:ident: $type:ty),*), ($($result:ty)?), $generic:expr) => {
+        $(#[$features])?
+        unsafe fn $name<const V: usize, const C: usize>($($arg: $type),*) $(-> $result)? {
+            // SAFETY: the promises of `$name` are those of the generic function.
+            unsafe { $generic($($arg),*) }
+        }
+    };
+    (@generic $(#[$features:meta])?, [V, C, SECOND], $name:ident, ($($arg:ident: $type:ty),*), ($($result:ty)?), $generic:expr) => {
+        $(#[$features])?
+        unsafe fn $name<const V: usize, const C: usize, const SECOND: bool>($($arg: $type),*) $(-> $result)? {
+            // SAFETY: the promises of `$name` are those of the generic function.
+            unsafe { $generic($($arg),*) }
+        }
+    };
+}
+
+table!(portable_f32, crate::kernels::portable::Portable<f32>, f32, , [2 x 4]);
+table!(portable_f64, crate::kernels::portable::Portable<f64>, f64, , [1 x 4]);
+
+#[cfg(target_arch = "x86_64")]
+table!(avx2_f32, crate::kernels::avx2::Avx2<f32>, f32,
+    #[target_feature(enable = "avx2,fma")], [4 x 2] [3 x 4] [2 x 6]);
+#[cfg(target_arch = "x86_64")]
+table!(avx2_f64, crate::kernels::avx2::Avx2<f64>, f64,
+    #[target_feature(enable = "avx2,fma")], [4 x 2] [3 x 4] [2 x 6]);
+#[cfg(target_arch = "x86_64")]
+table!(avx512_f32, crate::kernels::avx512::Avx512<f32>, f32,
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], [4 x 6] [3 x 8] [2 x 12]);
+#[cfg(target_arch = "x86_64")]
+table!(avx512_f64, crate::kernels::avx512::Avx512<f64>, f64,
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], [4 x 6] [3 x 8] [2 x 12]);
+
+/// The kernels for `f32`. `kernel` comes from [`Kernel::choose`].
+pub(crate) fn single(kernel: Kernel) -> &'static Table<f32> {
+    match kernel {
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx512 => &avx512_f32::TABLE,
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx2 => &avx2_f32::TABLE,
+        _ => &portable_f32::TABLE,
+    }
+}
+
+/// The kernels for `f64`. `kernel` comes from [`Kernel::choose`].
+pub(crate) fn double(kernel: Kernel) -> &'static Table<f64> {
+    match kernel {
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx512 => &avx512_f64::TABLE,
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx2 => &avx2_f64::TABLE,
+        _ => &portable_f64::TABLE,
+    }
+}

@@ -1,0 +1,60 @@
+//! The kernels: one source, compiled once for each set of instructions.
+
+pub(crate) mod dispatch;
+pub(crate) mod plain;
+mod portable;
+pub(crate) mod scan;
+mod simd;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
+use crate::panels::Panels;
+use crate::rows::{Moved, Rows};
+use crate::update::Quanta;
+use scan::Scratch;
+
+/// Looks for the nearest centers: see [`scan::nearest`].
+pub(crate) type Nearest<T> = unsafe fn(&Rows<T>, &Moved<T>, &Panels<T>, &mut Scratch<T>);
+/// Writes scores: see [`scan::scores`].
+pub(crate) type Scores<T> =
+    unsafe fn(&Rows<T>, &Moved<T>, &Panels<T>, &mut Scratch<T>, *mut T, usize);
+
+/// The kernels for one shape of tile.
+#[derive(Clone, Copy)]
+pub(crate) struct Tile<T: 'static> {
+    /// Samples in a block.
+    pub(crate) samples: usize,
+    /// Centers in a panel.
+    pub(crate) centers: usize,
+    /// The nearest center.
+    pub(crate) nearest: Nearest<T>,
+    /// The nearest, the second nearest, and `|x|²`.
+    pub(crate) two_nearest: Nearest<T>,
+    /// All scores.
+    pub(crate) scores: Scores<T>,
+}
+
+/// Everything that is compiled for one set of instructions and one type.
+///
+/// # Safety
+///
+/// The functions may only be called on a processor that has the instructions:
+/// [`dispatch`] hands out no other.
+pub struct Table<T: 'static> {
+    /// Tiles, from many samples and few centers to the opposite.
+    pub(crate) tiles: &'static [Tile<T>],
+    /// See [`plain::square_distance`].
+    pub(crate) square_distance: unsafe fn(*const T, *const T, usize) -> f64,
+    /// See [`plain::add_row`].
+    pub(crate) add_row: unsafe fn(*const T, f64, &Quanta, *mut i64),
+    /// See [`plain::move_row`].
+    pub(crate) move_row: unsafe fn(*const T, f64, &Quanta, *mut i64, *mut i64),
+    /// See [`plain::column_range`].
+    pub(crate) column_range: unsafe fn(&Rows<T>, usize, &mut plain::Columns<T>),
+    /// See [`plain::potential`].
+    pub(crate) potential: unsafe fn(*const T, *const T, *const T, *const T, usize) -> f64,
+    /// See [`plain::lower`].
+    pub(crate) lower: unsafe fn(*mut T, *const T, *const T, usize),
+}

@@ -1,0 +1,237 @@
+//! From rows to their nearest center, in one go: pack a block of samples so
+//! that lanes are samples, multiply it with a panel of centers, and keep the
+//! minimum and its index lane by lane. No matrix of distances is written.
+//!
+//! What is compared is the score `|c|² - 2 x·c`: the squared distance without
+//! `|x|²`. It is one chain of fused operations, over the columns in their
+//! order, so that its bits depend on neither the kernel nor the tile.
+
+use super::simd::Simd;
+use crate::panels::Panels;
+use crate::rows::{Moved, Rows};
+use crate::{Scalar, scalar::Sealed};
+
+/// Buffers of one thread. All grow as needed and are reused.
+#[derive(Default)]
+pub(crate) struct Scratch<T> {
+    block: Vec<T>,
+    /// Scores: the smallest of each row ...
+    pub(crate) best: Vec<T>,
+    /// ... whose index has these bits ...
+    pub(crate) index: Vec<T>,
+    /// ... and the second smallest, where asked for.
+    pub(crate) second: Vec<T>,
+    /// `|x|²` of each row, where asked for.
+    pub(crate) norm: Vec<T>,
+}
+
+impl<T: Scalar> Scratch<T> {
+    fn reserve(&mut self, block: usize, rows: usize) {
+        let zero = T::default();
+        if self.block.len() < block {
+            self.block.resize(block, zero);
+        }
+        if self.best.len() < rows {
+            for buffer in [&mut self.best, &mut self.index, &mut self.second, &mut self.norm] {
+                buffer.resize(rows, zero);
+            }
+        }
+    }
+}
+
+/// Packs `VECTORS` vectors of rows, from row `first`: column `j` of vector `v`
+/// goes to `out + (j * VECTORS + v) * LANES`. Rows past the last repeat it.
+///
+/// # Safety
+///
+/// The processor has the instructions of `S`; `rows` is not empty and points
+/// to valid rows; `out` has room for `columns * VECTORS` vectors.
+#[inline(always)]
+unsafe fn pack<S: Simd, const VECTORS: usize>(
+    rows: &Rows<S::T>,
+    first: usize,
+    moved: &Moved<S::T>,
+    out: *mut S::T,
+) {
+    let columns = moved.offset.len();
+    let stride = VECTORS * S::LANES;
+    for v in 0..VECTORS {
+        let mut pointers = [std::ptr::null::<S::T>(); 16];
+        for (lane, pointer) in pointers.iter_mut().enumerate().take(S::LANES) {
+            *pointer = rows.row((first + v * S::LANES + lane).min(rows.count - 1));
+        }
+        let mut j = 0;
+        while j < columns {
+            let width = S::LANES.min(columns - j);
+            // SAFETY: every row has `width` more columns, and so has `offset`;
+            // the caller vouches for `out`.
+            unsafe {
+                let offset = moved.offset.as_ptr().add(j);
+                let to = out.add(j * stride + v * S::LANES);
+                S::transpose(pointers.as_ptr(), width, moved.scale, offset, to, stride);
+                for pointer in pointers.iter_mut().take(S::LANES) {
+                    *pointer = pointer.wrapping_add(width);
+                }
+            }
+            j += width;
+        }
+    }
+}
+
+/// The scores of `VECTORS` vectors of packed samples and one panel of centers.
+///
+/// # Safety
+///
+/// The processor has the instructions of `S`; `block` and `panel` have
+/// `columns` columns, `norms` has `CENTERS` numbers.
+#[inline(always)]
+unsafe fn tile<S: Simd, const VECTORS: usize, const CENTERS: usize>(
+    block: *const S::T,
+    columns: usize,
+    panel: *const S::T,
+    norms: *const S::T,
+) -> [[S::V; VECTORS]; CENTERS] {
+    // SAFETY: the caller vouches for all pointers.
+    unsafe {
+        let mut sums = [[S::splat(S::T::default()); VECTORS]; CENTERS];
+        for (c, sum) in sums.iter_mut().enumerate() {
+            *sum = [S::splat(*norms.add(c)); VECTORS];
+        }
+        for j in 0..columns {
+            let mut x = [S::splat(S::T::default()); VECTORS];
+            for (v, x) in x.iter_mut().enumerate() {
+                *x = S::load(block.add((j * VECTORS + v) * S::LANES));
+            }
+            for (c, sum) in sums.iter_mut().enumerate() {
+                let center = S::splat(*panel.add(j * CENTERS + c));
+                for (sum, &x) in sum.iter_mut().zip(&x) {
+                    *sum = S::fused(x, center, *sum);
+                }
+            }
+        }
+        sums
+    }
+}
+
+/// `|x|²` of packed samples.
+///
+/// # Safety
+///
+/// As [`tile`].
+#[inline(always)]
+unsafe fn norms<S: Simd, const VECTORS: usize>(
+    block: *const S::T,
+    columns: usize,
+) -> [S::V; VECTORS] {
+    // SAFETY: the caller vouches for all pointers.
+    unsafe {
+        let mut sums = [S::splat(S::T::default()); VECTORS];
+        for j in 0..columns {
+            for (v, sum) in sums.iter_mut().enumerate() {
+                let x = S::load(block.add((j * VECTORS + v) * S::LANES));
+                *sum = S::fused(x, x, *sum);
+            }
+        }
+        sums
+    }
+}
+
+/// Fills `scratch` with the nearest center of each row; with `SECOND` also
+/// with the second smallest score and `|x|²`.
+///
+/// # Safety
+///
+/// The processor has the instructions of `S`; `rows` points to valid rows of
+/// as many columns as `moved` and `panels` have; `panels.width == CENTERS`.
+#[inline(always)]
+pub(crate) unsafe fn nearest<S: Simd, const VECTORS: usize, const CENTERS: usize, const SECOND: bool>(
+    rows: &Rows<S::T>,
+    moved: &Moved<S::T>,
+    panels: &Panels<S::T>,
+    scratch: &mut Scratch<S::T>,
+) {
+    let columns = moved.offset.len();
+    let samples = VECTORS * S::LANES;
+    scratch.reserve(columns * samples, rows.count.next_multiple_of(samples));
+    let block = scratch.block.as_mut_ptr();
+    for first in (0..rows.count).step_by(samples) {
+        // SAFETY: `block` has room for `samples` rows; the panels hold
+        // `columns * CENTERS` numbers and `CENTERS` norms each; the outputs
+        // have whole blocks. The caller vouches for the rest.
+        unsafe {
+            pack::<S, VECTORS>(rows, first, moved, block);
+            let mut best = [S::splat(S::T::INFINITY); VECTORS];
+            let mut second = best;
+            let mut index = [S::splat(S::T::from_index(0)); VECTORS];
+            for p in 0..panels.count() {
+                let sums = tile::<S, VECTORS, CENTERS>(block, columns, panels.panel(p), panels.norms(p));
+                for (c, sum) in sums.iter().enumerate() {
+                    let center = S::splat(S::T::from_index((p * CENTERS + c) as u32));
+                    for v in 0..VECTORS {
+                        let less = S::less(sum[v], best[v]);
+                        if SECOND {
+                            second[v] = S::min(second[v], S::max(sum[v], best[v]));
+                        }
+                        best[v] = S::min(sum[v], best[v]);
+                        index[v] = S::select(less, center, index[v]);
+                    }
+                }
+            }
+            for v in 0..VECTORS {
+                let at = first + v * S::LANES;
+                S::store(scratch.best.as_mut_ptr().add(at), best[v]);
+                S::store(scratch.index.as_mut_ptr().add(at), index[v]);
+                if SECOND {
+                    S::store(scratch.second.as_mut_ptr().add(at), second[v]);
+                }
+            }
+            if SECOND {
+                let norm = norms::<S, VECTORS>(block, columns);
+                for (v, &norm) in norm.iter().enumerate() {
+                    S::store(scratch.norm.as_mut_ptr().add(first + v * S::LANES), norm);
+                }
+            }
+        }
+    }
+}
+
+/// Writes the score of row `i` and center `c` to `out + c * stride + i`, for
+/// all centers of the panels, padding included, and `|x|²` to `scratch.norm`.
+///
+/// # Safety
+///
+/// As [`nearest`]; `out` has room for every center of the panels, with
+/// `stride` at least `rows.count` rounded up to whole blocks.
+#[inline(always)]
+pub(crate) unsafe fn scores<S: Simd, const VECTORS: usize, const CENTERS: usize>(
+    rows: &Rows<S::T>,
+    moved: &Moved<S::T>,
+    panels: &Panels<S::T>,
+    scratch: &mut Scratch<S::T>,
+    out: *mut S::T,
+    stride: usize,
+) {
+    let columns = moved.offset.len();
+    let samples = VECTORS * S::LANES;
+    scratch.reserve(columns * samples, rows.count.next_multiple_of(samples));
+    let block = scratch.block.as_mut_ptr();
+    for first in (0..rows.count).step_by(samples) {
+        // SAFETY: as in `nearest`.
+        unsafe {
+            pack::<S, VECTORS>(rows, first, moved, block);
+            for p in 0..panels.count() {
+                let sums = tile::<S, VECTORS, CENTERS>(block, columns, panels.panel(p), panels.norms(p));
+                for (c, sum) in sums.iter().enumerate() {
+                    for (v, &sum) in sum.iter().enumerate() {
+                        let row = first + v * S::LANES;
+                        S::store(out.add((p * CENTERS + c) * stride + row), sum);
+                    }
+                }
+            }
+            let norm = norms::<S, VECTORS>(block, columns);
+            for (v, &norm) in norm.iter().enumerate() {
+                S::store(scratch.norm.as_mut_ptr().add(first + v * S::LANES), norm);
+            }
+        }
+    }
+}

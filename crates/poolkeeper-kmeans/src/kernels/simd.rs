@@ -1,0 +1,74 @@
+//! The one trait that hides `std::arch`: a vector of numbers, lane by lane.
+
+use crate::Scalar;
+
+/// A set of instructions for vectors of `T`.
+///
+/// # Safety
+///
+/// The methods may only be called where the processor has the instructions
+/// that the implementation names, and only inlined into a function that
+/// enables them. `fused` must round once, so that every set gives the same bits.
+pub(crate) unsafe trait Simd: Copy + 'static {
+    /// What a lane holds.
+    type T: Scalar;
+    /// A vector.
+    type V: Copy;
+    /// One truth value a lane.
+    type M: Copy;
+    /// Numbers in a vector.
+    const LANES: usize;
+
+    /// The same number in every lane.
+    unsafe fn splat(x: Self::T) -> Self::V;
+    /// `LANES` numbers from `p`, which need not be aligned.
+    unsafe fn load(p: *const Self::T) -> Self::V;
+    /// `LANES` numbers to `p`, which need not be aligned.
+    unsafe fn store(p: *mut Self::T, v: Self::V);
+    /// `a * b + c`, rounded once.
+    unsafe fn fused(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// The smaller, `b` if they are equal.
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    /// The larger, `b` if they are equal.
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
+    /// Where `a < b`.
+    unsafe fn less(a: Self::V, b: Self::V) -> Self::M;
+    /// `yes` where `mask`, otherwise `no`.
+    unsafe fn select(mask: Self::M, yes: Self::V, no: Self::V) -> Self::V;
+    /// Reads `columns` (at most `LANES`) numbers from each of `LANES` rows and
+    /// puts column `i` to `out + i * stride`, times `scale`, minus `offset[i]`.
+    unsafe fn transpose(
+        rows: *const *const Self::T,
+        columns: usize,
+        scale: Self::T,
+        offset: *const Self::T,
+        out: *mut Self::T,
+        stride: usize,
+    );
+}
+
+/// What `Simd::transpose` does, a number at a time.
+///
+/// # Safety
+///
+/// As [`Simd::transpose`].
+#[inline(always)]
+pub(crate) unsafe fn transpose_plain<T: Scalar, const LANES: usize>(
+    rows: *const *const T,
+    columns: usize,
+    scale: T,
+    offset: *const T,
+    out: *mut T,
+    stride: usize,
+) {
+    for lane in 0..LANES {
+        // SAFETY: the caller has `LANES` rows of `columns` numbers, as many
+        // offsets, and room for `columns` vectors that lie `stride` apart.
+        unsafe {
+            let row = *rows.add(lane);
+            for i in 0..columns {
+                *out.add(i * stride + lane) = (*row.add(i)).fused(scale, -*offset.add(i));
+            }
+        }
+    }
+}

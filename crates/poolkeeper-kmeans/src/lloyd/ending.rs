@@ -1,0 +1,62 @@
+//! The inertia, from the distances themselves, in `f64`.
+
+use std::sync::Mutex;
+
+use ndarray::ArrayView2;
+
+use super::pass::Pass;
+use crate::problem::{Problem, lock};
+use crate::update::{Bound, Exact};
+use crate::{Result, Scalar};
+
+/// The sum of the squared distances of the samples to the centers of their
+/// labels, times their weights.
+pub(super) fn inertia<T: Scalar>(pass: &mut Pass<T>, centers: ArrayView2<T>) -> Result<f64> {
+    let bound = Bound::new(pass.problem.frame.largest_distance(centers));
+    Ok(exact_inertia(pass, centers, bound)?.value(bound))
+}
+
+/// The same as a sum that can be merged.
+pub(crate) fn exact_inertia<T: Scalar>(
+    pass: &mut Pass<T>,
+    centers: ArrayView2<T>,
+    bound: Bound,
+) -> Result<Exact> {
+    pass.prepare_workers();
+    let total = Mutex::new(Exact::default());
+    each_distance(pass, centers, &|distances, _, range| {
+        let mut sum = Exact::default();
+        for (&distance, i) in distances.iter().zip(range) {
+            sum.add(distance * pass.problem.weights.of(i), bound);
+        }
+        lock(&total).merge(sum);
+    })?;
+    Ok(total.into_inner().unwrap_or_else(|e| e.into_inner()))
+}
+
+/// Calls `take` for each chunk with the squared distances of its samples to the
+/// centers of their labels, with the labels, and with its range.
+pub(super) fn each_distance<T: Scalar>(
+    pass: &Pass<T>,
+    centers: ArrayView2<T>,
+    take: &(dyn Fn(&[f64], &[i32], std::ops::Range<usize>) + Sync),
+) -> Result<()> {
+    let Problem { data, table, team, control, .. } = pass.problem;
+    let columns = data.columns;
+    let centers = centers.as_standard_layout();
+    let threads = pass.problem.threads(4).min(pass.workers.len());
+    team.each(threads, data.chunks(), *control, &|worker, chunk| {
+        let range = data.range(chunk);
+        let worker = &mut *lock(&pass.workers[worker]);
+        let rows = data.read(range.clone(), &mut worker.rows);
+        let labels = lock(&pass.labels[chunk]);
+        let distance = |(i, &label): (usize, &i32)| {
+            let center = centers.as_ptr().wrapping_add(label as usize * columns);
+            // SAFETY: the table is one for this processor; the row and the
+            // center have `columns` numbers each.
+            unsafe { (table.square_distance)(rows.row(i), center, columns) }
+        };
+        let distances: Vec<f64> = labels.iter().enumerate().map(distance).collect();
+        take(&distances, &labels, range);
+    })
+}

@@ -1,0 +1,119 @@
+//! Lloyd's iterations: assign every sample to its nearest center, move every
+//! center to the mean of its samples, until nothing changes any more.
+
+pub(crate) mod ending;
+pub(crate) mod pass;
+mod relocate;
+
+use ndarray::{Array2, ArrayView1, ArrayView2};
+
+use crate::control::check as not_cancelled;
+use crate::frame::{Frame, summarise};
+use crate::parallel::with_team;
+use crate::problem::Problem;
+use crate::rows::{Data, Weights};
+use crate::start::first_centers;
+use crate::{Control, Kernel, Options, Progress, Result, Scalar, check};
+use pass::Pass;
+
+/// What a fit found.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Fit<T> {
+    /// The centers, one a row.
+    pub centers: Array2<T>,
+    /// The nearest center of each sample; the first, where two are as near.
+    pub labels: Vec<i32>,
+    /// The sum of the squared distances to the nearest center, times weights.
+    pub inertia: f64,
+    /// Iterations of the start that was kept.
+    pub iterations: usize,
+    /// Whether the fit ended before `max_iter`: by `tol`, or ...
+    pub converged: bool,
+    /// ... because no label changed.
+    pub strict: bool,
+    /// What was chosen for this shape, and why, for people.
+    pub choice: String,
+}
+
+/// Clusters the rows of `x`.
+///
+/// # Errors
+///
+/// `Empty`, `Clusters`, `Parameter`, `Shape`, `NotFinite`, `TooLarge`,
+/// `Weight`, `NoWeight` or `Kernel` for what can't be done; `Cancelled`.
+///
+/// # Examples
+///
+/// ```
+/// use ndarray::array;
+/// use poolkeeper_kmeans::{Options, Threads, fit};
+///
+/// let x = array![[0.0_f32], [1.0], [10.0], [11.0]];
+/// let fit = fit(x.view(), None, &Options::new(2), &Threads(1))?;
+/// assert_eq!(fit.inertia, 1.0);
+/// assert_eq!(fit.labels[0], fit.labels[1]);
+/// # Ok::<(), poolkeeper_kmeans::Error>(())
+/// ```
+pub fn fit<T: Scalar>(
+    x: ArrayView2<T>,
+    weights: Option<ArrayView1<T>>,
+    options: &Options<T>,
+    control: &dyn Control,
+) -> Result<Fit<T>> {
+    check::not_empty(&x)?;
+    options.check(x.nrows(), x.ncols())?;
+    let kernel = Kernel::choose(options.kernel)?;
+    let (data, weights) = (Data::new(x), Weights::new(weights));
+    let table = T::table(kernel);
+    with_team(|team| {
+        let summary = summarise(team, table, &data, &weights, control)?;
+        let frame = Frame::new(&summary)?;
+        let problem = Problem { data: &data, weights, frame: &frame, table, team, control };
+        let mut best: Option<Fit<T>> = None;
+        for init in 0..options.starts() {
+            let fit = one_start(&problem, options, init, kernel)?;
+            if best.as_ref().is_none_or(|best| fit.inertia < best.inertia) {
+                best = Some(fit);
+            }
+        }
+        best.ok_or(crate::Error::Cancelled)
+    })
+}
+
+/// The iterations from one start.
+fn one_start<T: Scalar>(
+    problem: &Problem<T>,
+    options: &Options<T>,
+    init: usize,
+    kernel: Kernel,
+) -> Result<Fit<T>> {
+    let k = options.n_clusters;
+    let mut centers = first_centers(problem, &options.init, k, options.seed, init as u64)?;
+    let mut labels = vec![-1; problem.data.rows];
+    let mut pass = Pass::new(problem, k, &mut labels);
+    let tol = options.tol * problem.frame.variance;
+    let (mut strict, mut converged, mut iterations) = (false, false, 0);
+    while iterations < options.max_iter && !converged {
+        not_cancelled(problem.control)?;
+        let changed = pass.run(centers.view())?;
+        iterations += 1;
+        let next = pass.next_centers(centers.view())?;
+        let shift = square_shift(centers.view(), next.view());
+        centers = next;
+        strict = changed == 0;
+        converged = strict || shift <= tol;
+        let progress = Progress { init, iteration: iterations, changed, shift, inertia: None };
+        problem.control.progress(progress);
+    }
+    let inertia = pass.end(centers.view(), !strict)?;
+    let choice = pass.choice(kernel);
+    drop(pass);
+    Ok(Fit { centers, labels, inertia, iterations, converged, strict, choice })
+}
+
+/// The sum of the squared distances that the centers moved.
+pub(crate) fn square_shift<T: Scalar>(old: ArrayView2<T>, new: ArrayView2<T>) -> f64 {
+    let moved = old.iter().zip(new).map(|(a, b)| a.wide() - b.wide());
+    moved.map(|d| d * d).sum()
+}

@@ -1,0 +1,159 @@
+//! One iteration over a part of the data, for data that is in several places.
+
+use ndarray::{Array2, ArrayView1, ArrayView2};
+
+use crate::frame::{Frame, Summary};
+use crate::lloyd::pass::Pass;
+use crate::lloyd::ending;
+use crate::parallel::with_team;
+use crate::problem::Problem;
+use crate::rows::{Data, Weights};
+use crate::update::{Bound, Exact, Sums};
+use crate::{Control, Kernel, Result, Scalar, check};
+
+/// What a part of the data gives to the next centers. Parts that were made
+/// with the same frame and centers can be merged in any order, to the same bits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partial {
+    /// For each center and column the sum of the part's samples, an integer
+    /// number of quanta (wrapping).
+    pub sums: Vec<i64>,
+    /// For each center the sum of the weights, in quanta.
+    pub weights: Vec<i64>,
+    /// The sum of the squared distances, times weights: coarse and fine quanta.
+    pub inertia: [i128; 2],
+}
+
+/// The centers that merged parts make.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step<T> {
+    /// The means of the samples of each center; the old center, where none is
+    /// nearest to it.
+    pub centers: Array2<T>,
+    /// The centers that no sample is nearest to.
+    pub empty: Vec<usize>,
+    /// The sum of the squared distances to the old centers, times weights.
+    pub inertia: f64,
+    /// The sum of the squared distances that the centers moved.
+    pub shift: f64,
+}
+
+impl Partial {
+    /// Adds another part.
+    ///
+    /// # Errors
+    ///
+    /// `Shape`, if it has other centers or columns.
+    pub fn merge(&mut self, other: &Partial) -> Result<()> {
+        check::columns("the partial result", other.sums.len(), self.sums.len())?;
+        check::columns("the partial result", other.weights.len(), self.weights.len())?;
+        let pairs = self.sums.iter_mut().zip(&other.sums);
+        for (to, from) in pairs.chain(self.weights.iter_mut().zip(&other.weights)) {
+            *to = to.wrapping_add(*from);
+        }
+        for (to, from) in self.inertia.iter_mut().zip(other.inertia) {
+            *to += from;
+        }
+        Ok(())
+    }
+
+    /// The next centers, after all parts are merged; `centers` are those that
+    /// the parts were made with.
+    ///
+    /// # Errors
+    ///
+    /// `Shape`, if the centers or the frame don't fit.
+    pub fn finish<T: Scalar>(&self, centers: ArrayView2<T>, frame: &Frame<T>) -> Result<Step<T>> {
+        check::shape("the array of centers", &centers, self.weights.len(), frame.columns())?;
+        check::columns("the partial result", self.sums.len(), centers.len())?;
+        let sums = Sums { values: self.sums.clone(), weights: self.weights.clone() };
+        let bound = Bound::new(frame.largest_distance(centers));
+        let next = sums.means(&frame.quanta, centers);
+        Ok(Step {
+            shift: crate::lloyd::square_shift(centers, next.view()),
+            centers: next,
+            empty: (0..self.weights.len()).filter(|&c| self.weights[c] == 0).collect(),
+            inertia: Exact::from_parts(self.inertia).value(bound),
+        })
+    }
+}
+
+/// Labels the rows of `x`, a part of the data that `frame` is of, and sums
+/// them for the next centers.
+///
+/// # Errors
+///
+/// As [`fit`](crate::fit).
+///
+/// # Examples
+///
+/// ```
+/// use ndarray::{array, s};
+/// use poolkeeper_kmeans::{Frame, Summary, Threads, partial};
+///
+/// let x = array![[0.0_f64], [1.0], [8.0], [9.0]];
+/// let centers = array![[0.0], [9.0]];
+/// let frame = Frame::new(&Summary::of(x.view(), None, &Threads(1))?)?;
+/// let part = |rows| partial(x.slice(rows), None, centers.view(), &frame, &Threads(1));
+///
+/// let (_, mut all) = part(s![..1, ..])?;
+/// all.merge(&part(s![1.., ..])?.1)?;
+/// assert_eq!(all.finish(centers.view(), &frame)?.centers, array![[0.5], [8.5]]);
+/// # Ok::<(), poolkeeper_kmeans::Error>(())
+/// ```
+pub fn partial<T: Scalar>(
+    x: ArrayView2<T>,
+    weights: Option<ArrayView1<T>>,
+    centers: ArrayView2<T>,
+    frame: &Frame<T>,
+    control: &dyn Control,
+) -> Result<(Vec<i32>, Partial)> {
+    check::not_empty(&x)?;
+    check::not_empty(&centers)?;
+    check::columns("the data", x.ncols(), frame.columns())?;
+    check::columns("the array of centers", centers.ncols(), frame.columns())?;
+    let weights = Weights::new(weights);
+    if weights.given() {
+        check::weight_values(&weights, x.nrows())?;
+    }
+    let (labels, sums, inertia) = once(x, weights, centers, frame, control)?;
+    let Sums { values, weights } = sums;
+    Ok((labels, Partial { sums: values, weights, inertia: inertia.parts() }))
+}
+
+/// The labels of all samples, and their inertia.
+pub(crate) fn whole<T: Scalar>(
+    x: ArrayView2<T>,
+    weights: Option<ArrayView1<T>>,
+    centers: ArrayView2<T>,
+    control: &dyn Control,
+) -> Result<(Vec<i32>, f64)> {
+    check::not_empty(&x)?;
+    check::not_empty(&centers)?;
+    check::columns("the data", x.ncols(), centers.ncols())?;
+    let frame = Frame::new(&Summary::of(x, weights, control)?)?;
+    let (labels, _, inertia) = once(x, Weights::new(weights), centers, &frame, control)?;
+    let bound = Bound::new(frame.largest_distance(centers));
+    Ok((labels, inertia.value(bound)))
+}
+
+fn once<T: Scalar>(
+    x: ArrayView2<T>,
+    weights: Weights<T>,
+    centers: ArrayView2<T>,
+    frame: &Frame<T>,
+    control: &dyn Control,
+) -> Result<(Vec<i32>, Sums, Exact)> {
+    let data = Data::new(x);
+    let table = T::table(Kernel::choose(None)?);
+    let mut labels = vec![-1; data.rows];
+    let (sums, inertia) = with_team(|team| {
+        let problem = Problem { data: &data, weights, frame, table, team, control };
+        let mut pass = Pass::new(&problem, centers.nrows(), &mut labels);
+        pass.run(centers)?;
+        let bound = Bound::new(frame.largest_distance(centers));
+        let inertia = ending::exact_inertia(&mut pass, centers, bound)?;
+        Ok::<_, crate::Error>((pass.into_sums(), inertia))
+    })?;
+    Ok((labels, sums, inertia))
+}

@@ -1,0 +1,55 @@
+//! What all parts of a fit work on.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ndarray::ArrayView2;
+
+use crate::frame::Frame;
+use crate::kernels::{Table, Tile};
+use crate::panels::Panels;
+use crate::parallel::Team;
+use crate::rows::{Data, Weights};
+use crate::{Control, Scalar};
+
+/// The data, and the means to compute with it.
+#[derive(Clone, Copy)]
+pub(crate) struct Problem<'a, T: 'static> {
+    pub(crate) data: &'a Data<'a, T>,
+    pub(crate) weights: Weights<'a, T>,
+    pub(crate) frame: &'a Frame<T>,
+    pub(crate) table: &'static Table<T>,
+    pub(crate) team: &'a Team,
+    pub(crate) control: &'a dyn Control,
+}
+
+impl<T: Scalar> Problem<'_, T> {
+    /// How many threads to use for every sample with `centers` centers.
+    pub(crate) fn threads(&self, centers: usize) -> usize {
+        Team::size(self.control, self.data.rows * self.data.columns * centers)
+    }
+
+    /// The tile for `k` centers.
+    pub(crate) fn tile(&self, k: usize) -> Tile<T> {
+        choose_tile(self.table.tiles, k)
+    }
+
+    pub(crate) fn panels(&self, centers: ArrayView2<T>, tile: &Tile<T>) -> Panels<T> {
+        let mut panels = Panels::default();
+        panels.fill(centers, self.frame, tile.centers);
+        panels
+    }
+}
+
+/// The tile that wastes least on the centers that pad the last panel; of
+/// those that waste the same, the one with the most centers.
+pub(crate) fn choose_tile<T: Copy>(tiles: &[Tile<T>], k: usize) -> Tile<T> {
+    let padded = |tile: &&Tile<T>| k.next_multiple_of(tile.centers);
+    let best = tiles.iter().rev().min_by_key(padded);
+    *best.unwrap_or(&tiles[0])
+}
+
+/// A lock whose holder may have panicked: the panic is raised again by the
+/// team, and nothing is read after it.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

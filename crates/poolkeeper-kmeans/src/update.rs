@@ -1,0 +1,152 @@
+//! Sums of samples, one for each center, that no order of adding changes.
+//!
+//! Each number is rounded once, to a multiple of its column's quantum, and
+//! then counted as an integer. So any cut into threads, blocks or machines,
+//! and any way of adding and taking away, gives the same bits.
+
+use ndarray::{Array2, ArrayView2};
+
+use crate::Scalar;
+
+/// The quantum of each column and of the weights.
+#[derive(Debug, Clone)]
+pub(crate) struct Quanta {
+    /// 3/2 * 2^52 quanta: adding it to a number rounds that to quanta.
+    pub(crate) magic: Vec<f64>,
+    /// Taken off before rounding.
+    pub(crate) offset: Vec<f64>,
+    pub(crate) quantum: Vec<f64>,
+    weight_magic: f64,
+    pub(crate) weight_quantum: f64,
+}
+
+/// The smallest power of two that is not below `x`, within the normal numbers.
+pub(crate) fn power_above(x: f64) -> f64 {
+    let x = x.clamp(f64::MIN_POSITIVE, f64::MAX / 4.0);
+    let floor = f64::from_bits(x.to_bits() & (0x7ff << 52));
+    if floor < x { floor * 2.0 } else { floor }
+}
+
+/// 3/2 * 2^52.
+const MAGIC: f64 = 6_755_399_441_055_744.0;
+
+impl Quanta {
+    /// Numbers up to `reach`, times weights up to `largest`, must fit 2^50
+    /// quanta, and their sum 2^61.
+    pub(crate) fn new<T: Scalar>(reach: &[f64], offset: &[T], total: f64, largest: f64) -> Self {
+        let quantum = |reach: f64| {
+            let one = largest * reach * 2.0_f64.powi(-50);
+            let all = total * reach * 2.0_f64.powi(-61);
+            power_above(one.max(all).max(f64::MIN_POSITIVE * 2.0))
+        };
+        // Without weights they are 1 and exact.
+        let weight_quantum = quantum(1.0).min(1.0);
+        let quantum: Vec<f64> = reach.iter().map(|&r| quantum(r)).collect();
+        Quanta {
+            magic: quantum.iter().map(|q| MAGIC * q).collect(),
+            offset: offset.iter().map(|o| o.wide()).collect(),
+            quantum,
+            weight_magic: MAGIC * weight_quantum,
+            weight_quantum,
+        }
+    }
+
+    pub(crate) fn weight(&self, weight: f64) -> i64 {
+        let bits = (weight + self.weight_magic).to_bits() as i64;
+        bits.wrapping_sub(self.weight_magic.to_bits() as i64)
+    }
+}
+
+/// For each center the sum of its samples and of their weights, in quanta.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) values: Vec<i64>,
+    pub(crate) weights: Vec<i64>,
+}
+
+impl Sums {
+    pub(crate) fn new(k: usize, columns: usize) -> Self {
+        Sums { values: vec![0; k * columns], weights: vec![0; k] }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.values.fill(0);
+        self.weights.fill(0);
+    }
+
+    pub(crate) fn add(&mut self, other: &Sums) {
+        let add = |to: &mut [i64], from: &[i64]| {
+            for (to, from) in to.iter_mut().zip(from) {
+                *to = to.wrapping_add(*from);
+            }
+        };
+        add(&mut self.values, &other.values);
+        add(&mut self.weights, &other.weights);
+    }
+
+    /// The means of the samples of each center; `old` where there is none.
+    pub(crate) fn means<T: Scalar>(&self, quanta: &Quanta, old: ArrayView2<T>) -> Array2<T> {
+        let columns = quanta.magic.len();
+        let mut centers = old.to_owned();
+        for (c, mut center) in centers.outer_iter_mut().enumerate() {
+            if self.weights[c] <= 0 {
+                continue;
+            }
+            let weight = self.weights[c] as f64 * quanta.weight_quantum;
+            for (j, x) in center.iter_mut().enumerate() {
+                let sum = self.values[c * columns + j] as f64 * quanta.quantum[j];
+                *x = T::near(quanta.offset[j] + sum / weight);
+            }
+        }
+        centers
+    }
+}
+
+/// A sum of numbers from 0 to a known bound, the same in any order, with
+/// about 80 bits below the bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Exact {
+    high: i128,
+    low: i128,
+}
+
+/// The two quanta of an [`Exact`] sum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Bound {
+    high: f64,
+    low: f64,
+}
+
+impl Bound {
+    pub(crate) fn new(largest: f64) -> Self {
+        let high = power_above(largest.max(f64::MIN_POSITIVE * 2.0_f64.powi(100))) * 2.0_f64.powi(-40);
+        Bound { high, low: high * 2.0_f64.powi(-40) }
+    }
+}
+
+impl Exact {
+    pub(crate) fn add(&mut self, x: f64, bound: Bound) {
+        let (high, low) = (MAGIC * bound.high, MAGIC * bound.low);
+        let rounded = x + high;
+        let rest = x - (rounded - high);
+        self.high += i128::from((rounded.to_bits() as i64).wrapping_sub(high.to_bits() as i64));
+        self.low += i128::from(((rest + low).to_bits() as i64).wrapping_sub(low.to_bits() as i64));
+    }
+
+    pub(crate) fn parts(self) -> [i128; 2] {
+        [self.high, self.low]
+    }
+
+    pub(crate) fn from_parts([high, low]: [i128; 2]) -> Self {
+        Exact { high, low }
+    }
+
+    pub(crate) fn merge(&mut self, other: Exact) {
+        self.high += other.high;
+        self.low += other.low;
+    }
+
+    pub(crate) fn value(self, bound: Bound) -> f64 {
+        self.high as f64 * bound.high + self.low as f64 * bound.low
+    }
+}

@@ -1,0 +1,161 @@
+//! The pool of this project's own k-means: how many threads a call may use now.
+//!
+//! There are no threads here. The calls start their own, and ask a [`Caller`]
+//! before each step how many. All state is in atomics, so that a `fork` in the
+//! middle of a call leaves nothing locked.
+
+use crate::Result;
+use crate::budget::{Budget, Observed};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+static ANNOUNCED: AtomicBool = AtomicBool::new(false);
+/// What was set from outside; 0 for nothing.
+static LIMIT: AtomicU32 = AtomicU32::new(0);
+/// The budget, and what of it `OMP_NUM_THREADS` leaves, when last read; 0 before.
+static BUDGET: AtomicU32 = AtomicU32::new(0);
+static USUAL: AtomicU32 = AtomicU32::new(0);
+/// One bit for each call that runs now, in the process of that number.
+static CALLERS: AtomicU64 = AtomicU64::new(0);
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+
+/// How many threads a call asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// The live limit, or else the budget, or what `OMP_NUM_THREADS` leaves of it.
+    Usual,
+    /// The whole budget, whatever `OMP_NUM_THREADS` says.
+    Budget,
+    /// So many.
+    Exactly(NonZeroU32),
+}
+
+/// Lists the pool from now on, and reads the budget.
+///
+/// # Errors
+/// As [`crate::budget::budget`].
+pub fn announce() -> Result<()> {
+    read_budget()?;
+    if !ANNOUNCED.swap(true, Relaxed) {
+        crate::limit::look_again();
+    }
+    Ok(())
+}
+
+pub(crate) fn is_announced() -> bool {
+    ANNOUNCED.load(Relaxed)
+}
+
+/// Reads the budget again: what calls that have no number of their own share.
+/// The environment is read as well, which nobody may write meanwhile.
+///
+/// # Errors
+/// As [`crate::budget::budget`].
+pub fn read_budget() -> Result<()> {
+    let observed = Observed::this_process()?;
+    let budget = Budget::read(&observed)?.cpus;
+    let usual = observed
+        .variable("OMP_NUM_THREADS")
+        .and_then(outermost)
+        .map_or(budget, |threads| threads.get().min(budget));
+    BUDGET.store(budget, Relaxed);
+    USUAL.store(usual, Relaxed);
+    Ok(())
+}
+
+/// The first number of `OMP_NUM_THREADS`, a list with one for each level of
+/// nesting (OpenMP API 5.2, section 21.1.2). What is no number means nothing.
+fn outermost(list: &str) -> Option<NonZeroU32> {
+    list.split(',').next()?.trim().parse().ok()
+}
+
+pub(crate) fn limit() -> u32 {
+    LIMIT.load(Relaxed)
+}
+
+pub(crate) fn set_limit(threads: u32) {
+    LIMIT.store(threads, Relaxed);
+}
+
+/// How many threads all calls together may use now.
+pub(crate) fn threads() -> u32 {
+    let usual = USUAL.load(Relaxed).max(1);
+    NonZeroU32::new(limit()).map_or(usual, NonZeroU32::get)
+}
+
+/// A call that runs: it shares the threads with the others until it is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use poolkeeper::own::{Caller, Want};
+///
+/// let caller = Caller::begin(Want::Exactly(3.try_into()?));
+/// assert_eq!(caller.threads(), 3);
+/// # Ok::<(), std::num::TryFromIntError>(())
+/// ```
+#[derive(Debug)]
+pub struct Caller {
+    want: Want,
+    /// Its bit in `CALLERS`; none where all are taken.
+    bit: u64,
+    process: u32,
+}
+
+impl Caller {
+    /// Takes part in the sharing.
+    pub fn begin(want: Want) -> Caller {
+        let process = std::process::id();
+        if PROCESS.swap(process, Relaxed) != process {
+            // After a fork: the others run in the parent.
+            CALLERS.store(0, Relaxed);
+        }
+        let mut bit = 0;
+        // Never fails: the closure always returns a value.
+        let _ = CALLERS.fetch_update(Relaxed, Relaxed, |callers| {
+            bit = !callers & callers.wrapping_add(1);
+            Some(callers | bit)
+        });
+        Caller { want, bit, process }
+    }
+
+    /// How many threads it may use now, its own included: at least 1. It
+    /// changes while others come and go, and with the live limit.
+    pub fn threads(&self) -> u32 {
+        let limit = NonZeroU32::new(limit()).map(NonZeroU32::get);
+        let threads = match (self.want, limit) {
+            (Want::Exactly(wanted), None) => wanted.get(),
+            (Want::Exactly(wanted), Some(limit)) => self.share_of(limit).min(wanted.get()),
+            (Want::Usual, _) => self.share_of(threads()),
+            (Want::Budget, limit) => {
+                let budget = BUDGET.load(Relaxed).max(1);
+                self.share_of(limit.map_or(budget, |limit| limit.min(budget)))
+            }
+        };
+        threads.max(1)
+    }
+
+    /// An even part; the first callers have what can't be divided.
+    fn share_of(&self, threads: u32) -> u32 {
+        let callers = CALLERS.load(Relaxed) | self.bit;
+        if self.bit == 0 {
+            return 1;
+        }
+        let before = (callers & (self.bit - 1)).count_ones();
+        let all = callers.count_ones();
+        threads / all + u32::from(before < threads % all)
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        // A copy in a forked child has nothing to give back there.
+        if self.process == PROCESS.load(Relaxed) && self.process == std::process::id() {
+            CALLERS.fetch_and(!self.bit, Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "own_tests.rs"]
+mod tests;

@@ -1,0 +1,23 @@
+"""k-means that keeps its budget, with scikit-learn's interface.
+
+>>> from poolkeeper.cluster import KMeans
+>>> KMeans(n_clusters=2, n_init=1).fit([[0.0], [1.0], [9.0]]).inertia_
+0.5
+
+Needs numpy. With scikit-learn installed the classes are estimators of its kind;
+without it they work as well. Importing this lists a pool, ``"kmeans"``, in
+:func:`poolkeeper.pools`; its threads are there only while a call needs them.
+"""
+
+try:
+    import numpy as _numpy  # noqa: F401
+except ImportError as error:
+    raise ImportError(f"poolkeeper.cluster needs numpy; type: pip install numpy ({error})") from error
+
+from .._native import _kmeans_announce
+from ._kmeans import KMeans
+from ._params import ParameterError
+
+__all__ = ["KMeans", "ParameterError"]
+
+_kmeans_announce()

@@ -1,0 +1,56 @@
+"""The classes that the estimators are made from: scikit-learn's, or ours without it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._plain import Estimator
+else:
+    try:
+        from sklearn.base import (
+            BaseEstimator,
+            ClassNamePrefixFeaturesOutMixin,
+            ClusterMixin,
+            TransformerMixin,
+        )
+    except ImportError:
+        from ._plain import Estimator
+    else:
+
+        class Estimator(
+            ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
+        ):
+            """What scikit-learn's own k-means is made from."""
+
+            def __sklearn_tags__(self):
+                tags = super().__sklearn_tags__()
+                tags.input_tags.sparse = True
+                tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+                return tags
+
+
+def _not_fitted() -> type[Exception]:
+    try:
+        from sklearn.exceptions import NotFittedError
+    except ImportError:
+        from ._plain import NotFittedError
+    return NotFittedError  # type: ignore[no-any-return,unused-ignore]
+
+
+def check_is_fitted(estimator: Any) -> None:
+    """Raise scikit-learn's ``NotFittedError``, or ours, unless there are centers."""
+    if not hasattr(estimator, "cluster_centers_"):
+        raise _not_fitted()(
+            f"This {type(estimator).__name__} instance is not fitted yet. "
+            "Call 'fit' with appropriate arguments before using this estimator."
+        )
+
+
+def convergence_warning() -> type[Warning]:
+    """scikit-learn's ``ConvergenceWarning``, or ours."""
+    try:
+        from sklearn.exceptions import ConvergenceWarning
+    except ImportError:
+        from ._plain import ConvergenceWarning
+    return ConvergenceWarning  # type: ignore[no-any-return,unused-ignore]

@@ -1,0 +1,39 @@
+"""scikit-learn's ``random_state`` as the seed of a fit."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+
+def generator(random_state: Any) -> Any:
+    """Return the generator that ``random_state`` stands for.
+
+    Parameters
+    ----------
+    random_state : None, int, numpy.random.RandomState or numpy.random.Generator
+        None is NumPy's global one, so that ``numpy.random.seed`` decides.
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+    """
+    if random_state is None or random_state is np.random:
+        return np.random
+    if isinstance(random_state, numbers.Integral):
+        return np.random.RandomState(int(random_state))
+    if isinstance(random_state, (np.random.RandomState, np.random.Generator)):
+        return random_state
+    raise ValueError(
+        f"random_state must be None, a whole number, a numpy.random.RandomState or a "
+        f"numpy.random.Generator, not {random_state!r}"
+    )
+
+
+def seed(generator: Any) -> int:
+    """Draw the seed of a fit, from 0 to 2**63 - 1."""
+    draw = getattr(generator, "integers", None) or generator.randint
+    return int(draw(0, np.iinfo(np.int64).max, dtype=np.int64))

@@ -1,0 +1,155 @@
+"""k-means||: first centers in a few rounds over blocks of the samples.
+
+Each round draws samples in proportion to their weight times their squared
+distance from those drawn so far; k-means++ then chooses among these, weighted
+by the samples near each (B. Bahmani and others, "Scalable K-Means++", 2012).
+
+Every sample has a random key of its own, made from the seed, the round and its
+row, and the smallest keys win (P. Efraimidis and P. Spirakis, 2006). So the
+same samples are drawn however the rows are cut into blocks, on one machine or
+on many.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import _native
+from ._data import Array
+
+#: As in the paper: five rounds of twice as many samples as centers.
+ROUNDS, OVERSAMPLING = 5, 2
+BLOCK = 1 << 16  # rows
+
+
+class Drawn(NamedTuple):
+    """Samples with their keys and rows, the smallest key first."""
+
+    keys: Array
+    rows: Array
+    samples: Array
+
+
+#: Calls a function of this module for each block, with the block's samples,
+#: weights and first row before the given arguments; returns the list of results.
+Each = Callable[..., Sequence[Any]]
+
+
+def first_centers(each: Each, n_clusters: int, seed: int, n_jobs: int | None) -> Array:
+    """Return `n_clusters` samples' places, one a row."""
+    drawn = merge(each(draw, None, (seed, 0), 1, n_jobs), 1).samples
+    for number in range(1, ROUNDS + 1):
+        count = OVERSAMPLING * n_clusters
+        more = merge(each(draw, drawn, (seed, number), count, n_jobs), count)
+        drawn = np.concatenate([drawn, more.samples])
+    if len(drawn) < n_clusters:  # fewer different samples than clusters
+        more = merge(each(draw, None, (seed, ROUNDS + 1), n_clusters, n_jobs), n_clusters)
+        drawn = np.concatenate([drawn, more.samples])
+    near = zip(*each(weights_near, drawn, n_jobs), strict=True)
+    weights = np.array([math.fsum(parts) for parts in near], dtype=drawn.dtype)
+    request = {
+        "init": "k-means++", "n_clusters": n_clusters, "n_init": 1, "max_iter": 300,
+        "tol": 1e-4, "seed": seed,
+    }  # fmt: skip
+    centers: Array = _native._kmeans_fit(drawn, weights, request, n_jobs, None)[0]
+    return centers
+
+
+def random_centers(each: Each, n_clusters: int, seed: int) -> Array:
+    """Return `n_clusters` different samples, drawn in proportion to their weights."""
+    return merge(each(draw, None, (seed, 0), n_clusters, 1), n_clusters).samples
+
+
+def blocks_of(samples: Array, weights: Array | None) -> Each:
+    """Return an `Each` over samples that are here."""
+
+    def each(function: Callable[..., Any], *arguments: Any) -> list[Any]:
+        return [
+            function(
+                samples[row : row + BLOCK],
+                None if weights is None else weights[row : row + BLOCK],
+                row,
+                *arguments,
+            )
+            for row in range(0, len(samples), BLOCK)
+        ]
+
+    return each
+
+
+# --- on one block
+
+
+def draw(
+    samples: Array,
+    weights: Array | None,
+    first_row: int,
+    drawn: Array | None,
+    seed: tuple[int, int],
+    count: int,
+    n_jobs: int | None,
+) -> Drawn:
+    """Draw the block's samples with the `count` smallest keys."""
+    rows = np.arange(first_row, first_row + len(samples), dtype=np.uint64)
+    mass = np.ones(len(samples)) if weights is None else weights.astype(np.float64)
+    if drawn is not None:
+        mass = mass * squares_to_nearest(samples, drawn, n_jobs)[1]
+    with np.errstate(divide="ignore"):
+        keys = -np.log(uniform(rows, seed)) / mass
+    chosen = np.flatnonzero(mass > 0)
+    if len(chosen) > count:
+        chosen = chosen[np.argpartition(keys[chosen], count)[:count]]
+    return _smallest(Drawn(keys[chosen], rows[chosen], samples[chosen]), count)
+
+
+def merge(parts: Sequence[Drawn], count: int) -> Drawn:
+    """Return the `count` smallest keys of several draws."""
+    return _smallest(Drawn(*map(np.concatenate, zip(*parts, strict=True))), count)
+
+
+def weights_near(
+    samples: Array, weights: Array | None, first_row: int, drawn: Array, n_jobs: int | None
+) -> Array:
+    """Return the sum of the weights of the samples that are nearest to each of `drawn`."""
+    labels = _native._kmeans_assign(samples, drawn, n_jobs)
+    return np.bincount(labels, weights, minlength=len(drawn)).astype(np.float64)
+
+
+def squares_to_nearest(
+    samples: Array, centers: Array, n_jobs: int | None
+) -> tuple[Array, Array]:
+    """Return each sample's nearest center, and the squared distance to it."""
+    labels = _native._kmeans_assign(samples, centers, n_jobs)
+    squares = np.zeros(len(samples))
+    for column in range(samples.shape[1]):  # in this order whatever the block
+        apart = samples[:, column].astype(np.float64) - centers[labels, column]
+        squares += apart * apart
+    return labels, squares
+
+
+def uniform(rows: Array, seed: tuple[int, int]) -> Array:
+    """Return a number above 0 and below 1 for each row: splitmix64 of row and seed.
+
+    Source: G. Steele, D. Lea and C. Flood, "Fast splittable pseudorandom number
+    generators", 2014.
+    """
+    with np.errstate(over="ignore"):
+        mixed = rows
+        for part in seed:
+            mixed = _mix(mixed * np.uint64(0x9E3779B97F4A7C15) + np.uint64(part))
+    return ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+
+
+def _mix(z: Array) -> Array:
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def _smallest(drawn: Drawn, count: int) -> Drawn:
+    order = np.lexsort((drawn.rows, drawn.keys))[:count]
+    return Drawn(*(part[order] for part in drawn))
