@@ -71,6 +71,7 @@ def prepare(goal: str) -> None:
         install_wheel(VENV, release=goal != "quick")
     if goal in ("test", "quick"):
         step("the lab's native libraries", [sys.executable, "tests/lab/fetch.py"], quiet=1.0)
+        step("a browser for notebooks", [sys.executable, "tests/lab/browser.py"], quiet=1.0)
 
 
 # --- packages

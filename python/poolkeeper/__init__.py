@@ -90,9 +90,11 @@ _LATER = {
     "cpus": "_cpus",
     "doctor": "_doctor",
     "guard": "_guard",
+    "load_ipython_extension": "notebook",
     "mp_context": "_processes",
     "parallel": "_parallel",
     "spread": "_spread",
+    "unload_ipython_extension": "notebook",
 }
 
 

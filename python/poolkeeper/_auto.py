@@ -99,6 +99,11 @@ class Auto:
         ]
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        from .notebook import show
+
+        return show.auto(self)
+
 
 def auto(
     processes: int | None = None,

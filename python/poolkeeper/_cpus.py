@@ -65,6 +65,11 @@ class Cpus(int):
     def __repr__(self) -> str:
         return self._table
 
+    def _repr_html_(self) -> str:
+        from .notebook import show
+
+        return show.budget(self)
+
     def __str__(self) -> str:
         return int.__repr__(self)
 

@@ -22,6 +22,7 @@ __all__ = [
     "Pool",
     "Pools",
     "Report",
+    "Sampler",
     "Scope",
     "Share",
     "Source",
@@ -34,6 +35,7 @@ __all__ = [
     "_loader_version",
     "_pin",
     "_pool_ids",
+    "_refresh",
     "_safe_threads",
     "_set_threads",
     "_share",
@@ -100,6 +102,7 @@ class Pool:
 
 @final
 class Pools:
+    def _repr_html_(self) -> str: ...
     def __len__(self) -> int: ...
     @overload
     def __getitem__(self, index: SupportsIndex, /) -> Pool: ...
@@ -111,6 +114,7 @@ class Pools:
 
 @final
 class Outcome:
+    def _repr_html_(self) -> str: ...
     @property
     def name(self) -> str: ...
     @property
@@ -141,6 +145,7 @@ class Ending:
 
 @final
 class Scope:
+    def _repr_html_(self) -> str: ...
     @property
     def outcomes(self) -> list[Outcome]: ...
     @property
@@ -221,6 +226,7 @@ class Source:
 
 @final
 class Share:
+    def _repr_html_(self) -> str: ...
     @property
     def cpus(self) -> int: ...
     @property
@@ -236,6 +242,7 @@ class Share:
 
 @final
 class Split:
+    def _repr_html_(self) -> str: ...
     @property
     def cpus(self) -> int: ...
     @property
@@ -275,8 +282,20 @@ def _environment_changes(
 ) -> tuple[dict[str, str], list[tuple[str, str, int]]]: ...
 def _pin(cpus: int) -> list[int]: ...
 
+# For poolkeeper.notebook alone.
+
+@final
+class Sampler:
+    def __new__(cls) -> Self: ...
+    def stop(self) -> dict[str, Any] | None: ...
+
+def _refresh() -> bool: ...
+
+# The doctor.
+
 @final
 class Finding:
+    def _repr_html_(self) -> str: ...
     @property
     def code(self) -> str: ...
     @property
@@ -295,6 +314,7 @@ class Finding:
 
 @final
 class Report:
+    def _repr_html_(self) -> str: ...
     @property
     def findings(self) -> list[Finding]: ...
     @property
@@ -306,6 +326,7 @@ class Report:
 
 def _safe_threads(facts: dict[str, Any]) -> list[tuple[str, int, str, str]]: ...
 def _doctor(facts: dict[str, Any], cpus: SupportsIndex | None = None, /) -> Report: ...
+
 # --- poolkeeper.cluster
 
 def _kmeans_announce() -> None: ...
@@ -323,13 +344,12 @@ def _kmeans_summary(x: Any, weights: Any | None, n_jobs: int | None) -> _KMeansS
 def _kmeans_partial(
     x: Any, weights: Any | None, centers: Any, summary: _KMeansSummary, n_jobs: int | None
 ) -> tuple[Any, _KMeansPartial]: ...
+
 @final
 class _KMeansSummary:
     def __new__(
         cls,
-        fields: tuple[
-            int, float, float, list[float], list[float], list[float], list[float]
-        ],
+        fields: tuple[int, float, float, list[float], list[float], list[float], list[float]],
     ) -> Self: ...
     @property
     def rows(self) -> int: ...

@@ -3,6 +3,7 @@
 
 - python: the blocks of a file run one after the other in one fresh process;
   a `>>>` prompt makes a block a doctest.
+- ipython: the blocks of a file are the cells of one notebook, run by a kernel.
 - console (also bash, sh): each command (`$ `) that begins with poolkeeper,
   python or `make help` runs in a folder that shows the repository, and must
   end with exit code 0. Others (cloning, installing) are not run.
@@ -27,8 +28,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "python"))
 FENCE = re.compile(r"^(?P<indent>\s*)(?P<fence>```+|~~~+)\s*\{?\.?(?P<language>[\w-]*)(?P<rest>.*)")
 NOT_RUN = re.compile(r"<!--\s*not run:\s*\S.*-->")
+CELLS = ("ipython",)
 PYTHON, CONSOLE, RUST = ("python", "py", "pycon"), ("console", "bash", "sh", "shell"), ("rust",)
 RUNNABLE = ("poolkeeper", "python", "python3", "make help")
 #: What rustdoc may be told about a block; `ignore` is not among them.
@@ -77,6 +80,9 @@ def make_workplace(folder: Path) -> Path:
     for entry in ROOT.iterdir():
         if entry.name != ".git":
             (folder / entry.name).symlink_to(entry)
+    # The notebook that examples write settings into.
+    empty = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (folder / "analysis.ipynb").write_text(json.dumps(empty))
     return folder
 
 
@@ -86,6 +92,7 @@ def run_file(path: Path, workplace: Path) -> Iterator[tuple[str, str | None]]:
     python = [block for block in found if block.language in PYTHON]
     if python:
         yield from run_python(python, workplace)
+    yield from run_cells([block for block in found if block.language in CELLS], workplace)
     for block in found:
         if block.language in CONSOLE:
             yield from run_console(block, workplace)
@@ -144,6 +151,19 @@ def run_python(found: list[Block], workplace: Path) -> Iterator[tuple[str, str |
         else:
             yield block.place, output or f"exit code {code}"
             return
+
+
+# --- cells of a notebook
+
+
+def run_cells(found: list[Block], workplace: Path) -> Iterator[tuple[str, str | None]]:
+    if not found:
+        return
+    from notebooks import notebook, run_notebook
+
+    ran = run_notebook(notebook(*(block.text for block in found)), folder=workplace)
+    for block, one in zip(found, ran, strict=True):
+        yield block.place, one.error or one.err or None  # a wrong magic only writes
 
 
 # --- console

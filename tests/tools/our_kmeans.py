@@ -10,7 +10,6 @@ from __future__ import annotations
 import pytest
 import sklearn.cluster
 import sklearn.cluster._kmeans
-
 from poolkeeper import cluster
 
 PUBLIC = [name for name in ("KMeans", "MiniBatchKMeans") if hasattr(cluster, name)]

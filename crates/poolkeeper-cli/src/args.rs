@@ -101,6 +101,13 @@ pub(crate) enum Command {
     },
     #[command(name = crate::simulate::JUDGE, hide = true)]
     Judge(crate::simulate::JudgeArgs),
+    /// Keep limits in a notebook, or install a kernel that keeps the budget
+    #[command(disable_help_flag = true)]
+    Notebook {
+        /// Passed on to Python; try --help
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Print a completion script for a shell
     #[command(
         after_help = "Example:\n  poolkeeper completions bash > ~/.local/share/bash-completion/completions/poolkeeper"

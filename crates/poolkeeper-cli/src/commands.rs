@@ -94,12 +94,9 @@ fn load(library: &Path) -> Result<(), String> {
     }
 }
 
-pub(crate) fn demo(
-    arguments: &[String],
-    host: &mut dyn Host,
-    err: &mut dyn Write,
-) -> io::Result<i32> {
-    match host.demo(arguments) {
+/// What a command in Python ended with.
+pub(crate) fn told(ended: Result<i32, String>, err: &mut dyn Write) -> io::Result<i32> {
+    match ended {
         Ok(code) => Ok(code),
         Err(why) => {
             writeln!(err, "poolkeeper: {why}")?;

@@ -61,6 +61,12 @@ pub trait Host {
     /// Why it can't be run here, in one line.
     fn demo(&mut self, arguments: &[String]) -> Result<i32, String>;
 
+    /// Does what these arguments say to notebooks and kernels; the exit code.
+    ///
+    /// # Errors
+    /// Why it can't be done here, in one line.
+    fn notebook(&mut self, arguments: &[String]) -> Result<i32, String>;
+
     /// Runs a Python program (a file or `-m` and a module, and its arguments) to
     /// its end, and has [`report`] write to standard error then; the exit code.
     ///
@@ -112,6 +118,10 @@ impl Host for NoPython {
         Self::refuse("demo")
     }
 
+    fn notebook(&mut self, _arguments: &[String]) -> Result<i32, String> {
+        Self::refuse("notebook")
+    }
+
     fn run_program(
         &mut self,
         _program: &[OsString],
@@ -161,10 +171,11 @@ where
         Command::Split(arguments) => budget::split(arguments, out),
         Command::Run(arguments) => launch::run(arguments, out, err),
         Command::Env(arguments) => launch::env(arguments, out),
+        Command::Demo { arguments } => commands::told(host.demo(arguments), err),
+        Command::Notebook { arguments } => commands::told(host.notebook(arguments), err),
         Command::Doctor(arguments) => doctor::doctor(arguments, host, out, err),
         Command::Simulate(arguments) => simulate::simulate(arguments, host, out, err),
         Command::Judge(arguments) => simulate::judge(arguments, out, err),
-        Command::Demo { arguments } => commands::demo(arguments, host, err),
         Command::Completions { shell } => commands::completions(*shell, out),
     };
     match result {

@@ -68,6 +68,7 @@ fn without_python_nothing_is_imported() {
     assert_eq!(code, EXIT_FAILED);
     assert!(err.contains("python -m poolkeeper"), "{err}");
     assert_eq!(binary(&["demo"]).0, EXIT_FAILED);
+    assert_eq!(binary(&["notebook", "--kernel"]).0, EXIT_FAILED);
 }
 
 /// A host that imports everything but one module.
@@ -90,6 +91,11 @@ impl Host for Importer {
     fn demo(&mut self, arguments: &[String]) -> Result<i32, String> {
         self.0.extend_from_slice(arguments);
         Ok(7)
+    }
+
+    fn notebook(&mut self, arguments: &[String]) -> Result<i32, String> {
+        self.0.extend_from_slice(arguments);
+        Ok(6)
     }
 
     fn run_program(
@@ -124,6 +130,14 @@ fn the_demo_gets_its_own_arguments_and_exit_code() {
     let (code, _, _) = run_with(&mut host, &["demo", "--help", "--openmp", "2"]);
     assert_eq!(code, 7);
     assert_eq!(host.0, ["--help", "--openmp", "2"]);
+}
+
+#[test]
+fn notebook_gets_its_own_arguments_and_exit_code() {
+    let mut host = Importer(Vec::new());
+    let (code, _, _) = run_with(&mut host, &["notebook", "--set", "blas=4", "a.ipynb"]);
+    assert_eq!(code, 6);
+    assert_eq!(host.0, ["--set", "blas=4", "a.ipynb"]);
 }
 
 #[test]

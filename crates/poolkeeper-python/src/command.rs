@@ -76,6 +76,13 @@ impl<'py> Interpreter<'py> {
         text
     }
 
+    /// Calls a module's `main`; its exit code.
+    fn main_of(&mut self, module: &str, arguments: &[String]) -> Result<i32, String> {
+        let module = self.py.import(module);
+        let code = module.and_then(|module| module.call_method1("main", (arguments,))?.extract());
+        code.map_err(|error| self.in_one_line(error))
+    }
+
     fn one_line(&self, error: &PyErr) -> String {
         let kind = error
             .get_type(self.py)
@@ -120,9 +127,11 @@ impl Host for Interpreter<'_> {
     }
 
     fn demo(&mut self, arguments: &[String]) -> Result<i32, String> {
-        let demo = self.py.import("poolkeeper.demo");
-        let code = demo.and_then(|demo| demo.call_method1("main", (arguments,))?.extract());
-        code.map_err(|error| self.in_one_line(error))
+        self.main_of("poolkeeper.demo", arguments)
+    }
+
+    fn notebook(&mut self, arguments: &[String]) -> Result<i32, String> {
+        self.main_of("poolkeeper.notebook.command", arguments)
     }
 
     fn run_program(

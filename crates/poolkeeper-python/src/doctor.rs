@@ -3,7 +3,7 @@
 use crate::errors::raise;
 use crate::interpreter::unlocked;
 use crate::numbers;
-use crate::pool::path;
+use crate::pool::{html, path};
 use poolkeeper::doctor::{self, Facts, FixedPool, Host, diagnose};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -134,6 +134,11 @@ impl Report {
             .to_owned()
     }
 
+    /// What a notebook shows.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        html(slf.as_any(), "report")
+    }
+
     fn __str__(&self) -> String {
         self.text(false)
     }
@@ -214,6 +219,11 @@ impl Finding {
         dict.set_item("references", self.references())?;
         dict.set_item("fix", self.fix(py)?)?;
         Ok(dict)
+    }
+
+    /// What a notebook shows.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        html(slf.as_any(), "finding")
     }
 
     fn __str__(&self) -> String {

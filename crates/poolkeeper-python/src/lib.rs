@@ -16,6 +16,7 @@ mod report;
 mod scope;
 mod share;
 mod split;
+mod usage;
 
 use pyo3::prelude::*;
 
@@ -72,6 +73,13 @@ fn switch_backend(py: Python<'_>, flexiblas: std::path::PathBuf, backend: &str) 
         .map_err(errors::raise)
 }
 
+/// Looks for libraries loaded since the last call, and makes live scopes with
+/// ``late`` cover them; whether there were any.
+#[pyfunction]
+fn _refresh(py: Python<'_>) -> PyResult<bool> {
+    interpreter::unlocked(py, poolkeeper::refresh).map_err(errors::raise)
+}
+
 /// Puts right what threads that don't exist in a forked child had limited.
 #[pyfunction]
 fn _settle_after_fork() {
@@ -106,6 +114,8 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(share::_share_of_callers, module)?)?;
     module.add_function(wrap_pyfunction!(share::_environment_changes, module)?)?;
     module.add_function(wrap_pyfunction!(budget::_pin, module)?)?;
+    module.add_class::<usage::Sampler>()?;
+    module.add_function(wrap_pyfunction!(_refresh, module)?)?;
     module.add_class::<doctor::Report>()?;
     module.add_class::<doctor::Finding>()?;
     module.add_function(wrap_pyfunction!(doctor::_doctor, module)?)?;

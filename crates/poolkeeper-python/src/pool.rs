@@ -237,6 +237,11 @@ impl Pools {
         Ok(list)
     }
 
+    /// What a notebook shows.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        html(slf.as_any(), "pools")
+    }
+
     fn __repr__(&self) -> String {
         let pools: Vec<_> = self.0.iter().map(|pool| pool.0.clone()).collect();
         poolkeeper_cli::pools_table(&pools).trim_end().to_owned()
@@ -249,4 +254,12 @@ pub(crate) fn path<'py>(py: Python<'py>, path: &Path) -> PyResult<Bound<'py, PyA
         .into_pyobject(py)
         .map(Bound::into_any)
         .map_err(Into::into)
+}
+
+/// An object as HTML, by the function of this name.
+pub(crate) fn html<'py>(object: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    object
+        .py()
+        .import("poolkeeper.notebook.show")?
+        .call_method1(name, (object,))
 }

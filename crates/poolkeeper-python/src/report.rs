@@ -1,6 +1,6 @@
 //! `Outcome` and `Ending`: what became of a limit.
 
-use crate::pool::path;
+use crate::pool::{html, path};
 use poolkeeper::{PoolName, Status};
 use pyo3::prelude::*;
 
@@ -76,6 +76,11 @@ impl Outcome {
 
     fn __str__(&self) -> String {
         self.0.to_string()
+    }
+
+    /// What a notebook shows.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        html(slf.as_any(), "outcome")
     }
 
     fn __repr__(&self) -> String {

@@ -4,6 +4,7 @@ use crate::errors::{LimitWarning, raise};
 use crate::fastcall::{Arguments, Body};
 use crate::interpreter::unlocked;
 use crate::numbers;
+use crate::pool::html;
 use crate::report::{Ending, Outcome};
 use poolkeeper::Request;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
@@ -223,6 +224,11 @@ impl Scope {
     fn _again(&self, py: Python<'_>) -> PyResult<Scope> {
         let request = self.scope().request().clone();
         Scope::begin(py, request)
+    }
+
+    /// What a notebook shows.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        html(slf.as_any(), "scope")
     }
 
     fn __repr__(&self) -> String {

@@ -2,6 +2,7 @@
 
 use crate::errors::raise;
 use crate::interpreter::unlocked;
+use crate::pool::html;
 use crate::scope::Scope;
 use poolkeeper::Request;
 use poolkeeper::budget::{self, Changes};
@@ -120,6 +121,11 @@ impl Share {
 
     fn __eq__(&self, other: &Self) -> bool {
         self.share == other.share
+    }
+
+    /// What a notebook shows.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        html(slf.as_any(), "share")
     }
 
     fn __repr__(&self) -> String {

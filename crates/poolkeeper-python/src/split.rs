@@ -3,6 +3,7 @@
 use crate::errors::raise;
 use crate::interpreter::unlocked;
 use crate::numbers;
+use crate::pool::html;
 use crate::scope::Scope;
 use crate::share::{Entered, Share, variables};
 use poolkeeper::budget::{self, Levels};
@@ -196,6 +197,11 @@ impl Split {
 
     fn __str__(&self) -> String {
         self.split.to_string()
+    }
+
+    /// What a notebook shows.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        html(slf.as_any(), "split")
     }
 
     fn __repr__(&self) -> String {

@@ -40,6 +40,7 @@ mod native;
 pub mod own;
 mod platform;
 pub mod runtimes;
+pub mod usage;
 
 pub use error::{Error, Result};
 pub use limit::{

@@ -75,9 +75,7 @@ unsafe impl Simd for Avx2<f32> {
     ) {
         if columns <= 2 {
             // SAFETY: the same promises.
-            return unsafe {
-                transpose_plain::<f32, 8>(rows, columns, scale, offset, out, stride)
-            };
+            return unsafe { transpose_plain::<f32, 8>(rows, columns, scale, offset, out, stride) };
         }
         // SAFETY: the caller has the instructions, 8 rows of `columns`
         // numbers, as many offsets, and room for `columns` vectors.
@@ -86,7 +84,11 @@ unsafe impl Simd for Avx2<f32> {
             let whole = columns == 8;
             for (lane, v) in v.iter_mut().enumerate() {
                 let row = *rows.add(lane);
-                *v = if whole { Self::load(row) } else { _mm256_maskload_ps(row, first_8(columns)) };
+                *v = if whole {
+                    Self::load(row)
+                } else {
+                    _mm256_maskload_ps(row, first_8(columns))
+                };
             }
             let v = transpose_8(v);
             for (i, &v) in v.iter().enumerate().take(columns) {
@@ -163,9 +165,7 @@ unsafe impl Simd for Avx2<f64> {
     ) {
         if columns <= 1 {
             // SAFETY: the same promises.
-            return unsafe {
-                transpose_plain::<f64, 4>(rows, columns, scale, offset, out, stride)
-            };
+            return unsafe { transpose_plain::<f64, 4>(rows, columns, scale, offset, out, stride) };
         }
         // SAFETY: the caller has the instructions, 4 rows of `columns`
         // numbers, as many offsets, and room for `columns` vectors.
@@ -174,7 +174,11 @@ unsafe impl Simd for Avx2<f64> {
             let whole = columns == 4;
             for (lane, v) in v.iter_mut().enumerate() {
                 let row = *rows.add(lane);
-                *v = if whole { Self::load(row) } else { _mm256_maskload_pd(row, first_4(columns)) };
+                *v = if whole {
+                    Self::load(row)
+                } else {
+                    _mm256_maskload_pd(row, first_4(columns))
+                };
             }
             let v = transpose_4(v);
             for (i, &v) in v.iter().enumerate().take(columns) {

@@ -86,7 +86,11 @@ unsafe impl Simd for Avx512<f32> {
             let whole = columns == 16;
             for (lane, v) in v.iter_mut().enumerate() {
                 let row = *rows.add(lane);
-                *v = if whole { Self::load(row) } else { _mm512_maskz_loadu_ps((1 << columns) - 1, row) };
+                *v = if whole {
+                    Self::load(row)
+                } else {
+                    _mm512_maskz_loadu_ps((1 << columns) - 1, row)
+                };
             }
             let v = transpose_16(v);
             for (i, &v) in v.iter().enumerate().take(columns) {
@@ -163,9 +167,7 @@ unsafe impl Simd for Avx512<f64> {
     ) {
         if columns <= 2 {
             // SAFETY: the same promises.
-            return unsafe {
-                transpose_plain::<f64, 8>(rows, columns, scale, offset, out, stride)
-            };
+            return unsafe { transpose_plain::<f64, 8>(rows, columns, scale, offset, out, stride) };
         }
         // SAFETY: the caller has the instructions, 8 rows of `columns`
         // numbers, as many offsets, and room for `columns` vectors.
@@ -174,7 +176,11 @@ unsafe impl Simd for Avx512<f64> {
             let whole = columns == 8;
             for (lane, v) in v.iter_mut().enumerate() {
                 let row = *rows.add(lane);
-                *v = if whole { Self::load(row) } else { _mm512_maskz_loadu_pd((1 << columns) - 1, row) };
+                *v = if whole {
+                    Self::load(row)
+                } else {
+                    _mm512_maskz_loadu_pd((1 << columns) - 1, row)
+                };
             }
             let v = transpose_8(v);
             for (i, &v) in v.iter().enumerate().take(columns) {

@@ -18,6 +18,7 @@ mod split;
 
 pub use affinity::pin;
 pub(crate) use cgroup::tasks;
+pub(crate) use cgroup::{Stopped, stopped};
 pub use environment::{Setting, environment};
 pub use launch::{Changes, Kept, MARKER, exec};
 pub use observed::Observed;

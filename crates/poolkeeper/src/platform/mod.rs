@@ -14,20 +14,27 @@ mod linux;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod stacks;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod start;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod tasks;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 pub(crate) use self::{
     affinity::{affinity, set_affinity},
     elf::SymbolTable,
     library::Library,
     linux::{each_image, epoch, exec, mapped_file, on_fork, path_of},
     stacks::thread_owners,
+    start::StartRoutines,
+    tasks::{Spent, Task, own_task, spent_by_process, spent_by_thread, tasks},
 };
 
 #[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
 mod unsupported;
 #[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
 pub(crate) use unsupported::{
-    Library, SymbolTable, affinity, each_image, epoch, exec, mapped_file, on_fork, path_of,
-    set_affinity, thread_owners,
+    Library, Spent, StartRoutines, SymbolTable, Task, affinity, each_image, epoch, exec,
+    mapped_file, on_fork, own_task, path_of, set_affinity, spent_by_process, spent_by_thread,
+    tasks, thread_owners,
 };
 
 /// The loader's counters of objects loaded and unloaded so far. While they

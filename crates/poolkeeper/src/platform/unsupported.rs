@@ -5,6 +5,7 @@ use super::{Epoch, SymbolName};
 use crate::{Error, Result};
 use std::ffi::CStr;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 /// No object is ever visited here.
 pub(crate) struct Image<'a>(PhantomData<&'a ()>);
@@ -97,6 +98,55 @@ pub(crate) fn on_fork(
 
 pub(crate) fn exec(_command: &mut std::process::Command) -> std::io::Error {
     std::io::ErrorKind::Unsupported.into()
+}
+
+/// Never made here.
+pub(crate) struct Task {
+    pub(crate) id: u32,
+    pub(crate) began: u64,
+    pub(crate) cpu: Duration,
+    pub(crate) is_runnable: bool,
+}
+
+/// Never made here.
+pub(crate) struct Spent {
+    pub(crate) cpu: Duration,
+    pub(crate) voluntary_switches: u64,
+    pub(crate) involuntary_switches: u64,
+}
+
+/// # Errors
+/// Always.
+pub(crate) fn tasks() -> std::io::Result<Vec<Task>> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn own_task() -> u32 {
+    0
+}
+
+pub(crate) fn spent_by_process() -> Spent {
+    Spent {
+        cpu: Duration::ZERO,
+        voluntary_switches: 0,
+        involuntary_switches: 0,
+    }
+}
+
+pub(crate) fn spent_by_thread() -> Spent {
+    spent_by_process()
+}
+
+/// Never made here.
+pub(crate) struct StartRoutines(std::convert::Infallible);
+
+impl StartRoutines {
+    pub(crate) fn find() -> Option<Self> {
+        None
+    }
+    pub(crate) fn read(&self, _expected: usize) -> std::collections::HashMap<u32, usize> {
+        match self.0 {}
+    }
 }
 
 pub(crate) fn thread_owners() -> Vec<std::path::PathBuf> {

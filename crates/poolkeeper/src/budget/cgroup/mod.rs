@@ -3,8 +3,10 @@
 mod limits;
 mod mounts;
 mod pids;
+mod stat;
 
 pub(crate) use pids::tasks;
+pub(crate) use stat::{Stopped, stopped};
 
 use super::observed::Observed;
 use super::source::{Source, SourceKind, SourceStatus};

@@ -1,0 +1,145 @@
+"""What is loaded into IPython, and what it remembers."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from IPython.display import display
+
+from .._native import LimitError, Scope, limit
+from . import imports, settings
+from .cells import Cells, as_line_magic
+from .danger import dangers
+from .imports import AfterImports, Loaded
+from .options import Limits
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_extensions: WeakKeyDictionary[InteractiveShell, Extension] = WeakKeyDictionary()
+
+
+class Extension:
+    """The notebook's limit, its cells, and the hooks that keep both.
+
+    Attributes
+    ----------
+    cells : Cells
+        What lasts until a cell ends.
+    scope : Scope or None
+        The limit that holds from ``%limit`` on.
+    """
+
+    cells: Cells
+    scope: Scope | None
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+        self.cells = Cells()
+        self.scope = None
+        self._limits: Limits | None = None
+        self._loaded = Loaded(self.look_for_danger)
+        self._told: set[str] = set()
+        self._after_imports = AfterImports()
+
+    @classmethod
+    def load(cls, shell: InteractiveShell) -> None:
+        """Add everything to a shell; what is there already goes first."""
+        from .magics import PoolkeeperMagics
+
+        cls.unload(shell)
+        extension = cls(shell)
+        extension._hook()
+        shell.register_magics(PoolkeeperMagics(shell, extension))
+        _extensions[shell] = extension
+        extension._apply_settings()
+        extension.look_for_danger()
+
+    @classmethod
+    def unload(cls, shell: InteractiveShell) -> None:
+        """Take everything back."""
+        extension = _extensions.pop(shell, None)
+        if extension is None:
+            return
+        extension._unhook()
+        extension.end_limit()
+        for kind in shell.magics_manager.magics.values():
+            for name in ("pools", "limit", "cpus", "doctor"):
+                kind.pop(name, None)
+
+    def _hook(self) -> None:
+        shell = self._shell
+        # Before IPython's own, which takes every %% for a cell magic.
+        shell.input_transformers_cleanup.insert(0, as_line_magic)
+        shell.ast_transformers.append(self._after_imports)
+        shell.events.register("pre_execute", self._before_cell)
+        shell.events.register("post_execute", self._after_cell)
+        imports.watch(self._loaded)
+
+    def _unhook(self) -> None:
+        shell = self._shell
+        shell.input_transformers_cleanup.remove(as_line_magic)
+        shell.ast_transformers.remove(self._after_imports)
+        shell.events.unregister("pre_execute", self._before_cell)
+        shell.events.unregister("post_execute", self._after_cell)
+        imports.watch(None)
+
+    def _before_cell(self) -> None:
+        self.cells.begin()
+        self._loaded.check()
+
+    def _after_cell(self) -> None:
+        self.cells.end()
+        self._loaded.check()
+
+    # --- the notebook's limit
+
+    def set_limit(self, limits: Limits, force: bool = False) -> Scope:
+        """Replace the limit that holds for the notebook, for libraries to come too.
+
+        Raises
+        ------
+        LimitError
+            If the request is wrong; then the old limit holds again.
+        """
+        before = self._limits
+        self.end_limit()
+        try:
+            self.scope = limit(limits, late=True, force=force)
+        except LimitError:
+            if before is not None:
+                self.set_limit(before)
+            raise
+        self._limits = limits
+        self.look_for_danger()
+        return self.scope
+
+    def end_limit(self) -> None:
+        """Put back what was there before ``%limit``."""
+        scope, self.scope, self._limits = self.scope, None, None
+        if scope is not None:
+            scope.release()
+
+    def _apply_settings(self) -> None:
+        """Apply the limits in the metadata of the notebook that this shell belongs to."""
+        path = settings.notebook_of(self._shell.user_ns)
+        if path is None:
+            return
+        try:
+            limits = settings.read(path)
+        except (ValueError, OSError) as error:
+            # The magics are of use all the same: one can be typed.
+            print(f"poolkeeper: no limit from {path.name}: {error}", file=sys.stderr)
+            return
+        if limits is not None:
+            self.set_limit(limits)
+            print(f"poolkeeper: {settings.in_words(limits)}, says {path.name}")
+
+    def look_for_danger(self) -> None:
+        """Show, in the cell that runs, what can make the kernel die: once for each."""
+        for danger in dangers():
+            if danger.key not in self._told:
+                self._told.add(danger.key)
+                display(danger)  # type: ignore[no-untyped-call]
