@@ -89,10 +89,16 @@ fn finding(
         .evidence([end(threads, safe)])
         .python(format!("poolkeeper.set_limit(openmp={advised})"))
         .shell(format!("export OMP_NUM_THREADS={advised}"))
-        .advice(format!(
-            "more than {safe} OpenMP threads are never safe; with {}, {advised} are best",
-            counted(facts.cpus.budget.into(), "CPU")
-        ))
+        .advice(advice(facts, safe))
+}
+
+fn advice(facts: &Facts, safe: u32) -> String {
+    let budget = facts.cpus.budget;
+    if budget < safe {
+        let cpus = counted(budget.into(), "CPU");
+        return format!("{budget} fit the {cpus} here; more than {safe} are never safe");
+    }
+    format!("{safe} are the most that is safe; poolkeeper.guard() sees to that by itself")
 }
 
 /// What happens past the second threshold.
