@@ -23,6 +23,9 @@ use std::collections::BTreeMap;
 pub struct Facts {
     /// The loaded pools.
     pub pools: Vec<PoolFacts>,
+    /// Threads that the program itself has started, and not a library's pool;
+    /// there may be more.
+    pub own_threads: u32,
     /// The CPUs of the process and of the machine.
     pub cpus: CpuFacts,
     /// Environment variables.
