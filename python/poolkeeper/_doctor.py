@@ -18,8 +18,8 @@ def doctor(*, cpus: int | None = None) -> Report:
 
     Looks at the loaded pools, the CPUs that the process may use, its environment,
     affinity mask and limits, and judges them by the rules that
-    ``poolkeeper doctor --explain all`` lists. Changes nothing. Takes about a
-    millisecond.
+    ``poolkeeper doctor --explain all`` lists. Changes nothing. Takes a few
+    milliseconds.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ const LIFTS_PROCESS_LIMIT: u64 = 1 << 21 | 1 << 24;
 
 impl Facts {
     /// Looks at this process, as the calling thread sees it. Changes nothing;
-    /// takes about a millisecond.
+    /// takes a few milliseconds.
     ///
     /// # Errors
     /// As [`crate::pools`] and [`crate::budget::budget`].
