@@ -10,7 +10,7 @@ from typing import Any
 from ._native import Report, _doctor
 
 #: Modules that rules ask for.
-_MODULES = ("threadpoolctl", "numba", "polars", "multiprocessing")
+_MODULES = ("threadpoolctl", "distributed.nanny")
 
 
 def doctor(*, cpus: int | None = None) -> Report:
@@ -18,8 +18,8 @@ def doctor(*, cpus: int | None = None) -> Report:
 
     Looks at the loaded pools, the CPUs that the process may use, its environment,
     affinity mask and limits, and judges them by the rules that
-    ``poolkeeper doctor --explain all`` lists. Changes nothing. Takes about a
-    millisecond.
+    ``poolkeeper doctor --explain all`` lists. Changes nothing. Takes a few
+    milliseconds.
 
     Parameters
     ----------
@@ -55,36 +55,46 @@ def doctor(*, cpus: int | None = None) -> Report:
 
 def host_facts() -> dict[str, Any]:
     """What the rules ask of Python, of modules that are imported already."""
-    method, is_used = _start_method()
     return {
         "modules": [name for name in _MODULES if name in sys.modules],
-        "start_method": method,
-        "start_method_is_used": is_used,
+        "start_method": _start_method(),
         "workers": _workers(),
         "numba_layer": _numba_layer(),
         "fixed_pools": _fixed_pools(),
     }
 
 
-def _start_method() -> tuple[str | None, bool]:
-    """How multiprocessing starts a process, and whether that is decided."""
+def _start_method() -> str | None:
+    """How multiprocessing starts a process, if it is imported."""
     multiprocessing = sys.modules.get("multiprocessing")
     if multiprocessing is None:
-        return None, False
-    chosen = multiprocessing.get_start_method(allow_none=True)
-    # The first is the default, says multiprocessing's documentation. tqdm makes a
-    # lock, which decides for the default, in programs that never start a process.
-    is_decided = chosen is not None and "tqdm" not in sys.modules
-    return chosen or multiprocessing.get_all_start_methods()[0], is_decided
+        return None
+    # To ask for the method would settle it. The first is the default, says
+    # multiprocessing's documentation.
+    settled = multiprocessing.get_start_method(allow_none=True)
+    return str(settled or multiprocessing.get_all_start_methods()[0])
 
 
 def _workers() -> int:
-    """Worker processes that run now and begin with this process's thread counts."""
+    """Worker processes that run now and began with this process's thread counts."""
     if "multiprocessing.process" not in sys.modules:
         return 0
     children = sys.modules["multiprocessing.process"].active_children()
-    # joblib's loky gives its workers their share of the threads by itself.
-    return sum(not type(child).__name__.startswith("Loky") for child in children)
+    return sum(_begins_with_our_threads(child) for child in children)
+
+
+def _begins_with_our_threads(child: Any) -> bool:
+    kind = type(child)
+    # joblib's loky and poolkeeper give the processes of their own classes a share.
+    if kind.__module__ != "multiprocessing.context":
+        return False
+    if kind.__name__ == "ForkProcess":
+        return True
+    try:
+        with open(f"/proc/{child.pid}/environ", "rb") as file:
+            return b"_NUM_THREADS=" not in file.read()
+    except OSError:  # it has ended
+        return False
 
 
 def _numba_layer() -> str | None:

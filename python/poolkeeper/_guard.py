@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import importlib.machinery
 import logging
+import os
 import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 from ._doctor import host_facts
-from ._native import Scope, _loader_version, _safe_threads, limit, pools, set_limit
+from ._native import Scope, _pool_ids, _safe_threads, limit, pools, set_limit
 
 _log = logging.getLogger("poolkeeper.guard")
 
@@ -30,8 +31,9 @@ class Guard:
     def __init__(self) -> None:
         self.actions = []
         self._owner = threading.get_ident()
-        self._lock = threading.Lock()
-        self._version: int | None = None
+        # Of one thread's own: a log handler may import what is looked at in turn.
+        self._lock = threading.RLock()
+        self._ids: list[int] | None = None
         self._bounds: dict[str, tuple[int, str]] = {}
         self._scopes: list[Scope] = []
         self._is_live = True
@@ -54,13 +56,14 @@ class Guard:
     def _look(self) -> None:
         """Judge what is loaded, if that has changed, and lower the calling thread's pools."""
         with self._lock:
-            version = _loader_version()
-            if version != self._version:
+            # Most libraries that are loaded are no pools, and change nothing.
+            ids = _pool_ids()
+            if ids != self._ids:
                 self._bounds = {
                     file: (most, f"{reason} ({code})")
                     for file, most, code, reason in _safe_threads(host_facts())
                 }
-                self._version = version
+                self._ids = ids
             self._lower_here()
 
     def _lower_here(self) -> None:
@@ -161,10 +164,20 @@ class _Hooks:
 
     def look(self) -> None:
         for guard in list(self._guards):
-            guard._look()
+            try:
+                guard._look()
+            except Exception:  # the import, or the thread, is not to fail for it
+                _log.exception("the guard can't look")
+
+    def after_fork(self) -> None:
+        """In a forked child: the threads that may have held the locks are not here."""
+        self._lock = threading.Lock()
+        for guard in self._guards:
+            guard._lock = threading.RLock()
 
 
 _hooks = _Hooks()
+os.register_at_fork(after_in_child=_hooks.after_fork)
 
 
 def guard() -> Guard:
@@ -173,12 +186,12 @@ def guard() -> Guard:
     Lowers OpenMP pools to the number of threads that is safe: no more than every
     loaded BLAS survives as callers (``PK101``), and no more than the system lets
     the process start (``PK601``, ``PK602``). Does so at once; again after each
-    import that loads a library; and in each Python thread that starts, since
+    import that loads a pool; and in each Python thread that starts, since
     OpenMP counts for each thread. What is safe already is left alone.
 
     Each action is logged as a warning of the logger ``poolkeeper.guard``. Costs
-    about a millisecond for an import that loads a library, and microseconds for
-    other imports of extension modules and for each thread that starts.
+    milliseconds for an import that loads a pool, and microseconds for other
+    imports of extension modules and for each thread that starts.
 
     Returns
     -------

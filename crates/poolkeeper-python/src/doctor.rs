@@ -33,7 +33,6 @@ pub(crate) fn host(facts: &Bound<'_, PyDict>) -> PyResult<Host> {
         modules: get("modules")?.extract()?,
         start_method: get("start_method")?.extract()?,
         forks: FORKS.load(Ordering::Relaxed),
-        start_method_is_used: get("start_method_is_used")?.extract()?,
         workers: get("workers")?.extract()?,
         numba_layer: get("numba_layer")?.extract()?,
         fixed_pools: fixed_pools.collect(),

@@ -75,6 +75,32 @@ def test_the_advised_limit_makes_it_go_away() -> None:
     not_found("PK101")
 
 
+@in_own_process(env={"OPENBLAS_NUM_THREADS": "1"})
+def test_threads_of_the_program_itself() -> None:
+    import threading
+
+    import numpy  # noqa: F401
+    import poolkeeper
+
+    (capacity,) = [pool.capacity for pool in poolkeeper.pools()]
+    assert capacity
+    end = threading.Event()
+
+    def start(count: int) -> None:
+        for _ in range(count):
+            threading.Thread(target=end.wait).start()
+
+    try:
+        start(capacity - 1)  # the main thread is one of the callers
+        not_found("PK101")
+        start(1)
+        finding = found("PK101", "warning")
+        beginning = f"{capacity + 1} threads of the program may call OpenBLAS "
+        assert finding.summary.startswith(beginning)
+    finally:
+        end.set()
+
+
 @in_own_process
 def test_a_machine_of_128_cpus_is_predicted() -> None:
     import numpy  # noqa: F401

@@ -83,16 +83,17 @@ def test_it_is_a_warning_with_a_blas_that_starts_threads_for_each_caller() -> No
     assert "BLIS" in found("PK203", "warning").summary
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn"])
 @in_own_process
-def test_worker_processes_with_threads_each() -> None:
+def test_worker_processes_with_threads_each(method: str) -> None:
     import multiprocessing
     import time
 
     import numpy  # noqa: F401
     import poolkeeper
 
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=time.sleep, args=(60,)) for _ in range(THREADS)]
+    context = multiprocessing.get_context(method)
+    workers = [context.Process(target=time.sleep, args=(60,)) for _ in range(THREADS)]  # type: ignore[attr-defined]
     not_found("PK204")
     for worker in workers:
         worker.start()
@@ -101,6 +102,26 @@ def test_worker_processes_with_threads_each() -> None:
         assert f"{THREADS} worker processes" in finding.summary
         with poolkeeper.limit(1):
             not_found("PK204")
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.join()
+
+
+@in_own_process
+def test_workers_with_numbers_in_their_environment_are_fine() -> None:
+    import multiprocessing
+    import time
+
+    import numpy  # noqa: F401
+
+    context = multiprocessing.get_context("spawn")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    workers = [context.Process(target=time.sleep, args=(60,)) for _ in range(THREADS)]
+    for worker in workers:
+        worker.start()
+    try:
+        not_found("PK204")
     finally:
         for worker in workers:
             worker.kill()

@@ -167,6 +167,60 @@ def test_a_thread_that_cannot_start_raises_as_ever() -> None:
         assert "run" not in vars(thread)
 
 
+@in_own_process(env=MANY)
+def test_a_log_handler_may_import() -> None:
+    import importlib
+    import logging
+
+    import poolkeeper
+
+    class Importing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            importlib.import_module("scipy.io.matlab")
+
+    logging.getLogger("poolkeeper.guard").addHandler(Importing())
+    with poolkeeper.guard() as guard:
+        import sklearn.cluster  # noqa: F401
+
+        assert len(guard.actions) == 1
+        assert _openmp() == SAFE
+
+
+@in_own_process(env=MANY)
+def test_a_forked_child_is_guarded_too() -> None:
+    import poolkeeper
+    from scenario import in_child
+
+    def child() -> object:
+        import numpy  # noqa: F401
+        import sklearn.cluster  # noqa: F401
+
+        return _openmp()
+
+    _silence()
+    with poolkeeper.guard() as guard, guard._lock:  # held in the parent as the child begins
+        assert in_child(child) == SAFE
+
+
+@in_own_process
+def test_a_guard_that_cannot_look_breaks_no_import() -> None:
+    import logging
+    import os
+
+    import poolkeeper
+
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = records.append  # type: ignore[method-assign]
+    logging.getLogger("poolkeeper.guard").addHandler(handler)
+    with poolkeeper.guard():
+        os.environ["POOLKEEPER_CPUS"] = "many"
+        import numpy
+
+        assert numpy.ones(2).sum() == 2
+    assert "POOLKEEPER_CPUS" in str(records[0].exc_info)
+
+
 @in_own_process(env={"OMP_NUM_THREADS": "65"})
 def test_stacks_that_do_not_fit_are_not_started() -> None:
     import resource

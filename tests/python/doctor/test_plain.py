@@ -37,6 +37,19 @@ def test_a_fit_later_they_still_are() -> None:
 
 
 @in_own_process
+def test_threads_of_joblib_and_a_lock_are_no_forks() -> None:
+    import multiprocessing
+
+    import joblib
+    import poolkeeper
+
+    start_openmp()
+    multiprocessing.RLock()  # as tqdm does
+    joblib.Parallel(2, backend="threading")(joblib.delayed(abs)(i) for i in range(4))
+    assert poolkeeper.doctor().is_healthy
+
+
+@in_own_process
 def test_nothing_at_all_is_healthy() -> None:
     import poolkeeper
 

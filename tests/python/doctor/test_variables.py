@@ -50,6 +50,15 @@ def test_fewer_threads_than_it_was_to_have_are_a_note() -> None:
 
 
 @in_own_process
+def test_what_dask_sets_for_its_workers_is_a_note() -> None:
+    import distributed.nanny  # noqa: F401
+    import numpy  # noqa: F401
+
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    found("PK401", "note")
+
+
+@in_own_process
 def test_set_before_the_import_is_in_time() -> None:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     os.environ["OMP_NUM_THREADS"] = "3"

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "Examples:
   poolkeeper doctor -i numpy scipy.linalg sklearn.cluster
-  poolkeeper doctor -- train.py --epochs 3     run the program, report at its end
-  poolkeeper doctor -- -m pytest tests         the same for a module
-  poolkeeper doctor -i sklearn.cluster --cpus 128     as on a larger machine
-  poolkeeper doctor --explain PK101            what a code means
-  poolkeeper doctor --strict --json -i numpy   for CI
+  poolkeeper doctor -- train.py --epochs 3   run it, report when it has ended
+  poolkeeper doctor -- -m pytest tests       the same for a module
+  poolkeeper doctor -i numpy --cpus 128      as on a larger machine
+  poolkeeper doctor --explain PK101          what a code means
+  poolkeeper doctor --strict --json -i numpy    for CI
 
 A program's output and exit code are its own; the report goes to standard error,
 or to --output. What is only worth knowing is a note, shown with --notes.

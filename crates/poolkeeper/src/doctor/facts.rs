@@ -23,6 +23,9 @@ use std::collections::BTreeMap;
 pub struct Facts {
     /// The loaded pools.
     pub pools: Vec<PoolFacts>,
+    /// Threads that the program itself has started, and not a library's pool;
+    /// there may be more.
+    pub own_threads: u32,
     /// The CPUs of the process and of the machine.
     pub cpus: CpuFacts,
     /// Environment variables.
@@ -112,11 +115,10 @@ pub struct Host {
     pub modules: Vec<String>,
     /// How multiprocessing starts a process: `"fork"`, `"spawn"`, `"forkserver"`.
     pub start_method: Option<String>,
-    /// Whether the program has chosen or used that method already.
-    pub start_method_is_used: bool,
     /// How often this process has forked a child that went on with its code.
     pub forks: u32,
-    /// Worker processes that are running now.
+    /// Worker processes that run now, having begun with this process's numbers of
+    /// threads.
     pub workers: u32,
     /// The threading layer that numba has taken: `"omp"`, `"tbb"`, `"workqueue"`.
     pub numba_layer: Option<String>,
@@ -141,6 +143,11 @@ impl Facts {
         self.pools
             .iter()
             .filter(move |found| found.pool.level == level)
+    }
+
+    /// Whether a module has been imported, of those that [`Host::modules`] names.
+    pub(super) fn has_module(&self, name: &str) -> bool {
+        self.host.modules.iter().any(|module| module == name)
     }
 
     /// The pools of a runtime, by its id among [`crate::runtimes::all`].

@@ -14,14 +14,16 @@ const LIFTS_PROCESS_LIMIT: u64 = 1 << 21 | 1 << 24;
 
 impl Facts {
     /// Looks at this process, as the calling thread sees it. Changes nothing;
-    /// takes about a millisecond.
+    /// takes a few milliseconds.
     ///
     /// # Errors
     /// As [`crate::pools`] and [`crate::budget::budget`].
     pub fn gather(host: Host) -> Result<Facts> {
         let observed = Observed::this_process()?;
+        let owners = platform::thread_owners();
         Ok(Facts {
-            pools: pools(seen()?),
+            pools: pools(seen()?, &owners),
+            own_threads: own_threads(&owners),
             cpus: cpus(&Budget::read(&observed)?)?,
             environment: variables(),
             system: system(&observed),
@@ -30,8 +32,20 @@ impl Facts {
     }
 }
 
-fn pools(seen: Vec<Seen>) -> Vec<PoolFacts> {
-    let owners = platform::thread_owners();
+/// The threads that began in the program's own code, or in Python's.
+fn own_threads(owners: &[PathBuf]) -> u32 {
+    let program = std::env::current_exe().unwrap_or_default();
+    let is_python = |file: &Path| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("libpython")
+    };
+    let own = owners
+        .iter()
+        .filter(|file| **file == program || is_python(file));
+    own.count() as u32
+}
+
+fn pools(seen: Vec<Seen>, owners: &[PathBuf]) -> Vec<PoolFacts> {
     let made_by = |file: &PathBuf| owners.iter().filter(|owner| *owner == file).count();
     let facts = seen.into_iter().map(|seen| PoolFacts {
         workers: made_by(&seen.pool.filepath) as u32,

@@ -2,7 +2,7 @@
 
 use super::counted;
 use crate::doctor::facts::{Facts, PoolFacts};
-use crate::doctor::finding::{Finding, Page, Severity};
+use crate::doctor::finding::{Evidence, Finding, Page, Severity};
 use crate::model::Level;
 
 pub(super) static PAGE: Page = Page {
@@ -10,7 +10,8 @@ pub(super) static PAGE: Page = Page {
     title: "more threads may call a BLAS at once than it survives",
     severity: Severity::Error,
     found_when: "An OpenMP runtime uses more threads than an OpenBLAS built on pthreads has working \
-                 buffers left. Such an OpenBLAS is compiled for a number of threads (MAX_THREADS, 64 \
+                 buffers left; or the program itself has started more threads than that (a warning: \
+                 whether they compute at the same time can't be seen). Such an OpenBLAS is compiled for a number of threads (MAX_THREADS, 64 \
                  in the wheels of numpy and scipy) and has twice as many buffers. Every thread that is \
                  inside one of its functions holds one. Each worker thread that it has ever started keeps \
                  one, also when its limit is lowered later, and the library keeps one more.",
@@ -30,15 +31,24 @@ pub(super) static PAGE: Page = Page {
 const AUXILIARY_BUFFERS: u32 = 512;
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
-    let Some(caller) = facts.widest_openmp() else {
-        return Vec::new();
+    let callees = callees(facts);
+    let in_danger = |callers: u32| {
+        let weaker = callees.iter().filter(move |callee| callers > callee.safe);
+        weaker.collect::<Vec<_>>()
     };
-    let mut in_danger = callees(facts);
-    in_danger.retain(|callee| caller.threads() > callee.safe);
-    match in_danger.first() {
-        Some(weakest) => vec![finding(facts, caller, weakest, &in_danger)],
-        None => Vec::new(),
+    if let Some(caller) = facts.widest_openmp() {
+        let in_danger = in_danger(caller.threads());
+        if !in_danger.is_empty() {
+            return vec![by_openmp(facts, caller, &in_danger)];
+        }
     }
+    // The main thread is one of them.
+    let own = facts.own_threads + 1;
+    let in_danger = in_danger(own);
+    if in_danger.is_empty() {
+        return Vec::new();
+    }
+    vec![by_own_threads(own, &in_danger)]
 }
 
 /// The most OpenMP threads that every loaded BLAS survives, for the guard.
@@ -68,32 +78,48 @@ struct Callee<'facts> {
     safe: u32,
 }
 
-fn finding(
-    facts: &Facts,
-    caller: &PoolFacts,
-    weakest: &Callee<'_>,
-    in_danger: &[Callee<'_>],
-) -> Finding {
-    let (threads, safe) = (caller.threads(), weakest.safe);
+fn by_openmp(facts: &Facts, caller: &PoolFacts, in_danger: &[&Callee<'_>]) -> Finding {
+    let (threads, safe) = (caller.threads(), in_danger[0].safe);
     let advised = safe.min(facts.cpus.budget);
-    let summary = format!(
-        "{threads} OpenMP threads may call {} at once; it is safe with {safe}.",
-        weakest.found.title()
-    );
-    Finding::new(&PAGE, summary)
-        .evidence([caller.says_threads()])
-        .evidence(
-            in_danger
-                .iter()
-                .map(|callee| callee.found.says(&buffers(callee))),
-        )
+    finding(threads, "OpenMP threads", caller.says_threads(), in_danger)
         .evidence([end(threads, safe)])
         .python(format!("poolkeeper.set_limit(openmp={advised})"))
         .shell(format!("export OMP_NUM_THREADS={advised}"))
+        .advice(advice(facts, safe))
+}
+
+fn by_own_threads(threads: u32, in_danger: &[&Callee<'_>]) -> Finding {
+    let safe = in_danger[0].safe;
+    let caller = format!("{threads} threads that the program itself has started").into();
+    finding(threads, "threads of the program", caller, in_danger)
+        .severity(Severity::Warning)
+        .evidence([end(threads, safe)])
         .advice(format!(
-            "more than {safe} OpenMP threads are never safe; with {}, {advised} are best",
-            counted(facts.cpus.budget.into(), "CPU")
+            "have at most {safe} threads compute at the same time: a ThreadPoolExecutor with fewer \
+             workers, or a semaphore around the calls"
         ))
+}
+
+/// What both have in common; `in_danger` has the weakest first.
+fn finding(threads: u32, whose: &str, caller: Evidence, in_danger: &[&Callee<'_>]) -> Finding {
+    let Callee { found, safe } = in_danger[0];
+    let title = found.title();
+    let summary = format!("{threads} {whose} may call {title} at once; it is safe with {safe}.");
+    let evidence = in_danger
+        .iter()
+        .map(|callee| callee.found.says(&buffers(callee)));
+    Finding::new(&PAGE, summary)
+        .evidence([caller])
+        .evidence(evidence)
+}
+
+fn advice(facts: &Facts, safe: u32) -> String {
+    let budget = facts.cpus.budget;
+    if budget < safe {
+        let cpus = counted(budget.into(), "CPU");
+        return format!("{budget} fit the {cpus} here; more than {safe} are never safe");
+    }
+    format!("{safe} are the most that is safe; poolkeeper.guard() sees to that by itself")
 }
 
 /// What happens past the second threshold.

@@ -109,11 +109,10 @@ fn is_on(facts: &Facts) -> Option<&str> {
 
 /// Who set it, as far as that can be known.
 fn set_by(facts: &Facts) -> &'static str {
-    let has = |module: &str| facts.host.modules.iter().any(|name| name == module);
     if !facts.environment.is_changed(KMP) {
         return "before the program started";
     }
-    if has("threadpoolctl") {
+    if facts.has_module("threadpoolctl") {
         return "in this process: importing threadpoolctl does that";
     }
     "in this process, by the program or a library"

@@ -24,7 +24,8 @@ pub(super) static COUNTED_TOO_MANY: Page = Page {
     found_when: "A pool has as many threads as its library counted CPUs when it was loaded, and the \
                  process may use fewer: a container's quota, a batch scheduler, POOLKEEPER_CPUS, or an \
                  affinity mask that was set later. Libraries look at the affinity mask alone.",
-    why: "Under a quota the kernel stops all threads of the process for the rest of each period \
+    why: "Threads that have no CPU of their own take turns, and parallel code waits for its slowest. \
+          Under a quota it is worse: the kernel stops all threads of the process for the rest of each period \
           (usually 100 ms) as soon as together they have used it up. With more threads that is sooner, \
           and the work takes longer than with few.",
     fix: "Use the CPUs that there are: poolkeeper.auto() in the program, or `poolkeeper run` before it.",

@@ -9,8 +9,8 @@ pub(super) static PAGE: Page = Page {
     title: "OpenMP loops have run, and child processes are forked",
     severity: Severity::Error,
     found_when: "libgomp has started threads in this process, so parallel loops have run, and \
-                 multiprocessing starts its processes with fork. An error where the process has forked before, a \
-                 warning where fork was chosen, else a note: nothing happens until it forks.",
+                 multiprocessing starts its processes with fork. An error where the process has forked \
+                 before (since poolkeeper was imported), else a note: nothing happens until it forks.",
     why: "A forked child has a copy of libgomp that believes in threads which don't exist there. The first \
           parallel loop in the child waits for them for ever.",
     fix: "Start processes with \"spawn\" or \"forkserver\", or start them before the first parallel loop; one \
@@ -26,8 +26,7 @@ pub(super) static NUMBA: Page = Page {
     title: "numba's OpenMP threads, and child processes are forked",
     severity: Severity::Error,
     found_when: "numba's parallel functions run on GNU OpenMP in this process, and multiprocessing starts its \
-                 processes with fork. An error where the process has forked before, a warning where fork was \
-                 chosen, else a note.",
+                 processes with fork. An error where the process has forked before, else a note.",
     why: "numba ends a forked child that runs a parallel function, with \"Terminating: fork() called from a \
           process already using GNU OpenMP, this is unsafe.\"",
     fix: "Start processes with \"spawn\" or \"forkserver\", or set NUMBA_THREADING_LAYER to tbb.",
@@ -82,19 +81,21 @@ fn forks(facts: &Facts) -> bool {
     facts.host.forks > 0 || facts.host.start_method.as_deref() == Some("fork")
 }
 
-/// Whether the program forks, means to, or would only by default.
+/// Whether the program forks, or would: that multiprocessing has settled for fork
+/// says little, since a lock of tqdm's or a thread pool of joblib's settles it.
 fn severity(facts: &Facts) -> Severity {
-    match (facts.host.forks, facts.host.start_method_is_used) {
-        (1.., _) => Severity::Error,
-        (0, true) => Severity::Warning,
-        (0, false) => Severity::Note,
+    if facts.host.forks > 0 {
+        Severity::Error
+    } else {
+        Severity::Note
     }
 }
 
 fn method(facts: &Facts) -> String {
-    match (facts.host.forks, facts.host.start_method_is_used) {
-        (0, true) => "multiprocessing's start method: fork, chosen or used before".to_owned(),
-        (0, false) => "multiprocessing's start method: fork, the default".to_owned(),
-        (forks, _) => format!("this process has forked {}", counted(forks.into(), "time")),
+    match facts.host.forks {
+        0 => {
+            "multiprocessing's start method is fork; this process has not forked so far".to_owned()
+        }
+        forks => format!("this process has forked {}", counted(forks.into(), "time")),
     }
 }

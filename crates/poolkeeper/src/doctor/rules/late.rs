@@ -12,7 +12,7 @@ pub(super) static PAGE: Page = Page {
     severity: Severity::Warning,
     found_when: "The process set a variable itself (it has another value than when it was started), and a \
                  pool that reads it has another thread count. A note where the pool has fewer threads \
-                 than it was to have. Pools that a limit of poolkeeper holds are left out.",
+                 than it was to have, and where Dask's Nanny is loaded, which sets it for its workers. Pools that a limit of poolkeeper holds are left out.",
     why: "Libraries read their variables when they are loaded, or when they are first used, and never \
           again. What is set later means nothing to them, though it is passed on to child processes.",
     fix: "Set the variable before the first import that loads the library, or in the shell; or set the \
@@ -49,8 +49,11 @@ fn finding(facts: &Facts, pools: &[(&PoolFacts, Setting<'_>)]) -> Finding {
         Some(before) => format!("{name}={before} when the program started, {value} now"),
         None => format!("{name} was not set when the program started; it is {value} now"),
     };
+    // Dask sets it in the process that starts its workers, for them.
+    let is_for_workers = facts.has_module("distributed.nanny");
     let mut pairs = pools.iter();
-    let severity = if pairs.any(|(found, setting)| found.threads() > setting.threads) {
+    let has_more = pairs.any(|(found, setting)| found.threads() > setting.threads);
+    let severity = if has_more && !is_for_workers {
         Severity::Warning
     } else {
         Severity::Note

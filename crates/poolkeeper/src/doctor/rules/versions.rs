@@ -12,7 +12,7 @@ pub(super) static FORGETS: Page = Page {
           openblas_set_num_threads was told. Limits of other tools on \"blas\" do nothing in it. \
           poolkeeper limits the OpenMP runtime instead, which other OpenMP code of the thread then has too.",
     fix: "Limit it with poolkeeper, or install a newer OpenBLAS.",
-    references: &["https://github.com/joblib/threadpoolctl/blob/master/README.md"],
+    references: &["https://github.com/OpenMathLib/OpenBLAS/issues/5806"],
 };
 
 pub(super) static KNOWN_BAD: Page = Page {
@@ -26,6 +26,7 @@ pub(super) static KNOWN_BAD: Page = Page {
     references: &[
         "https://github.com/OpenMathLib/OpenBLAS/issues/660",
         "https://github.com/OpenMathLib/OpenBLAS/issues/1761",
+        "https://github.com/OpenMathLib/OpenBLAS/issues/1844",
     ],
 };
 
