@@ -1,0 +1,127 @@
+//! What is read about processes: the ledger, and `/proc`.
+
+use crate::observation::{Process, Starter};
+use crate::shim::ledger::{self, Ledger};
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A copy of the ledger as it is now.
+///
+/// # Errors
+/// The file can't be read, or is too short.
+pub(crate) fn ledger(path: &Path) -> io::Result<Box<Ledger>> {
+    let mut copy = empty();
+    let start = std::ptr::from_mut::<Ledger>(&mut copy).cast::<u8>();
+    // SAFETY: the box's own bytes, all of them, borrowed by nobody else.
+    let bytes = unsafe { std::slice::from_raw_parts_mut(start, size_of::<Ledger>()) };
+    fs::File::open(path)?.read_exact(bytes)?;
+    Ok(copy)
+}
+
+/// A ledger in which nothing is written.
+pub(crate) fn empty() -> Box<Ledger> {
+    let mut ledger = Box::<Ledger>::new_uninit();
+    // SAFETY: the box's own bytes; a ledger is atomic integers, which any bytes
+    // are, zeros among them.
+    unsafe {
+        ledger.as_mut_ptr().write_bytes(0, 1);
+        ledger.assume_init()
+    }
+}
+
+/// Programs that loaded the shim.
+pub(crate) fn programs(ledger: &Ledger) -> u32 {
+    value(&ledger.programs)
+}
+
+/// Processes that have written something.
+pub(crate) fn pids(ledger: &Ledger) -> impl Iterator<Item = u32> {
+    ledger.records().map(|record| value(&record.pid))
+}
+
+/// The processes that started threads, without their memory.
+pub(crate) fn processes(ledger: &Ledger) -> Vec<Process> {
+    let process = |record: &ledger::Process| Process {
+        pid: value(&record.pid),
+        peak_threads: value(&record.peak),
+        refused_threads: value(&record.failed),
+        starters: record.starters().map(starter).collect(),
+        peak_resident: None,
+        peak_reserved: None,
+    };
+    ledger.records().map(process).collect()
+}
+
+fn starter(starter: &ledger::Starter) -> Starter {
+    let path = PathBuf::from(std::ffi::OsString::from_vec(starter.path().collect()));
+    let openblas_threads = value(&starter.blas_threads);
+    Starter {
+        // The loader keeps names as they were asked for: `/a/b/../c.so`.
+        path: fs::canonicalize(&path).unwrap_or(path),
+        peak: value(&starter.peak),
+        made: value(&starter.made),
+        is_openblas: value(&starter.is_blas) == 1,
+        openblas_threads: (openblas_threads > 0).then_some(openblas_threads),
+    }
+}
+
+fn value(count: &AtomicU32) -> u32 {
+    count.load(Ordering::Relaxed)
+}
+
+/// The most memory that a process has had, in bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Memory {
+    pub(crate) resident: Option<u64>,
+    pub(crate) reserved: Option<u64>,
+}
+
+impl Memory {
+    /// Reads the peaks that the kernel keeps: proc_pid_status(5), `VmHWM` and `VmPeak`.
+    pub(crate) fn raise(&mut self, pid: u32) {
+        let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else {
+            return;
+        };
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+            Some(kibibytes * 1024)
+        };
+        self.resident = self.resident.max(field("VmHWM:"));
+        self.reserved = self.reserved.max(field("VmPeak:"));
+    }
+}
+
+/// The files that a process has mapped to execute: proc_pid_maps(5).
+pub(crate) fn loaded_files(pid: u32) -> Vec<PathBuf> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    let files = maps.lines().filter_map(|line| {
+        let mut fields = line.splitn(6, ' ');
+        let is_code = fields.nth(1)?.contains('x');
+        let path = fields.nth(3)?.trim_start();
+        (is_code && path.starts_with('/')).then(|| PathBuf::from(path))
+    });
+    files.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_and_its_libraries_are_read() {
+        let mut memory = Memory::default();
+        memory.raise(std::process::id());
+        assert!(memory.resident > Some(100_000) && memory.reserved > memory.resident);
+        let files = loaded_files(std::process::id());
+        assert!(
+            files.iter().any(|file| file.ends_with("libc.so.6")),
+            "{files:?}"
+        );
+        memory.raise(u32::MAX);
+        assert!(loaded_files(u32::MAX).is_empty());
+    }
+}
