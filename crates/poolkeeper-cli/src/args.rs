@@ -12,10 +12,12 @@ const EXAMPLES: &str = "Examples:
   poolkeeper cpus                           which CPUs may I use, and who says so?
   poolkeeper run -- python script.py        run it with every pool within them
   poolkeeper doctor -i sklearn.cluster      is anything wrong? what to type then
+  poolkeeper simulate --cpus 128 -- python script.py    as on that machine
   poolkeeper demo                           see limits at work on a photograph
 
 Exit codes: 0 all done; 1 something could not be imported, loaded or run (the
-rest is shown all the same); 2 wrong arguments. `run` has the command's own.";
+rest is shown all the same); 2 wrong arguments. `run` and `simulate` have the
+command's own.";
 
 const CPUS_EXAMPLES: &str = "Examples:
   poolkeeper cpus                every source, the deciding one marked
@@ -88,6 +90,8 @@ pub(crate) enum Command {
     Env(EnvArgs),
     /// Say what is wrong with the pools of modules or of a program, and the fix
     Doctor(crate::doctor::DoctorArgs),
+    /// Run a command as on a machine with more CPUs, and tell what it did there
+    Simulate(crate::simulate::SimulateArgs),
     /// Quantize a photograph with KMeans, without and with limits
     #[command(disable_help_flag = true)]
     Demo {
@@ -95,6 +99,8 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    #[command(name = crate::simulate::JUDGE, hide = true)]
+    Judge(crate::simulate::JudgeArgs),
     /// Print a completion script for a shell
     #[command(
         after_help = "Example:\n  poolkeeper completions bash > ~/.local/share/bash-completion/completions/poolkeeper"

@@ -7,6 +7,7 @@ mod commands;
 mod doctor;
 mod launch;
 mod runtimes;
+mod simulate;
 mod table;
 
 pub use args::command;
@@ -17,6 +18,7 @@ pub use table::pools_table;
 use args::{Arguments, Command};
 use clap::Parser;
 use clap::error::ErrorKind;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 
 /// Everything worked.
@@ -64,11 +66,8 @@ pub trait Host {
     ///
     /// # Errors
     /// Why there is nothing to run, in one line.
-    fn run_program(
-        &mut self,
-        program: &[std::ffi::OsString],
-        options: &ReportOptions,
-    ) -> Result<i32, String>;
+    fn run_program(&mut self, program: &[OsString], options: &ReportOptions)
+    -> Result<i32, String>;
 
     /// What only the host's language can tell the doctor.
     fn facts(&mut self) -> poolkeeper::doctor::Host {
@@ -78,6 +77,13 @@ pub trait Host {
     /// Whether the stream that reports go to is a terminal.
     fn is_terminal(&mut self) -> bool {
         false
+    }
+
+    /// How a process with this same command is started: the program and its
+    /// first arguments.
+    fn command(&self) -> Vec<OsString> {
+        let program = std::env::current_exe();
+        program.map_or_else(|_| vec!["poolkeeper".into()], |path| vec![path.into()])
     }
 }
 
@@ -108,7 +114,7 @@ impl Host for NoPython {
 
     fn run_program(
         &mut self,
-        _program: &[std::ffi::OsString],
+        _program: &[OsString],
         _options: &ReportOptions,
     ) -> Result<i32, String> {
         Self::refuse("running a program")
@@ -156,6 +162,8 @@ where
         Command::Run(arguments) => launch::run(arguments, out, err),
         Command::Env(arguments) => launch::env(arguments, out),
         Command::Doctor(arguments) => doctor::doctor(arguments, host, out, err),
+        Command::Simulate(arguments) => simulate::simulate(arguments, host, out, err),
+        Command::Judge(arguments) => simulate::judge(arguments, out, err),
         Command::Demo { arguments } => commands::demo(arguments, host, err),
         Command::Completions { shell } => commands::completions(*shell, out),
     };

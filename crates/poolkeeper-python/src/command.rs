@@ -94,6 +94,16 @@ impl Host for Interpreter<'_> {
         self.stop.is_some()
     }
 
+    fn command(&self) -> Vec<OsString> {
+        let executable = self
+            .py
+            .import("sys")
+            .and_then(|sys| sys.getattr("executable"));
+        let executable = executable.and_then(|path| path.extract::<OsString>());
+        let python = executable.unwrap_or_else(|_| "python3".into());
+        vec![python, "-m".into(), "poolkeeper".into()]
+    }
+
     fn import(&mut self, module: &str) -> Result<(), String> {
         let imported = self
             .py

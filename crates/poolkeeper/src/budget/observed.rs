@@ -5,6 +5,10 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The variable by which `poolkeeper simulate` names the folder with the files of
+/// the machine that it pretends: no group of that machine has a quota.
+const PRETENDED_ROOT: &str = "POOLKEEPER_SIMULATE_ROOT";
+
 /// What can be seen of a process: the file system (under a root, for tests),
 /// its environment and its affinity mask.
 #[derive(Debug, Clone)]
@@ -23,8 +27,9 @@ impl Observed {
     /// [`Error::UnsupportedPlatform`].
     pub fn this_process() -> Result<Self> {
         let variables = std::env::vars_os();
+        let pretended = std::env::var_os(PRETENDED_ROOT).filter(|root| !root.is_empty());
         Ok(Observed {
-            root: PathBuf::from("/"),
+            root: pretended.map_or_else(|| PathBuf::from("/"), PathBuf::from),
             process: of_this_thread(),
             environment: variables
                 .map(|(name, value)| (lossy(name), lossy(value)))
