@@ -48,7 +48,7 @@ def test_openblas_of_debian(name: str, layer: str, reach: str, maximum: int | No
     library = load(name)
     pool = the_pool("openblas")
     threads = library.openblas_get_num_threads()
-    buffers = 2 * 64 - (threads - 1) if layer == "pthreads" else None
+    buffers = 2 * 64 - threads if layer == "pthreads" else None
     _matches(
         pool, **OPENBLAS, threading_layer=layer, reach=reach, max_threads=maximum,
         num_threads=threads, capacity=buffers, prefix="libopenblas",
@@ -188,7 +188,7 @@ def test_every_affix_and_hash_style(name: str, prefix: str, suffix: str) -> None
     _matches(
         the_pool("openblas"), **OPENBLAS, symbol_prefix=prefix, symbol_suffix=suffix,
         num_threads=FAKE_START, max_threads=FAKE_MAXIMUM, version="9.9.9", architecture="Fake",
-        capacity=2 * FAKE_MAXIMUM - (FAKE_START - 1), threading_layer="pthreads",
+        capacity=2 * FAKE_MAXIMUM - FAKE_START, threading_layer="pthreads",
         filepath=str(path_of(name)),
     )  # fmt: skip
     with poolkeeper.limit(3):
@@ -232,9 +232,24 @@ def test_counts_are_those_of_the_calling_thread() -> None:
 def test_capacity_shrinks_with_the_workers() -> None:
     library = fake()
     library.openblas_set_num_threads(1)
-    assert the_pool("openblas").capacity == 2 * FAKE_MAXIMUM
+    assert the_pool("openblas").capacity == 2 * FAKE_MAXIMUM - 1
     library.openblas_set_num_threads(FAKE_MAXIMUM)
-    assert the_pool("openblas").capacity == FAKE_MAXIMUM + 1
+    assert the_pool("openblas").capacity == FAKE_MAXIMUM
+
+
+@in_own_process(env={"OPENBLAS_NUM_THREADS": "1"})
+def test_a_lower_limit_gives_no_buffer_of_a_worker_back() -> None:
+    import numpy  # noqa: F401
+    import poolkeeper
+
+    def capacity() -> int | None:
+        return the_pool("openblas").capacity
+
+    assert capacity() == 127
+    with poolkeeper.limit(blas=16, force=True):
+        assert capacity() == 112
+    with poolkeeper.limit(blas=1):
+        assert capacity() == 112
 
 
 @in_own_process

@@ -9,7 +9,7 @@ fn openblas(file: &str, threads: u32) -> PoolFacts {
     found.pool.threading_layer = Some("pthreads".to_owned());
     found.pool.version = Some("0.3.30".to_owned());
     found.pool.max_threads = NonZeroU32::new(64);
-    found.pool.capacity = Some(128 - (threads - 1));
+    found.pool.capacity = Some(128 - threads);
     found.workers = threads - 1;
     found
 }
@@ -55,7 +55,7 @@ fn the_storys_machine_is_in_danger() {
         finding.summary
     );
     assert!(
-        finding.summary.ends_with("safe with 97."),
+        finding.summary.ends_with("safe with 96."),
         "{}",
         finding.summary
     );
@@ -80,7 +80,7 @@ fn the_storys_two_limits_make_it_safe() {
         };
         found.pool.num_threads = NonZeroU32::new(threads);
         if let Some(capacity) = &mut found.pool.capacity {
-            *capacity = 128 - (threads - 1);
+            *capacity = 128 - threads;
         }
     }
     let report = diagnose(&facts);
@@ -121,7 +121,7 @@ fn a_limit_holds_on_the_large_machine_and_the_workers_are_there_all_the_same() {
         .push(PoolFacts::described("libgomp", "/libgomp.so.1", 66).unwrap());
     let report = diagnose(&large);
     assert!(
-        report.findings[0].summary.ends_with("safe with 65."),
+        report.findings[0].summary.ends_with("safe with 64."),
         "{report:?}"
     );
 }

@@ -89,8 +89,8 @@ fn a_pool_is_described() {
     assert_eq!(pool.max_threads.map(Into::into), Some(16));
     assert_eq!(
         pool.capacity,
-        Some(2 * 16 - 7),
-        "two buffers a thread, one for each worker"
+        Some(2 * 16 - 8),
+        "two buffers a thread, less one for each worker and one"
     );
     assert_eq!((pool.symbol_prefix, pool.symbol_suffix), ("", ""));
 }

@@ -177,13 +177,16 @@ impl PoolFacts {
         self.pool.num_threads.map_or(0, |threads| threads.get())
     }
 
-    /// Callers that it is safe with at once, if it counts them: its capacity, less
-    /// the buffers of workers that have started and that a limit has sent to
-    /// sleep since; they hold them all the same.
+    /// Callers that it is safe with at once, if it counts them: its capacity, or
+    /// what the workers leave that were seen. One that a limit has sent to sleep
+    /// since holds its buffer all the same, and not every build tells of it.
     pub(super) fn safe_callers(&self) -> Option<u32> {
-        let working = self.threads().saturating_sub(1);
-        let asleep = self.workers.saturating_sub(working);
-        Some(self.pool.capacity?.saturating_sub(asleep))
+        let capacity = self.pool.capacity?;
+        let left = self
+            .pool
+            .max_threads
+            .map(|most| (2 * most.get()).saturating_sub(self.workers + 1));
+        Some(left.map_or(capacity, |left| left.min(capacity)))
     }
 
     /// Whether its threads are made with pthreads, beside OpenMP's.

@@ -60,12 +60,13 @@ impl Facts {
     }
 }
 
-/// A capacity goes down with the workers, which hold a buffer each.
+/// A capacity goes down with the workers, which hold a buffer each, as the
+/// library does.
 fn settle_capacity(pool: &mut Pool) {
     if let (Some(_), Some(most), Some(threads)) =
         (pool.capacity, pool.max_threads, pool.num_threads)
     {
-        pool.capacity = Some(2 * most.get() - (threads.get() - 1).min(most.get()));
+        pool.capacity = Some(2 * most.get() - threads.min(most).get());
     }
 }
 
@@ -106,7 +107,7 @@ impl PoolFacts {
     /// ```
     /// use poolkeeper::doctor::{Facts, PoolFacts, diagnose};
     /// let mut blas = PoolFacts::described("openblas", "/lib/libopenblas.so", 64)?;
-    /// blas.pool.capacity = Some(65);
+    /// blas.pool.capacity = Some(64);
     /// let openmp = PoolFacts::described("libgomp", "/lib/libgomp.so.1", 128)?;
     /// let mut facts = Facts { pools: vec![blas, openmp], ..Facts::default() };
     /// facts.cpus.budget = 128;

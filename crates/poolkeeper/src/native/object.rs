@@ -1,6 +1,6 @@
 //! A library's own functions, by name.
 
-use super::Foreign;
+use super::{Foreign, IntVariable};
 use crate::platform::{Library, Symbol, SymbolName, SymbolTable};
 
 /// A pinned library with the table of the symbols that it defines.
@@ -22,6 +22,19 @@ impl Object {
             Symbol::Function(address) => Some(address),
             Symbol::Indirect => self.library.find(name.name),
             Symbol::Data(_) => None,
+        }
+    }
+
+    /// An `int` that this object exports.
+    ///
+    /// # Safety
+    /// The variable must be an `int`, and the result must not outlive this
+    /// object's library.
+    pub(crate) unsafe fn int(&self, name: &SymbolName) -> Option<IntVariable> {
+        match self.symbols.find(name)? {
+            // SAFETY: promised by the caller.
+            Symbol::Data(address) => Some(unsafe { IntVariable::at(address) }),
+            Symbol::Function(_) | Symbol::Indirect => None,
         }
     }
 

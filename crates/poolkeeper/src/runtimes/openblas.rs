@@ -2,7 +2,7 @@
 
 use super::{Bound, Card, Control, Counts, Facts, Runtime, count, counted, variable};
 use crate::model::{Level, Reach};
-use crate::native::{GetInt, GetText, Object, SetInt};
+use crate::native::{GetInt, GetText, IntVariable, Object, SetInt};
 use crate::platform::{SymbolName, SymbolTable};
 use libc::c_int;
 
@@ -38,7 +38,7 @@ static CARD: Card = Card {
     ],
     quirks: &[
         "It is compiled for at most MAX_THREADS threads; a larger number is clamped.",
-        "Each simultaneous caller takes one of its 2 x MAX_THREADS buffers, and so does each of its workers; past that memory corruption is possible. That is the capacity shown.",
+        "Each simultaneous caller takes one of its 2 x MAX_THREADS buffers. Each of its workers keeps one for good, also when the limit is lowered, and the library one more; past what is left memory corruption is possible. That is the capacity shown.",
         "openblas_set_num_threads_local is not local in the builds that were measured, and is not used.",
         "Built on OpenMP before 0.3.34, it forgets openblas_set_num_threads at the next call; poolkeeper limits the OpenMP runtime instead.",
     ],
@@ -48,6 +48,9 @@ static CARD: Card = Card {
         "OpenBLAS driver/others/memory.c",
     ],
 };
+
+/// Its workers and one; the wheels export it without their affixes.
+static MADE: SymbolName = SymbolName::new("blas_num_threads");
 
 /// The function names of one way to build OpenBLAS.
 struct Names {
@@ -143,6 +146,9 @@ impl Runtime for OpenBlas {
             set,
             threading,
             max_threads,
+            // SAFETY: OpenBLAS common_thread.h: `extern int blas_num_threads`; the
+            // pool is dropped before its library.
+            made: unsafe { object.int(&MADE) },
         };
         Some(Bound {
             control: Box::new(control),
@@ -186,6 +192,8 @@ struct Loaded {
     set: SetInt,
     threading: Threading,
     max_threads: Option<c_int>,
+    /// The most threads that it has ever had, where it exports that.
+    made: Option<IntVariable>,
 }
 
 impl Control for Loaded {
@@ -198,14 +206,16 @@ impl Control for Loaded {
     }
 
     /// memory.c allots `NUM_BUFFERS = MAX_CPU_NUMBER * 2 * MAX_PARALLEL_NUMBER`
-    /// buffers. Only the build on pthreads is known well enough to answer: its
-    /// workers (one less than its threads) hold one buffer each.
+    /// buffers. Only the build on pthreads is known well enough to answer: each
+    /// of the workers that it has ever started holds one, whatever its threads
+    /// are now, and since 0.3.28 one is never given out (docs/capacity.md).
     fn capacity(&self) -> Option<u32> {
         if self.threading != Threading::Pthreads {
             return None;
         }
-        let buffers = self.max_threads? * 2;
-        u32::try_from(buffers - (self.threads() - 1).max(0)).ok()
+        let made = self.made.map_or(0, IntVariable::get);
+        let held = made.max(self.threads()).max(1);
+        u32::try_from(self.max_threads? * 2 - held).ok()
     }
 }
 

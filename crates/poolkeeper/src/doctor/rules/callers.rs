@@ -13,7 +13,8 @@ pub(super) static PAGE: Page = Page {
                  buffers left; or the program itself has started more threads than that (a warning: \
                  whether they compute at the same time can't be seen). Such an OpenBLAS is compiled for a number of threads (MAX_THREADS, 64 \
                  in the wheels of numpy and scipy) and has twice as many buffers. Every thread that is \
-                 inside one of its functions holds one, and so does each of its own worker threads.",
+                 inside one of its functions holds one. Each worker thread that it has ever started keeps \
+                 one, also when its limit is lowered later, and the library keeps one more.",
     why: "With all buffers taken, OpenBLAS prints \"precompiled NUM_THREADS exceeded\" and allocates \
           512 more, once. From there on memory can be corrupted: \"double free or corruption\", a \
           segmentation fault, or a wrong result. When those are taken too, it ends the process.",
@@ -131,7 +132,7 @@ fn end(threads: u32, safe: u32) -> String {
     }
 }
 
-/// "built for 64 threads, so 128 buffers; its own workers hold 1".
+/// "built for 64 threads, so 128 buffers, of which it holds 2 itself".
 fn buffers(callee: &Callee<'_>) -> String {
     let safe = callee.safe;
     let Some(most) = callee.found.pool.max_threads else {
@@ -139,5 +140,5 @@ fn buffers(callee: &Callee<'_>) -> String {
     };
     let all = 2 * most.get();
     let taken = all.saturating_sub(safe);
-    format!("built for {most} threads, so {all} buffers; its own workers hold {taken}")
+    format!("built for {most} threads, so {all} buffers, of which it holds {taken} itself")
 }
