@@ -3,7 +3,9 @@
 use super::args::JudgeArgs;
 use super::text;
 use crate::{EXIT_OK, commands};
+use poolkeeper::Level;
 use poolkeeper::Pool;
+use poolkeeper::doctor::{Facts, Host, PoolFacts, Report, diagnose};
 use poolkeeper_simulate::{Observation, Starter};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -18,32 +20,45 @@ pub(crate) fn judge(
 ) -> io::Result<i32> {
     let seen: Observation = serde_json::from_reader(io::stdin().lock())?;
     commands::load_all(&seen.libraries, err)?;
-    let pools = poolkeeper::pools().map_err(io::Error::other)?;
-    let judged = Judged::new(&seen, pools);
-    write!(out, "{}", judged.in_words(arguments.json)?)?;
+    let facts = Facts::gather(Host::default()).map_err(io::Error::other)?;
+    write!(
+        out,
+        "{}",
+        Judged::new(&seen, facts).in_words(arguments.json)?
+    )?;
     Ok(EXIT_OK)
 }
 
 /// The report of a run whose libraries can't be loaded again.
 pub(super) fn without_pools(seen: &Observation, json: bool) -> io::Result<String> {
-    Judged::new(seen, Vec::new()).in_words(json)
+    let judged = Judged {
+        seen,
+        pools: Vec::new(),
+        others: others(seen, &[]),
+        doctor: None,
+    };
+    judged.in_words(json)
 }
 
-/// An observation with what its libraries are.
+/// An observation with what its libraries are, and what the doctor says.
 #[derive(Debug, Serialize)]
 pub(super) struct Judged<'run> {
     #[serde(flatten)]
     pub(super) seen: &'run Observation,
-    /// The pools among them.
+    /// The pools among the libraries.
     pub(super) pools: Vec<Used>,
     /// What else started threads.
     pub(super) others: Vec<Starter>,
+    /// The findings about this run on that machine; `None` if the libraries
+    /// can't be loaded again.
+    pub(super) doctor: Option<Report>,
 }
 
 /// A pool and what the program did with it.
 #[derive(Debug, Serialize)]
 pub(super) struct Used {
-    /// What it is; its thread count is what it would begin with on that machine.
+    /// What it is. Its thread count is what it would begin with on that machine,
+    /// its capacity what was left with the threads that it started.
     #[serde(flatten)]
     pub(super) pool: Pool,
     /// The most threads that it had started in one process, beside the calling one.
@@ -53,24 +68,15 @@ pub(super) struct Used {
 }
 
 impl<'run> Judged<'run> {
-    fn new(seen: &'run Observation, pools: Vec<Pool>) -> Self {
-        let used = |pool: Pool| {
-            let most = most_of(seen, &pool.filepath);
-            Used::new(pool, most)
-        };
-        let pools: Vec<Used> = pools.into_iter().map(used).collect();
-        let mut others: Vec<Starter> = Vec::new();
-        let all = seen.processes.iter().flat_map(|process| &process.starters);
-        for starter in all {
-            let is_pool = pools.iter().any(|used| used.pool.filepath == starter.path);
-            if !is_pool && others.iter().all(|other| other.path != starter.path) {
-                others.extend(most_of(seen, &starter.path));
-            }
-        }
+    fn new(seen: &'run Observation, mut facts: Facts) -> Self {
+        let pools = facts.pools.iter().map(|found| Used::new(seen, found));
+        let pools: Vec<Used> = pools.collect();
+        as_it_ran(&mut facts, &pools);
         Judged {
             seen,
+            others: others(seen, &pools),
             pools,
-            others,
+            doctor: Some(diagnose(&facts)),
         }
     }
 
@@ -83,10 +89,14 @@ impl<'run> Judged<'run> {
 }
 
 impl Used {
-    fn new(mut pool: Pool, most: Option<Starter>) -> Self {
+    fn new(seen: &Observation, found: &PoolFacts) -> Self {
+        let mut pool = found.pool.clone();
+        let most = most_of(seen, &pool.filepath);
         let started = most.as_ref().map_or(0, |starter| starter.peak);
         if pool.capacity.is_some() {
-            pool.capacity = pool.max_threads.map(|most| capacity(most, started));
+            // As `Pool::capacity` counts: each worker ever started holds a buffer.
+            let most = pool.max_threads.map(|most| 2 * most.get());
+            pool.capacity = most.map(|buffers| buffers.saturating_sub(started + 1));
         }
         Used {
             pool,
@@ -96,22 +106,46 @@ impl Used {
     }
 }
 
-/// The callers that an OpenBLAS on pthreads survives that has ever had so many
-/// workers: it has 2 x MAX_THREADS buffers, one is its own, and each worker keeps
-/// one for as long as it lives, whatever the limit is later (`benches/capacity.py`
-/// measures it).
-fn capacity(most: NonZeroU32, workers: u32) -> u32 {
-    (2 * most.get()).saturating_sub(workers + 1)
+/// The facts of the run: threads as they were, not as they would begin. A pool
+/// that started none ran on the calling thread. A BLAS had the count that was
+/// seen when the OpenMP threads around it were the most.
+fn as_it_ran(facts: &mut Facts, pools: &[Used]) {
+    facts.cpus.is_pretended = true;
+    facts.cpus.source = "the pretended machine".to_owned();
+    let openmp = pools.iter().filter(|used| used.pool.level == Level::Openmp);
+    let around = openmp
+        .max_by_key(|used| used.started)
+        .filter(|used| used.started > 0);
+    for (found, used) in facts.pools.iter_mut().zip(pools) {
+        let seen = around.and_then(|around| around.openblas_threads);
+        let threads = match seen {
+            Some(seen) if used.pool.level == Level::Blas => seen.min(used.started + 1),
+            _ => used.started + 1,
+        };
+        found.pool.num_threads = NonZeroU32::new(threads);
+        found.pool.capacity = used.pool.capacity;
+        found.workers = used.started;
+    }
+}
+
+/// What started threads and is none of these pools.
+fn others(seen: &Observation, pools: &[Used]) -> Vec<Starter> {
+    let mut others: Vec<Starter> = Vec::new();
+    for starter in seen.processes.iter().flat_map(|process| &process.starters) {
+        let is_pool = pools.iter().any(|used| used.pool.filepath == starter.path);
+        if !is_pool && others.iter().all(|other| other.path != starter.path) {
+            others.extend(most_of(seen, &starter.path));
+        }
+    }
+    others
 }
 
 /// Of all processes, the starter of that file with the most threads.
 fn most_of(seen: &Observation, path: &Path) -> Option<Starter> {
     let of_process = seen.processes.iter().filter_map(|process| {
-        let starters = process
-            .starters
-            .iter()
-            .filter(|starter| starter.path == path);
-        starters.cloned().reduce(sum)
+        let starters = process.starters.iter();
+        let of_file = starters.filter(|starter| starter.path == path);
+        of_file.cloned().reduce(sum)
     });
     of_process.max_by_key(|starter| starter.peak)
 }

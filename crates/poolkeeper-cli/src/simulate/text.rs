@@ -2,6 +2,7 @@
 
 use super::judge::{Judged, Used};
 use crate::budget::in_lines;
+use crate::doctor::{Style, doctor_text};
 use crate::table::{columns, printable, shorten};
 use poolkeeper_simulate::{End, Observation, Process, signal_meaning};
 use std::fmt::Display;
@@ -24,8 +25,16 @@ pub(super) fn text(judged: &Judged<'_>) -> String {
     text += "\n";
     text += &table(judged);
     text += "\n";
+    text += &match &judged.doctor {
+        Some(report) => doctor_text(report, Style::default()),
+        None => in_lines(NOT_JUDGED) + "\n",
+    };
+    text += "\n";
     text + &in_lines(HONEST) + "\n"
 }
+
+const NOT_JUDGED: &str = "The doctor could not judge this run: the program's libraries could not be \
+    loaded a second time to ask them what they are.";
 
 const NOT_SHOWN: &str = "The program saw this machine as it is: it could not be shown another one. \
     It is linked statically, or has more rights than its user (set-user-ID), and nothing can be \
