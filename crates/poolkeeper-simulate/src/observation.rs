@@ -22,6 +22,8 @@ pub struct Observation {
     pub messages: Vec<String>,
     /// Libraries with a known pool's name that a process had loaded.
     pub libraries: Vec<PathBuf>,
+    /// Folders of everything that a process had loaded: what those need is there.
+    pub folders: Vec<PathBuf>,
 }
 
 /// How a program ended.

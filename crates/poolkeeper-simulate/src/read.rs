@@ -95,9 +95,32 @@ impl Memory {
     }
 }
 
-/// The files that a process has mapped to execute: proc_pid_maps(5).
+/// The files that a process has mapped to execute.
 pub(crate) fn loaded_files(pid: u32) -> Vec<PathBuf> {
-    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    files_of(&fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default())
+}
+
+/// The files that processes had mapped when they ended, as the shim kept them
+/// beside the ledger.
+pub(crate) fn kept_files(ledger: &Path) -> Vec<PathBuf> {
+    let (Some(folder), Some(name)) = (ledger.parent(), ledger.file_name()) else {
+        return Vec::new();
+    };
+    let beginning = [name.as_encoded_bytes(), b"."].concat();
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let kept = entries.filter(|entry| {
+        let name = entry.file_name();
+        name.as_encoded_bytes().starts_with(&beginning)
+    });
+    let files = kept.flat_map(|entry| {
+        let maps = fs::read(entry.path()).unwrap_or_default();
+        files_of(&String::from_utf8_lossy(&maps))
+    });
+    files.collect()
+}
+
+/// The files mapped to execute: proc_pid_maps(5).
+fn files_of(maps: &str) -> Vec<PathBuf> {
     let files = maps.lines().filter_map(|line| {
         let mut fields = line.splitn(6, ' ');
         let is_code = fields.nth(1)?.contains('x');

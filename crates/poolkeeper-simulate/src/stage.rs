@@ -99,18 +99,27 @@ impl Stage {
         variables
     }
 
-    /// Runs a helper that is shown the same machine, with this on its standard
-    /// input, and returns what it says.
+    /// Runs a helper that is shown the same machine and finds libraries in these
+    /// folders too, with this on its standard input, and returns what it says.
     ///
     /// # Errors
     /// It can't be started, or not be written to.
-    pub fn ask(&self, helper: &[OsString], input: &[u8]) -> io::Result<Output> {
+    pub fn ask(
+        &self,
+        helper: &[OsString],
+        folders: &[PathBuf],
+        input: &[u8],
+    ) -> io::Result<Output> {
+        let theirs = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+        let theirs = std::env::split_paths(&theirs);
+        let path = std::env::join_paths(theirs.chain(folders.iter().cloned()));
         let (program, arguments) = helper
             .split_first()
             .ok_or_else(|| io::Error::other("there is no helper"))?;
         let mut child = Command::new(program)
             .args(arguments)
             .envs(self.variables())
+            .envs(path.ok().map(|path| ("LD_LIBRARY_PATH", path)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

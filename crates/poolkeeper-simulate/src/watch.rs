@@ -47,6 +47,7 @@ impl Stage {
             looks += 1;
             std::thread::sleep(PAUSE);
         };
+        seen.add(read::kept_files(&self.ledger()), is_pool);
         let ledger = read::ledger(&self.ledger())?;
         let words = command.iter().map(|word| word.to_string_lossy());
         Ok(Observation {
@@ -56,6 +57,7 @@ impl Stage {
             is_shown: read::programs(&ledger) > 0,
             messages: messages.recv_timeout(REST).unwrap_or_default(),
             libraries: seen.libraries(&ledger, is_pool),
+            folders: seen.folders.iter().cloned().collect(),
             processes: seen.processes(&ledger),
         })
     }
@@ -107,6 +109,7 @@ fn end(status: ExitStatus) -> End {
 struct Seen {
     memory: BTreeMap<u32, read::Memory>,
     libraries: BTreeSet<PathBuf>,
+    folders: BTreeSet<PathBuf>,
 }
 
 impl Seen {
@@ -114,6 +117,7 @@ impl Seen {
         Seen {
             memory: BTreeMap::from([(pid, read::Memory::default())]),
             libraries: BTreeSet::new(),
+            folders: BTreeSet::new(),
         }
     }
 
@@ -123,13 +127,21 @@ impl Seen {
                 self.memory.entry(pid).or_default();
             }
         }
+        let mut loaded = Vec::new();
         for (pid, memory) in &mut self.memory {
             memory.raise(*pid);
             if at_libraries {
-                let loaded = read::loaded_files(*pid).into_iter();
-                self.libraries.extend(loaded.filter(|path| is_pool(path)));
+                loaded.extend(read::loaded_files(*pid));
             }
         }
+        self.add(loaded, is_pool);
+    }
+
+    fn add(&mut self, loaded: Vec<PathBuf>, is_pool: &dyn Fn(&Path) -> bool) {
+        let folders = loaded.iter().filter_map(|path| path.parent());
+        self.folders.extend(folders.map(Path::to_owned));
+        let pools = loaded.into_iter().filter(|path| is_pool(path));
+        self.libraries.extend(pools);
     }
 
     /// Those that were seen loaded, and those that started threads.

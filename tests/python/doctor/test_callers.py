@@ -22,9 +22,9 @@ def test_more_openmp_threads_than_buffers() -> None:
     assert "libgomp" in caller
     assert ["numpy.libs" in line for line in blas] == [True, False]
     assert all("128 buffers" in line for line in blas)
-    # 128 buffers less those of its workers, and the 512 that it allocates once.
-    assert finding.summary.endswith(f"safe with {129 - THREADS}.")
-    assert f"past {129 - THREADS + 512} callers" in end
+    # 128 buffers less its workers' and its own, and the 512 that it allocates once.
+    assert finding.summary.endswith(f"safe with {128 - THREADS}.")
+    assert f"past {128 - THREADS + 512} callers" in end
 
 
 @in_own_process(env={"OMP_NUM_THREADS": "700"})
@@ -35,7 +35,7 @@ def test_more_than_it_allocates_besides() -> None:
     assert "700 are too many for that" in found("PK101", "error").evidence[-1]
 
 
-@in_own_process(env={"OMP_NUM_THREADS": "128", "OPENBLAS_NUM_THREADS": "1"})
+@in_own_process(env={"OMP_NUM_THREADS": "127", "OPENBLAS_NUM_THREADS": "1"})
 def test_as_many_as_there_are_buffers_is_safe() -> None:
     import numpy  # noqa: F401
     import sklearn.cluster  # noqa: F401
@@ -43,12 +43,12 @@ def test_as_many_as_there_are_buffers_is_safe() -> None:
     not_found("PK101")
 
 
-@in_own_process(env={"OMP_NUM_THREADS": "129", "OPENBLAS_NUM_THREADS": "1"})
+@in_own_process(env={"OMP_NUM_THREADS": "128", "OPENBLAS_NUM_THREADS": "1"})
 def test_one_more_is_not() -> None:
     import numpy  # noqa: F401
     import sklearn.cluster  # noqa: F401
 
-    assert "safe with 128" in found("PK101", "error").summary
+    assert "safe with 127" in found("PK101", "error").summary
 
 
 @in_own_process(env={"OMP_NUM_THREADS": "128"})

@@ -92,7 +92,7 @@ fn report(
     if arguments.json {
         helper.push("--json".into());
     }
-    let answer = stage.ask(&helper, &serde_json::to_vec(seen)?);
+    let answer = stage.ask(&helper, &seen.folders, &serde_json::to_vec(seen)?);
     if let Ok(answer) = answer
         && answer.status.success()
         && let Ok(report) = String::from_utf8(answer.stdout)

@@ -11,6 +11,7 @@
 pub mod affinity;
 pub mod counts;
 pub mod ledger;
+pub mod maps;
 pub mod mask;
 pub mod system;
 pub mod table;
@@ -65,6 +66,20 @@ extern "C" fn loaded() {
 // C allows to ignore.
 #[unsafe(link_section = ".init_array")]
 static LOADED: extern "C" fn() = loaded;
+
+/// Keeps what was loaded.
+#[cfg(poolkeeper_shim)]
+extern "C" fn ended() {
+    if cpus().is_some() {
+        let _ = maps::save();
+    }
+}
+
+#[cfg(poolkeeper_shim)]
+#[used]
+// SAFETY: the loader calls each entry of this section once, at exit(3).
+#[unsafe(link_section = ".fini_array")]
+static ENDED: extern "C" fn() = ended;
 
 #[cfg(test)]
 mod tests {

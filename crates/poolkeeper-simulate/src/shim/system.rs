@@ -33,6 +33,9 @@ const RTLD_LAZY: c_int = 1;
 const RTLD_NOLOAD: c_int = 4;
 const O_RDWR: c_int = 2;
 const O_CLOEXEC: c_int = 0o2_000_000;
+const O_WRONLY: c_int = 1;
+const O_CREAT: c_int = 0o100;
+const O_TRUNC: c_int = 0o1000;
 const PROT_READ_WRITE: c_int = 3;
 const MAP_SHARED: c_int = 1;
 
@@ -60,6 +63,8 @@ unsafe extern "C" {
     fn getppid() -> c_int;
     fn open(path: *const c_char, flags: c_int, ...) -> c_int;
     fn close(file: c_int) -> c_int;
+    fn read(file: c_int, to: *mut c_void, length: usize) -> isize;
+    fn write(file: c_int, from: *const c_void, length: usize) -> isize;
     fn mmap(
         at: *mut c_void,
         length: usize,
@@ -231,6 +236,31 @@ pub fn map_file(path: &'static [u8], length: usize) -> Option<*mut c_void> {
     }
 }
 
+/// Copies a file to another, which only its owner may read.
+pub fn copy_file(from: &CStr, to: &CStr) -> Option<()> {
+    let mut buffer = [0_u8; 4096];
+    // SAFETY: open(2), read(2), write(2), close(2) with names that end with a
+    // zero, and a buffer of that length.
+    unsafe {
+        let from = open(from.as_ptr(), O_CLOEXEC);
+        let to = open(to.as_ptr(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600);
+        let mut is_whole = from >= 0 && to >= 0;
+        while is_whole {
+            let length = read(from, buffer.as_mut_ptr().cast(), buffer.len());
+            if length <= 0 {
+                break;
+            }
+            is_whole = write(to, buffer.as_ptr().cast(), length as usize) == length;
+        }
+        for file in [from, to] {
+            if file >= 0 {
+                close(file);
+            }
+        }
+        is_whole.then_some(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +279,8 @@ mod tests {
             (libc::RTLD_LAZY, libc::RTLD_NOLOAD)
         );
         assert_eq!((O_RDWR, O_CLOEXEC), (libc::O_RDWR, libc::O_CLOEXEC));
+        assert_eq!((O_WRONLY, O_CREAT), (libc::O_WRONLY, libc::O_CREAT));
+        assert_eq!(O_TRUNC, libc::O_TRUNC);
         assert_eq!(PROT_READ_WRITE, libc::PROT_READ | libc::PROT_WRITE);
         assert_eq!(MAP_SHARED, libc::MAP_SHARED);
     }
