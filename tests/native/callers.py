@@ -12,6 +12,7 @@ import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import build
 
@@ -87,6 +88,12 @@ def program(dest: Path = build.DEFAULT_DEST) -> Path:
         raise build.BuildError(f"callers.c does not compile:\n{done.stderr}")
     unfinished.replace(target)
     return target
+
+
+def wheels_openblas(module: ModuleType) -> list[Path]:
+    """The OpenBLAS that the wheel of an imported package brings."""
+    package = Path(str(module.__file__)).parent
+    return sorted(package.with_name(f"{package.name}.libs").glob("lib*openblas*"))
 
 
 def environment(library: Path, threads: int | None) -> dict[str, str]:

@@ -55,6 +55,7 @@ impl Stage {
             command: words.map(|word| word.into_owned()).collect(),
             end: end(status),
             is_shown: read::programs(&ledger) > 0,
+            remarks: Vec::new(),
             messages: messages.recv_timeout(REST).unwrap_or_default(),
             libraries: seen.libraries(&ledger, is_pool),
             folders: seen.folders.iter().cloned().collect(),

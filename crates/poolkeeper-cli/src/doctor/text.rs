@@ -102,7 +102,8 @@ fn headline(report: &Report, style: Style) -> String {
         }
         _ => String::new(),
     };
-    format!("poolkeeper doctor: all is well: {pools}, {cpus}{notes}\n")
+    let line = format!("poolkeeper doctor: all is well: {pools}, {cpus}{notes}");
+    in_lines(&line, "", "  ")
 }
 
 fn counted(count: usize, thing: &str) -> String {

@@ -29,6 +29,9 @@ pub(crate) struct SimulateArgs {
     /// Write the report as JSON, with every field
     #[arg(long)]
     pub(crate) json: bool,
+    /// Show notes too: what is worth knowing, and usual
+    #[arg(long)]
+    pub(crate) notes: bool,
     /// Write the report to a file
     #[arg(short, long, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
@@ -47,4 +50,6 @@ pub(crate) struct SimulateArgs {
 pub(crate) struct JudgeArgs {
     #[arg(long)]
     pub(crate) json: bool,
+    #[arg(long)]
+    pub(crate) notes: bool,
 }

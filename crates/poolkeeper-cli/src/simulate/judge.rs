@@ -5,6 +5,7 @@ use super::text;
 use crate::{EXIT_OK, commands};
 use poolkeeper::Level;
 use poolkeeper::Pool;
+use poolkeeper::budget::budget;
 use poolkeeper::doctor::{Facts, Host, PoolFacts, Report, diagnose};
 use poolkeeper_simulate::{Observation, Starter};
 use serde::Serialize;
@@ -19,12 +20,15 @@ pub(crate) fn judge(
     err: &mut dyn Write,
 ) -> io::Result<i32> {
     let seen: Observation = serde_json::from_reader(io::stdin().lock())?;
+    // Before libraries are loaded: one of them may bind this thread to fewer CPUs.
+    let budget = budget().map_err(io::Error::other)?.cpus;
     commands::load_all(&seen.libraries, err)?;
-    let facts = Facts::gather(Host::default()).map_err(io::Error::other)?;
+    let mut facts = Facts::gather(Host::default()).map_err(io::Error::other)?;
+    facts.cpus.budget = budget;
     write!(
         out,
         "{}",
-        Judged::new(&seen, facts).in_words(arguments.json)?
+        Judged::new(&seen, facts).in_words(arguments.json, arguments.notes)?
     )?;
     Ok(EXIT_OK)
 }
@@ -37,7 +41,7 @@ pub(super) fn without_pools(seen: &Observation, json: bool) -> io::Result<String
         others: others(seen, &[]),
         doctor: None,
     };
-    judged.in_words(json)
+    judged.in_words(json, false)
 }
 
 /// An observation with what its libraries are, and what the doctor says.
@@ -80,11 +84,11 @@ impl<'run> Judged<'run> {
         }
     }
 
-    fn in_words(&self, json: bool) -> io::Result<String> {
+    fn in_words(&self, json: bool, notes: bool) -> io::Result<String> {
         if json {
             return Ok(serde_json::to_string_pretty(self)? + "\n");
         }
-        Ok(text::text(self))
+        Ok(text::text(self, notes))
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) use args::{JudgeArgs, SimulateArgs};
 pub(crate) use judge::judge;
 
 use crate::{EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_USAGE, Host};
+use poolkeeper::budget::{self, Budget, SourceKind};
 use poolkeeper::runtimes;
 use poolkeeper_simulate::{Error, Machine, Observation, Stage};
 use std::fs::OpenOptions;
@@ -41,13 +42,15 @@ pub(crate) fn simulate(
         }
         Err(error) => Err(error),
     };
-    let (stage, seen) = match seen {
+    let (stage, mut seen) = match seen {
         Ok(seen) => seen,
         Err(error) => {
             writeln!(err, "poolkeeper: {error}")?;
             return Ok(exit_code(&error));
         }
     };
+    let budget = budget::budget().map_err(io::Error::other)?;
+    seen.remarks.extend(remark(&budget, arguments.cpus));
     let report = report(arguments, &stage, &seen, host)?;
     match &arguments.output {
         Some(path) => std::fs::write(path, report)?,
@@ -80,6 +83,23 @@ fn may_be_a_pool(path: &Path) -> bool {
     name.contains(".so") && prefixes.any(|prefix| name.starts_with(prefix))
 }
 
+/// What programs still see that read the files of their group.
+fn remark(budget: &Budget, cpus: u32) -> Option<String> {
+    let quotas = budget
+        .sources
+        .iter()
+        .filter(|source| matches!(source.kind, SourceKind::Quota | SourceKind::Cpuset));
+    let smaller = quotas.filter_map(|source| Some((source.cpus?, source)));
+    let (own, source) = smaller
+        .filter(|(own, _)| *own < f64::from(cpus))
+        .min_by(|one, other| one.0.total_cmp(&other.0))?;
+    Some(format!(
+        "what reads this process's group itself still sees {own} CPUs, as joblib and Rust's \
+         available_parallelism do: {}",
+        source.place
+    ))
+}
+
 /// What the helper writes, or if it can't, what is known without it.
 fn report(
     arguments: &SimulateArgs,
@@ -89,8 +109,10 @@ fn report(
 ) -> io::Result<String> {
     let mut helper = host.command();
     helper.push(JUDGE.into());
-    if arguments.json {
-        helper.push("--json".into());
+    for (is_wanted, option) in [(arguments.json, "--json"), (arguments.notes, "--notes")] {
+        if is_wanted {
+            helper.push(option.into());
+        }
     }
     let answer = stage.ask(&helper, &seen.folders, &serde_json::to_vec(seen)?);
     if let Ok(answer) = answer
@@ -100,4 +122,43 @@ fn report(
         return Ok(report);
     }
     judge::without_pools(seen, arguments.json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use poolkeeper::budget::Observed;
+    use std::path::PathBuf;
+
+    fn remark_under(tree: &str, cpus: u32) -> Option<String> {
+        let trees = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../poolkeeper/tests/budget");
+        let mask: Vec<u32> = (0..8).collect();
+        let observed = Observed::under(trees.join(tree), &[], &mask);
+        remark(&Budget::read(&observed).expect("a good tree"), cpus)
+    }
+
+    #[test]
+    fn a_quota_that_programs_may_read_is_told() {
+        let told = remark_under("docker_v2", 128).expect("a quota");
+        assert!(
+            told.contains("still sees 2 CPUs") && told.contains("cpu.max"),
+            "{told}"
+        );
+        assert_eq!(remark_under("docker_v2", 2), None);
+        assert_eq!(remark_under("arm_big_little", 4), None);
+    }
+
+    #[test]
+    fn pools_are_known_by_their_files() {
+        for name in [
+            "libgomp-e985bcbb.so.1.0.0",
+            "libscipy_openblas64_-32a4b2a6.so",
+            "libmkl_rt.so.2",
+        ] {
+            assert!(may_be_a_pool(&Path::new("/x").join(name)), "{name}");
+        }
+        for name in ["libc.so.6", "libgomp.txt", "python3.11", ""] {
+            assert!(!may_be_a_pool(Path::new(name)), "{name}");
+        }
+    }
 }

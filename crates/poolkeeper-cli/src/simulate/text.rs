@@ -10,8 +10,12 @@ use std::fmt::Display;
 const WIDTH: usize = 80;
 const UNKNOWN: &str = "?";
 
-pub(super) fn text(judged: &Judged<'_>) -> String {
+pub(super) fn text(judged: &Judged<'_>, notes: bool) -> String {
     let seen = judged.seen;
+    let style = Style {
+        notes,
+        ..Style::default()
+    };
     let mut text = headline(seen);
     text += &labelled("ended", &ended(&seen.end));
     for message in &seen.messages {
@@ -20,13 +24,16 @@ pub(super) fn text(judged: &Judged<'_>) -> String {
     if !seen.is_shown {
         return text + "\n" + &in_lines(NOT_SHOWN) + "\n";
     }
+    for remark in &seen.remarks {
+        text += &labelled("but", remark);
+    }
     text += &threads(seen);
     text += &memory(seen);
     text += "\n";
     text += &table(judged);
     text += "\n";
     text += &match &judged.doctor {
-        Some(report) => doctor_text(report, Style::default()),
+        Some(report) => doctor_text(report, style),
         None => in_lines(NOT_JUDGED) + "\n",
     };
     text += "\n";

@@ -110,6 +110,15 @@ pub fn keep_mask(mask: &Mask) -> Option<()> {
     record().map(|record| record.keep_mask(mask))
 }
 
+/// Writes an inherited mask down under this process's number, for the programs
+/// that it starts: they look no further than at it.
+pub fn keep_inherited_mask() {
+    let pid = system::process();
+    if open().and_then(|ledger| ledger.inherited(pid)).is_some() {
+        let _ = record();
+    }
+}
+
 impl Ledger {
     /// The records that were taken.
     pub fn records(&self) -> impl DoubleEndedIterator<Item = &Process> {

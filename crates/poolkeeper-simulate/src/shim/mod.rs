@@ -57,6 +57,7 @@ fn number(text: &[u8]) -> Option<u32> {
 extern "C" fn loaded() {
     if let Some(ledger) = ledger::open() {
         ledger.programs.fetch_add(1, Ordering::Relaxed);
+        ledger::keep_inherited_mask();
     }
 }
 
