@@ -123,10 +123,10 @@ more it begins with 64 threads, and is safe with 64: scikit-learn's KMeans on 12
 ## Predicted and measured
 
 Buffers are taken one after another, by `blas_memory_alloc`, until the library warns, and on until
-it refuses: no callers' threads, and so no chance, in it. It begins with 1 thread
-(`OPENBLAS_NUM_THREADS=1`), or with 64 on the 128 CPUs that `poolkeeper simulate` pretends. Each cell
-is "predicted / measured"; measured is as predicted, or one more where the library keeps none for
-itself.
+it refuses: no callers' threads, and so no chance, in it. It begins with 1 thread, by
+`OPENBLAS_NUM_THREADS=1`, or with 64 on the 128 CPUs that `poolkeeper simulate` pretends. Each
+cell is "predicted / measured"; measured is as predicted, or one more where the library keeps none
+for itself.
 
 | wheel | OpenBLAS | MAX_THREADS | 1: warns past | 1: dies past | 64: warns past | 64: dies past |
 | --- | --- | --: | --: | --: | --: | --: |
@@ -146,7 +146,9 @@ a run without a warning proves nothing.
 
 
 def page(held: dict[str, tuple[Held, Held]], runs: dict[int, list[Called]]) -> str:
-    machine = f"{os.cpu_count()} CPUs, {platform.machine()}, Linux {platform.release()}"
+    machine = (
+        f"{os.cpu_count()} CPUs, {platform.machine()}, Linux {platform.release().split('-')[0]}"
+    )
     text = INTRODUCTION.format(machine=machine)
     for pin, both in held.items():
         cells: list[object] = [pin.replace("==", " "), both[0].version, both[0].max_threads]
