@@ -5,7 +5,8 @@ PREPARE = @scripts/check_tools.sh "$(PYTHON)" && "$(PYTHON)" scripts/prepare.py
 VENV = .venv/bin
 # Tests of whole programs and of the peers' interface, which take most of the time
 # (`slow` marks single ones).
-QUICK_WITHOUT = test_demo.py test_fork.py test_import.py test_memory.py test_command.py compatible
+QUICK_WITHOUT = test_demo.py test_fork.py test_import.py test_memory.py test_command.py \
+	test_capacity.py test_simulate_story.py compatible
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test quick bench docs format lock clean

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import pytest
+from isolated import ROOT
 from scenario import libraries  # noqa: F401  (makes tests/native importable)
 from simulated import codes, pools, simulate, simulate_python
 
@@ -30,10 +31,13 @@ def _openmp(report: dict[str, Any]) -> int:
 
 
 def test_the_story_is_predicted() -> None:
-    threads, capacities, found = _story(IMPORTS + STORY + FIT)
-    assert threads == 128
-    assert capacities == [64, 64]
-    assert found == {"PK101"}
+    _, report = simulate(sys.executable, str(ROOT / "examples" / "story.py"), cpus=128)
+    assert _openmp(report) == 128
+    assert [pool["capacity"] for pool in pools(report, "openblas")] == [64, 64]
+    assert codes(report) == {"PK101"}
+    (error,) = [one for one in report["doctor"]["findings"] if one["severity"] == "error"]
+    assert error["summary"].endswith("safe with 64.")
+    assert error["fix"]["python"] == "poolkeeper.set_limit(openmp=64)"
 
 
 @pytest.mark.parametrize(

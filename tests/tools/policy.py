@@ -22,7 +22,11 @@ WRITTEN_BY_PROGRAMS = (
     "docs/reference/findings.md",
     "docs/img/discovery.svg",
 )
-SYSTEM_FOLDERS = ("crates/poolkeeper/src/platform/", "crates/poolkeeper/src/native/")
+SYSTEM_FOLDERS = (
+    "crates/poolkeeper/src/platform/",
+    "crates/poolkeeper/src/native/",
+    "crates/poolkeeper-simulate/",
+)
 
 # Patterns that do not match themselves.
 MACHINE_PATHS = ("/roo[t]/", "/wor[k]/", "/hom[e]/[a-z]")

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Compile the library as on a system that it does not support.
+"""Compile the library and `simulate` as on a system that they do not support.
 
-`--cfg poolkeeper_unsupported` makes platform/mod.rs choose the twin that says so.
+`--cfg poolkeeper_unsupported` makes platform/mod.rs, and the root of
+poolkeeper-simulate, choose the twin that says so.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def main() -> int:
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "unsupported"
     flags = f"--cfg {SWITCH} -D warnings"
     environment = {**os.environ, "RUSTFLAGS": flags, "CARGO_TARGET_DIR": str(target)}
-    check = ["cargo", "check", "--quiet", "--locked", "-p", "poolkeeper"]
+    crates = ["-p", "poolkeeper", "-p", "poolkeeper-simulate"]
+    check = ["cargo", "check", "--quiet", "--locked", *crates]
     return subprocess.run(check, cwd=ROOT, env=environment, check=False).returncode
 
 

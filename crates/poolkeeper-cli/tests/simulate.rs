@@ -1,8 +1,10 @@
 //! `simulate`, by the real binary: it starts itself again to judge.
 
 use serde_json::Value;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn poolkeeper(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_poolkeeper"))
@@ -216,5 +218,37 @@ fn nothing_is_left_in_the_folder_for_temporary_files() {
     assert_eq!(
         std::fs::read_dir(folder.path()).expect("a folder").count(),
         0
+    );
+}
+
+#[test]
+fn an_interrupt_ends_the_program_and_not_the_report() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_poolkeeper"))
+        .args([
+            "simulate",
+            "--cpus",
+            "2",
+            "--",
+            "sh",
+            "-c",
+            "echo ready; sleep 60",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .expect("the binary is built");
+    let mut ready = [0; 6];
+    let pipe = child.stdout.as_mut().expect("a pipe");
+    pipe.read_exact(&mut ready).expect("the program runs");
+    // As the terminal does: to every process of the group.
+    let group = format!("-{}", child.id());
+    let sent = Command::new("kill").args(["-INT", "--", &group]).status();
+    assert!(sent.expect("kill runs").success());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(128 + 2), "{output:?}");
+    assert!(
+        text(&output.stderr).contains("killed by SIGINT (Interrupt)"),
+        "{output:?}"
     );
 }

@@ -14,21 +14,38 @@
 //! ```
 
 mod error;
-mod interrupt;
 mod machine;
-mod messages;
 mod observation;
+
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod files;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod interrupt;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod messages;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod read;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 #[doc(hidden)]
 pub mod shim;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod stage;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod watch;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+pub use self::{interrupt::signal_meaning, stage::Stage};
+
+#[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
+mod unsupported;
+#[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
+pub use unsupported::{Stage, signal_meaning};
 
 pub use error::Error;
-pub use interrupt::signal_meaning;
 pub use machine::Machine;
 pub use observation::{End, Observation, Process, Starter};
-pub use stage::{ROOT, Stage};
+
+/// The most CPUs that can be pretended: programs keep masks of a fixed size.
+pub const MOST_CPUS: u32 = 1024;
 
 /// The library to preload; empty where there is none.
 pub static SHIM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/libpoolkeeper_simulate.so"));

@@ -2,6 +2,7 @@
 
 use crate::observation::{Process, Starter};
 use crate::shim::ledger::{self, Ledger};
+use crate::shim::maps;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
@@ -82,9 +83,10 @@ pub(crate) struct Memory {
 impl Memory {
     /// Reads the peaks that the kernel keeps: proc_pid_status(5), `VmHWM` and `VmPeak`.
     pub(crate) fn raise(&mut self, pid: u32) {
-        let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else {
-            return;
-        };
+        self.raise_from(&fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default());
+    }
+
+    fn raise_from(&mut self, status: &str) {
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
             let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
@@ -103,20 +105,36 @@ pub(crate) fn loaded_files(pid: u32) -> Vec<PathBuf> {
 /// The files that processes had mapped when they ended, as the shim kept them
 /// beside the ledger.
 pub(crate) fn kept_files(ledger: &Path) -> Vec<PathBuf> {
-    let (Some(folder), Some(name)) = (ledger.parent(), ledger.file_name()) else {
-        return Vec::new();
+    kept(ledger, maps::MAPS)
+        .flat_map(|(_, maps)| files_of(&maps))
+        .collect()
+}
+
+/// The memory that processes had when they ended, as the shim kept it.
+pub(crate) fn kept_memory(ledger: &Path) -> Vec<(u32, Memory)> {
+    let memory = |(pid, status): (u32, String)| {
+        let mut memory = Memory::default();
+        memory.raise_from(&status);
+        (pid, memory)
     };
-    let beginning = [name.as_encoded_bytes(), b"."].concat();
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let kept = entries.filter(|entry| {
-        let name = entry.file_name();
-        name.as_encoded_bytes().starts_with(&beginning)
-    });
-    let files = kept.flat_map(|entry| {
-        let maps = fs::read(entry.path()).unwrap_or_default();
-        files_of(&String::from_utf8_lossy(&maps))
-    });
-    files.collect()
+    kept(ledger, maps::STATUS).map(memory).collect()
+}
+
+/// The files with that ending beside the ledger: processes' numbers, and texts.
+fn kept(ledger: &Path, ending: &str) -> impl Iterator<Item = (u32, String)> {
+    let folder = ledger.parent().map(fs::read_dir);
+    let entries = folder.into_iter().flatten().flatten().flatten();
+    entries.filter_map(move |entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let pid = name
+            .strip_suffix(ending)?
+            .rsplit_once('.')?
+            .1
+            .parse()
+            .ok()?;
+        let text = fs::read(entry.path()).ok()?;
+        Some((pid, String::from_utf8_lossy(&text).into_owned()))
+    })
 }
 
 /// The files mapped to execute: proc_pid_maps(5).

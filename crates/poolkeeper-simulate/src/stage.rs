@@ -14,7 +14,7 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// Names the folder in which poolkeeper looks for `/sys` and `/proc`.
-pub const ROOT: &str = "POOLKEEPER_SIMULATE_ROOT";
+const ROOT: &str = "POOLKEEPER_SIMULATE_ROOT";
 
 /// Variables that are set unless the user did.
 const STAND_INS: [(&str, &str); 4] = [

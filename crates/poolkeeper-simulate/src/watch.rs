@@ -48,6 +48,7 @@ impl Stage {
             std::thread::sleep(PAUSE);
         };
         seen.add(read::kept_files(&self.ledger()), is_pool);
+        seen.add_memory(read::kept_memory(&self.ledger()));
         let ledger = read::ledger(&self.ledger())?;
         let words = command.iter().map(|word| word.to_string_lossy());
         Ok(Observation {
@@ -136,6 +137,16 @@ impl Seen {
             }
         }
         self.add(loaded, is_pool);
+    }
+
+    fn add_memory(&mut self, ended: Vec<(u32, read::Memory)>) {
+        for (pid, last) in ended {
+            // Processes without threads of their own are not told of.
+            if let Some(memory) = self.memory.get_mut(&pid) {
+                memory.resident = memory.resident.max(last.resident);
+                memory.reserved = memory.reserved.max(last.reserved);
+            }
+        }
     }
 
     fn add(&mut self, loaded: Vec<PathBuf>, is_pool: &dyn Fn(&Path) -> bool) {

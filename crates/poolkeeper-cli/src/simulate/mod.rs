@@ -83,12 +83,12 @@ fn may_be_a_pool(path: &Path) -> bool {
     name.contains(".so") && prefixes.any(|prefix| name.starts_with(prefix))
 }
 
-/// What programs still see that read the files of their group.
+/// What programs still see that read their group's quota in its files.
 fn remark(budget: &Budget, cpus: u32) -> Option<String> {
     let quotas = budget
         .sources
         .iter()
-        .filter(|source| matches!(source.kind, SourceKind::Quota | SourceKind::Cpuset));
+        .filter(|source| source.kind == SourceKind::Quota);
     let smaller = quotas.filter_map(|source| Some((source.cpus?, source)));
     let (own, source) = smaller
         .filter(|(own, _)| *own < f64::from(cpus))

@@ -1,13 +1,23 @@
-//! What a process had loaded, kept when it ends: whoever watches from outside
-//! may look too rarely to see what a short program loads last.
+//! What a process had loaded, and its memory, kept when it ends: whoever watches
+//! from outside may look too rarely to see what a short program does last.
 
 use super::system::{self, copy_file};
+use core::ffi::CStr;
 
 const ROOM: usize = 4096;
 
-/// Copies `/proc/self/maps` to a file beside the ledger, named like it with the
-/// process's number.
-pub fn save() -> Option<()> {
+/// Endings of the files' names.
+pub const MAPS: &str = ".maps";
+pub const STATUS: &str = ".status";
+
+/// Copies `/proc/self/maps` and `/proc/self/status` to files beside the ledger.
+pub fn save() {
+    let _ = save_one(c"/proc/self/maps", MAPS);
+    let _ = save_one(c"/proc/self/status", STATUS);
+}
+
+/// To a file named like the ledger, with the process's number and this ending.
+fn save_one(file: &CStr, ending: &str) -> Option<()> {
     let ledger = system::variable(super::LEDGER)?;
     let mut name = [0_u8; ROOM];
     let mut length = 0;
@@ -22,12 +32,13 @@ pub fn save() -> Option<()> {
         put(*byte)?;
     }
     put(b'.')?;
-    let mut pid = system::process();
-    // Digits from the right; any order tells processes apart.
-    while pid > 0 {
-        put(b'0' + (pid % 10) as u8)?;
-        pid /= 10;
+    let pid = system::process();
+    for power in (0..10).rev() {
+        let digit = pid / 10_u32.pow(power) % 10;
+        put(b'0' + digit as u8)?;
     }
-    let name = core::ffi::CStr::from_bytes_until_nul(&name).ok()?;
-    copy_file(c"/proc/self/maps", name)
+    for byte in ending.bytes() {
+        put(byte)?;
+    }
+    copy_file(file, CStr::from_bytes_until_nul(&name).ok()?)
 }

@@ -86,6 +86,11 @@ mod tests {
     }
 
     #[test]
+    fn every_machine_has_room() {
+        assert_eq!(MOST_CPUS, crate::MOST_CPUS);
+    }
+
+    #[test]
     fn all_has_every_cpu_and_no_other() {
         for cpus in [1, 2, 63, 64, 65, 128, 1000, 1024] {
             assert_eq!(count(&all(cpus)), cpus);

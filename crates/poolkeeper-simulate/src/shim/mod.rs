@@ -72,7 +72,7 @@ static LOADED: extern "C" fn() = loaded;
 #[cfg(poolkeeper_shim)]
 extern "C" fn ended() {
     if cpus().is_some() {
-        let _ = maps::save();
+        maps::save();
     }
 }
 

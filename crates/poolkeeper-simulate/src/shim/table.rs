@@ -7,8 +7,9 @@ use core::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
 /// Threads with a mask of their own; further ones keep their process's.
 const MOST_THREADS: usize = 1024;
-/// A thread whose number in the kernel was never told.
-pub const UNKNOWN_NUMBER: c_int = -1;
+/// A thread whose number in the kernel was never told. Zeros keep the table out
+/// of the library's file.
+pub const UNKNOWN_NUMBER: c_int = 0;
 
 struct Entry {
     /// The thread; 0 if the entry is free.

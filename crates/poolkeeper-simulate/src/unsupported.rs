@@ -1,0 +1,47 @@
+//! Systems on which nothing can be pretended yet: each says so.
+
+use crate::error::Error;
+use crate::machine::Machine;
+use crate::observation::Observation;
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+/// Never made here.
+pub struct Stage(Infallible);
+
+impl Stage {
+    /// # Errors
+    /// Always [`Error::Unsupported`].
+    pub fn new(_machine: Machine) -> Result<Self, Error> {
+        Err(Error::Unsupported)
+    }
+
+    /// # Errors
+    /// There is no stage to run anything on.
+    pub fn run(
+        &self,
+        _command: &[OsString],
+        _is_pool: &dyn Fn(&Path) -> bool,
+    ) -> Result<Observation, Error> {
+        match self.0 {}
+    }
+
+    /// # Errors
+    /// There is no stage to run anything on.
+    pub fn ask(
+        &self,
+        _helper: &[OsString],
+        _folders: &[PathBuf],
+        _input: &[u8],
+    ) -> io::Result<Output> {
+        match self.0 {}
+    }
+}
+
+/// What the system says of a signal: nothing, here.
+pub fn signal_meaning(_signal: i32) -> String {
+    String::new()
+}
