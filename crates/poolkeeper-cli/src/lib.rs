@@ -163,7 +163,7 @@ where
         Command::Env(arguments) => launch::env(arguments, out),
         Command::Doctor(arguments) => doctor::doctor(arguments, host, out, err),
         Command::Simulate(arguments) => simulate::simulate(arguments, host, out, err),
-        Command::Judge(arguments) => simulate::judge(arguments, out, err),
+        Command::Judge(arguments) => simulate::judge(arguments, out),
         Command::Demo { arguments } => commands::demo(arguments, host, err),
         Command::Completions { shell } => commands::completions(*shell, out),
     };

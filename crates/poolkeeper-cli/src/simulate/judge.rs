@@ -14,15 +14,18 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 /// Reads an observation from standard input, and writes the report.
-pub(crate) fn judge(
-    arguments: &JudgeArgs,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<i32> {
-    let seen: Observation = serde_json::from_reader(io::stdin().lock())?;
+pub(crate) fn judge(arguments: &JudgeArgs, out: &mut dyn Write) -> io::Result<i32> {
+    let mut seen: Observation = serde_json::from_reader(io::stdin().lock())?;
     // Before libraries are loaded: one of them may bind this thread to fewer CPUs.
     let budget = budget().map_err(io::Error::other)?.cpus;
-    commands::load_all(&seen.libraries, err)?;
+    let mut complaints = Vec::new();
+    commands::load_all(&seen.libraries, &mut complaints)?;
+    for complaint in String::from_utf8_lossy(&complaints).lines() {
+        let what = complaint.strip_prefix("poolkeeper: warning: ");
+        let what = what.unwrap_or(complaint);
+        seen.remarks
+            .push(format!("{what}: the doctor judges without it"));
+    }
     let mut facts = Facts::gather(Host::default()).map_err(io::Error::other)?;
     facts.cpus.budget = budget;
     write!(
