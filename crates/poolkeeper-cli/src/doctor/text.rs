@@ -102,8 +102,7 @@ fn headline(report: &Report, style: Style) -> String {
         }
         _ => String::new(),
     };
-    let line = format!("poolkeeper doctor: all is well: {pools}, {cpus}{notes}");
-    in_lines(&line, "", "  ")
+    format!("poolkeeper doctor: all is well: {pools}, {cpus}{notes}\n")
 }
 
 fn counted(count: usize, thing: &str) -> String {
