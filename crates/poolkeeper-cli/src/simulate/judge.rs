@@ -79,9 +79,12 @@ impl<'run> Judged<'run> {
         let pools = facts.pools.iter().map(|found| Used::new(seen, found));
         let pools: Vec<Used> = pools.collect();
         as_it_ran(&mut facts, &pools);
+        let others = others(seen, &pools);
+        let own = others.iter().filter(|starter| is_program(&starter.path));
+        facts.own_threads = own.map(|starter| starter.peak).max().unwrap_or(0);
         Judged {
             seen,
-            others: others(seen, &pools),
+            others,
             pools,
             doctor: Some(diagnose(&facts)),
         }
@@ -133,6 +136,13 @@ fn as_it_ran(facts: &mut Facts, pools: &[Used]) {
         found.pool.capacity = used.pool.capacity;
         found.workers = used.started;
     }
+}
+
+/// Whether threads of this file are the program's own, and no library's pool:
+/// the program itself or Python.
+fn is_program(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("libpython") || !name.contains(".so")
 }
 
 /// What started threads and is none of these pools.
