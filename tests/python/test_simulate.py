@@ -181,6 +181,38 @@ together(9); together(4)
     assert (starter["peak"], starter["made"]) == (9, 13)
 
 
+def test_a_forked_process_counts_its_own_threads() -> None:
+    program = """
+import os, threading
+def together(count):
+    barrier = threading.Barrier(count + 1)
+    threads = [threading.Thread(target=barrier.wait) for _ in range(count)]
+    for thread in threads: thread.start()
+    barrier.wait()
+    for thread in threads: thread.join()
+together(3)
+child = os.fork()
+together(5 if child == 0 else 2)
+if child: os.waitpid(child, 0)
+"""
+    _, report = simulate_python(program)
+    peaks = [starter["peak"] for one in report["processes"] for starter in one["starters"]]
+    assert sorted(peaks) == [3, 5]
+
+
+def test_a_library_that_cannot_be_loaded_again_is_told(
+    tmp_path: Path, lab: dict[str, Path]
+) -> None:
+    copy = tmp_path / "libgomp_gone.so"
+    program = (
+        f"import ctypes, os, shutil; shutil.copy({str(lab['gomp-liar'])!r}, {str(copy)!r})\n"
+        f"ctypes.CDLL({str(copy)!r}); import time; time.sleep(0.5); os.remove({str(copy)!r})"
+    )
+    _, report = simulate_python(program)
+    assert report["pools"] == []
+    assert any("could not load" in one and "libgomp_gone" in one for one in report["remarks"])
+
+
 def test_a_thread_that_the_system_refuses_is_told() -> None:
     program = """
 import _thread, resource

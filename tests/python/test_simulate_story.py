@@ -94,6 +94,9 @@ def test_a_real_crash_is_reported() -> None:
     (starter,) = report["others"]
     assert starter["path"].endswith("/callers")
     assert starter["peak"] > 639  # past which there is no buffer for a caller
+    assert codes(report) == {"PK101"}
+    (warning,) = [one for one in report["doctor"]["findings"] if one["code"] == "PK101"]
+    assert "safe with 127" in warning["summary"]
 
 
 def test_a_simulation_within_a_simulation_is_the_inner_one() -> None:

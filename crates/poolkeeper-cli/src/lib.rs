@@ -175,7 +175,7 @@ where
         Command::Notebook { arguments } => commands::told(host.notebook(arguments), err),
         Command::Doctor(arguments) => doctor::doctor(arguments, host, out, err),
         Command::Simulate(arguments) => simulate::simulate(arguments, host, out, err),
-        Command::Judge(arguments) => simulate::judge(arguments, out, err),
+        Command::Judge(arguments) => simulate::judge(arguments, out),
         Command::Completions { shell } => commands::completions(*shell, out),
     };
     match result {

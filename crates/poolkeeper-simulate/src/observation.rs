@@ -18,7 +18,7 @@ pub struct Observation {
     pub is_shown: bool,
     /// Processes that started threads.
     pub processes: Vec<Process>,
-    /// What could not be pretended, a sentence each.
+    /// What could not be pretended, or not be judged, a sentence each.
     pub remarks: Vec<String>,
     /// Lines on standard error by which a runtime warned, or said why it died.
     pub messages: Vec<String>,

@@ -16,8 +16,10 @@ use std::time::Duration;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(10);
-/// Looks until the list of libraries is read again, which costs more.
+/// Looks until the list of libraries is read again, which costs more; at first,
+/// as libraries come, it is read each time.
 const LOOKS: u32 = 5;
+const FIRST_LOOKS: u32 = 50;
 /// How long standard error is read on after the program has ended: a process
 /// that it left behind may keep it open.
 const REST: Duration = Duration::from_secs(1);
@@ -43,7 +45,8 @@ impl Stage {
             if let Some(status) = child.try_wait()? {
                 break status;
             }
-            seen.look(self, looks % LOOKS == 0, is_pool);
+            let at_libraries = looks < FIRST_LOOKS || looks % LOOKS == 0;
+            seen.look(self, at_libraries, is_pool);
             looks += 1;
             std::thread::sleep(PAUSE);
         };

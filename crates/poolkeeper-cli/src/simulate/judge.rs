@@ -14,15 +14,18 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 /// Reads an observation from standard input, and writes the report.
-pub(crate) fn judge(
-    arguments: &JudgeArgs,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<i32> {
-    let seen: Observation = serde_json::from_reader(io::stdin().lock())?;
+pub(crate) fn judge(arguments: &JudgeArgs, out: &mut dyn Write) -> io::Result<i32> {
+    let mut seen: Observation = serde_json::from_reader(io::stdin().lock())?;
     // Before libraries are loaded: one of them may bind this thread to fewer CPUs.
     let budget = budget().map_err(io::Error::other)?.cpus;
-    commands::load_all(&seen.libraries, err)?;
+    let mut complaints = Vec::new();
+    commands::load_all(&seen.libraries, &mut complaints)?;
+    for complaint in String::from_utf8_lossy(&complaints).lines() {
+        let what = complaint.strip_prefix("poolkeeper: warning: ");
+        let what = what.unwrap_or(complaint);
+        seen.remarks
+            .push(format!("{what}: the doctor judges without it"));
+    }
     let mut facts = Facts::gather(Host::default()).map_err(io::Error::other)?;
     facts.cpus.budget = budget;
     write!(
@@ -76,9 +79,12 @@ impl<'run> Judged<'run> {
         let pools = facts.pools.iter().map(|found| Used::new(seen, found));
         let pools: Vec<Used> = pools.collect();
         as_it_ran(&mut facts, &pools);
+        let others = others(seen, &pools);
+        let own = others.iter().filter(|starter| is_program(&starter.path));
+        facts.own_threads = own.map(|starter| starter.peak).max().unwrap_or(0);
         Judged {
             seen,
-            others: others(seen, &pools),
+            others,
             pools,
             doctor: Some(diagnose(&facts)),
         }
@@ -130,6 +136,13 @@ fn as_it_ran(facts: &mut Facts, pools: &[Used]) {
         found.pool.capacity = used.pool.capacity;
         found.workers = used.started;
     }
+}
+
+/// Whether threads of this file are the program's own, and no library's pool:
+/// the program itself or Python.
+fn is_program(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("libpython") || !name.contains(".so")
 }
 
 /// What started threads and is none of these pools.

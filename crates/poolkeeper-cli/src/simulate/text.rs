@@ -33,11 +33,17 @@ pub(super) fn text(judged: &Judged<'_>, notes: bool) -> String {
     text += &table(judged);
     text += "\n";
     text += &match &judged.doctor {
-        Some(report) => doctor_text(report, style),
+        Some(report) => wrapped(&doctor_text(report, style)),
         None => in_lines(NOT_JUDGED) + "\n",
     };
     text += "\n";
     text + &in_lines(HONEST) + "\n"
+}
+
+/// A text whose first line may be longer than 80 columns.
+fn wrapped(text: &str) -> String {
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    format!("{}\n{rest}", in_lines(first))
 }
 
 const NOT_JUDGED: &str = "The doctor could not judge this run: the program's libraries could not be \
@@ -52,13 +58,12 @@ const HONEST: &str = "Times in this run mean nothing: all threads took turns on 
     crashed proves nothing.";
 
 fn headline(seen: &Observation) -> String {
-    let (cpus, sockets) = (seen.machine.cpus(), seen.machine.sockets());
-    let sockets = match sockets {
-        1 => String::new(),
-        sockets => format!(" in {sockets} sockets"),
+    let machine = match (seen.machine.cpus(), seen.machine.sockets()) {
+        (1, _) => "1 CPU".to_owned(),
+        (cpus, 1) => format!("{cpus} CPUs"),
+        (cpus, sockets) => format!("{cpus} CPUs in {sockets} sockets"),
     };
-    format!("poolkeeper simulate: {} CPUs{sockets}\n", cpus).replace(" 1 CPUs", " 1 CPU")
-        + &labelled("ran", &seen.command.join(" "))
+    format!("poolkeeper simulate: {machine}\n") + &labelled("ran", &seen.command.join(" "))
 }
 
 fn ended(end: &End) -> String {
@@ -124,7 +129,7 @@ fn table(judged: &Judged<'_>) -> String {
         .iter()
         .map(|used| (row(used), &used.pool.filepath));
     let others = judged.others.iter().map(|starter| {
-        let cells = ["-", "-", "-", &starter.peak.to_string(), "-", "-"];
+        let cells = ["other", "-", "-", &starter.peak.to_string(), "-", "-"];
         (cells.map(str::to_owned).to_vec(), &starter.path)
     });
     let (rows, files): (Vec<_>, Vec<_>) = pools.chain(others).unzip();

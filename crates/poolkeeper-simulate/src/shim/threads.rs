@@ -61,23 +61,10 @@ pub unsafe extern "C" fn pthread_create(
     };
     // SAFETY: pthread.h; a start routine is passed as the address that it is.
     let create = unsafe { core::mem::transmute::<*mut c_void, Create>(address) };
-    let counted = cpus().and_then(|_| ledger::record());
-    let counted = counted.and_then(|record| Some((record, record.starter(start)?)));
-    let Some((record, starter)) = counted else {
+    let Some((record, starter, luggage)) = pack(start, argument) else {
         // SAFETY: as our caller promises.
         return unsafe { create(thread, attributes, start, argument) };
     };
-    let Some(luggage) = Luggage::take() else {
-        // SAFETY: as our caller promises.
-        return unsafe { create(thread, attributes, start, argument) };
-    };
-    luggage.start.store(start, Ordering::Relaxed);
-    luggage.argument.store(argument, Ordering::Relaxed);
-    let pointer = core::ptr::from_ref(starter).cast_mut();
-    luggage.starter.store(pointer, Ordering::Relaxed);
-    luggage
-        .maker
-        .store(system::this_thread(), Ordering::Relaxed);
     record.enter(starter);
     let carried = core::ptr::from_ref(luggage).cast_mut().cast();
     // SAFETY: `begin` is a start routine, and its argument stays where it is.
@@ -88,6 +75,24 @@ pub unsafe extern "C" fn pthread_create(
         luggage.state.store(FREE, Ordering::Release);
     }
     status
+}
+
+/// What a thread takes with it, and who counts it; `None` if it can't be counted.
+fn pack(
+    start: usize,
+    argument: *mut c_void,
+) -> Option<(&'static Process, &'static Starter, &'static Luggage)> {
+    cpus()?;
+    let record = ledger::record()?;
+    let starter = record.starter(start)?;
+    let luggage = Luggage::take()?;
+    let pointer = core::ptr::from_ref(starter).cast_mut();
+    let maker = system::this_thread();
+    luggage.start.store(start, Ordering::Relaxed);
+    luggage.argument.store(argument, Ordering::Relaxed);
+    luggage.starter.store(pointer, Ordering::Relaxed);
+    luggage.maker.store(maker, Ordering::Relaxed);
+    Some((record, starter, luggage))
 }
 
 /// The first thing that a new thread does.
@@ -112,7 +117,8 @@ extern "C" fn begin(carried: *mut c_void) -> *mut c_void {
 /// The destructor of a thread's value: the starter that counts it.
 extern "C" fn ended(starter: *mut c_void) {
     table::forget(system::this_thread());
-    let (Some(record), starter) = (ledger::record(), starter.cast_const().cast::<Starter>()) else {
+    let starter = starter.cast_const().cast::<Starter>();
+    let Some(record) = ledger::record() else {
         return;
     };
     // A thread that forked is its parent's: the child has a record of its own.
