@@ -9,6 +9,8 @@ import pytest
 from isolated import ROOT
 from notebooks import Ran, run_notebook
 
+pytestmark = pytest.mark.slow
+
 PATH = ROOT / "examples" / "limiting_parallelism.ipynb"
 
 

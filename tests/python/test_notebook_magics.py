@@ -6,7 +6,7 @@ import pytest
 from isolated import HERE, run_python
 from notebooks import run
 
-pytestmark = pytest.mark.usefixtures("lab")
+pytestmark = [pytest.mark.usefixtures("lab"), pytest.mark.slow]
 
 LOAD = "%load_ext poolkeeper"
 FAKE = "import scenario; library = scenario.fake()"

@@ -11,7 +11,7 @@ import pytest
 from isolated import run as run_command
 from notebooks import notebook, run_notebook
 
-pytestmark = pytest.mark.usefixtures("lab")
+pytestmark = [pytest.mark.usefixtures("lab"), pytest.mark.slow]
 
 CELLS = ("%load_ext poolkeeper", "import scenario; library = scenario.fake()", "%pools",
          "library.openblas_get_num_threads()")  # fmt: skip

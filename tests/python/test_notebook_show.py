@@ -70,10 +70,25 @@ def test_pools_have_their_facts_by_level() -> None:
 
     fake()
     words = _page(poolkeeper.pools()).words
-    assert [word for word in words if word in ("openblas", "8", "16")] == ["openblas", "8", "16"]
+    assert "openblas 8 16" in " ".join(words)
     assert "BLAS:" in words
     assert "OpenMP:" not in words
     assert f"Budget: {poolkeeper.cpus()} CPUs" in " ".join(words)
+
+
+@in_own_process(env={"POOLKEEPER_CPUS": "1"})
+def test_what_is_wrong_stands_under_the_pools() -> None:
+    import poolkeeper
+
+    fake()
+    (finding,) = (one for one in poolkeeper.doctor().findings if one.severity == "warning")
+    text = " ".join(_page(poolkeeper.pools()).words)
+    for page in (text, " ".join(_page(poolkeeper.doctor()).words), " ".join(_page(finding).words)):
+        assert f"warning {finding.code} : {finding.summary}" in page
+        assert finding.fix["python"] in page
+    with poolkeeper.limit(1):
+        assert finding.code not in poolkeeper.pools()._repr_html_()
+        assert "Nothing is wrong." in " ".join(_page(poolkeeper.doctor()).words)
 
 
 @in_own_process

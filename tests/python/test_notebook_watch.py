@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from isolated import in_own_process
+from isolated import in_own_process, run_python
 from test_notebook_show import _page
 
 pytestmark = pytest.mark.usefixtures("lab")
@@ -144,3 +146,54 @@ def test_a_picture_of_nothing() -> None:
     from poolkeeper.notebook.timeline import timeline
 
     assert timeline([], 0.0, 1).startswith("<svg ")
+
+
+# --- a quota
+
+GROUPS = Path("/sys/fs/cgroup/cpu")  # version 1
+LEAVE_OUT = "POOLKEEPER_TEST_CGROUP"
+
+THROTTLED = """
+import os, time
+from poolkeeper.notebook.watch import Watch
+open("{group}/cgroup.procs", "w").write(str(os.getpid()))
+with Watch() as watch:
+    while time.process_time() < 0.3:
+        pass
+open("{groups}/cgroup.procs", "w").write(str(os.getpid()))
+found = watch.usage.throttling
+assert found.group == "{group}", found
+assert 0 < found.throttled <= found.periods, found
+assert found.seconds > 0, found
+print(watch.usage)
+"""
+
+
+@pytest.fixture
+def group() -> Iterator[Path | None]:
+    """A group with a quota of a fifth of a CPU; None where these tests are left out."""
+    if os.environ.get(LEAVE_OUT) == "no":
+        yield None
+        return
+    folder = GROUPS / f"poolkeeper-test-watch-{os.getpid()}"
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise AssertionError(
+            f"{error}: needs root, and cgroup version 1's cpu controller. "
+            f"To leave it out: {LEAVE_OUT}=no"
+        ) from error
+    try:
+        (folder / "cpu.cfs_quota_us").write_text("20000")
+        yield folder
+    finally:
+        for process in (folder / "cgroup.procs").read_text().split():
+            (GROUPS / "cgroup.procs").write_text(process)
+        folder.rmdir()
+
+
+def test_time_stopped_for_a_real_quota(group: Path | None) -> None:
+    if group is None:
+        return  # by decision of who runs the tests
+    shown = run_python(THROTTLED.format(group=group, groups=GROUPS)).stdout
+    assert re.search(r"stopped for a CPU quota: [\d.]+ s, in \d+ of \d+ periods", shown)

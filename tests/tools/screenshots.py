@@ -24,15 +24,16 @@ import numpy, scipy.linalg, sklearn.cluster
 WATCHED = """\
 %%pools --watch
 data = numpy.random.default_rng(0).random((60_000, 16))
-for _ in range(40):
-    data.T @ data  # BLAS
 sklearn.cluster.KMeans(32, n_init=1, max_iter=40, init="random").fit(data)  # OpenMP
 square = data[:1500] @ data[:1500].T
-for _ in range(6):
-    square @ square;"""
+for _ in range(12):
+    square @ square  # BLAS"""
 PICTURES = {
     "notebook-light": ("JupyterLab Light", (IMPORTS, WATCHED)),
-    "notebook-dark": ("JupyterLab Dark", (IMPORTS, "%limit openmp=2 blas=1", "%cpus")),
+    "notebook-dark": (
+        "JupyterLab Dark",
+        (IMPORTS, "%limit openmp=8 blas=1", "%pools"),
+    ),
 }
 
 

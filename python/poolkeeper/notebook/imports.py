@@ -1,7 +1,7 @@
 """Notices libraries that a cell has just loaded, before its next statement runs.
 
 After each import statement of a cell a call is put. It compares the loader's own
-counters, which takes well under a microsecond, and does nothing while they stand
+counters, which takes a few microseconds, and does nothing while they stand
 still. Functions and classes are left as they are written.
 """
 

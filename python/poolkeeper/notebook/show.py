@@ -205,7 +205,7 @@ def _outcomes(several: Iterable[Outcome]) -> Markup:
             "-" if one.before is None else one.before,
             "-" if one.observed is None else one.observed,
             one.status if one.status == "applied" else element("b", one.status),
-            faint(one.reason or ("" if one.filepath is None else _file(one.filepath))),
+            _file(one.filepath) if one.reason is None and one.filepath else faint(one.reason or ""),
         )
         for one in several
     ]
