@@ -58,7 +58,12 @@ pub(crate) fn finite<T: Scalar>(
     for row in rows {
         for (column, x) in data.row(row).into_iter().enumerate() {
             if !x.wide().is_finite() {
-                return Err(Error::NotFinite { name, row, column, value: x.to_string() });
+                return Err(Error::NotFinite {
+                    name,
+                    row,
+                    column,
+                    value: x.to_string(),
+                });
             }
         }
     }
@@ -75,10 +80,7 @@ pub(crate) fn weights<T: Scalar>(weights: &Weights<T>, rows: usize) -> Result<(f
 }
 
 /// The sum and the largest of the weights.
-pub(crate) fn weight_values<T: Scalar>(
-    weights: &Weights<T>,
-    rows: usize,
-) -> Result<(f64, f64)> {
+pub(crate) fn weight_values<T: Scalar>(weights: &Weights<T>, rows: usize) -> Result<(f64, f64)> {
     if weights.len != rows {
         return Err(Error::Shape {
             name: "the sample weights",
@@ -89,7 +91,10 @@ pub(crate) fn weight_values<T: Scalar>(
     let (mut sum, mut largest) = (0.0, 0.0_f64);
     for (row, weight) in weights.iter().enumerate() {
         if !(0.0..f64::INFINITY).contains(&weight) {
-            return Err(Error::Weight { row, value: weight.to_string() });
+            return Err(Error::Weight {
+                row,
+                value: weight.to_string(),
+            });
         }
         sum += weight;
         largest = largest.max(weight);
@@ -105,7 +110,11 @@ pub(crate) fn reach(reach: &[f64]) -> Result<()> {
 /// Nothing may be farther away than `limit`.
 pub(crate) fn reach_within(reach: &[f64], limit: f64) -> Result<()> {
     match reach.iter().position(|&r| r > limit) {
-        Some(column) => Err(Error::TooLarge { column, span: reach[column], limit }),
+        Some(column) => Err(Error::TooLarge {
+            column,
+            span: reach[column],
+            limit,
+        }),
         None => Ok(()),
     }
 }
@@ -119,5 +128,9 @@ pub(crate) fn parameter(
     if ok {
         return Ok(());
     }
-    Err(Error::Parameter { name, value: value.to_string(), allowed })
+    Err(Error::Parameter {
+        name,
+        value: value.to_string(),
+        allowed,
+    })
 }

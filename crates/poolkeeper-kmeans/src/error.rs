@@ -45,7 +45,9 @@ pub enum Error {
         expected: String,
     },
     /// NaN or an infinity.
-    #[error("{name} has the value {value} in row {row}, column {column}: only finite numbers are allowed")]
+    #[error(
+        "{name} has the value {value} in row {row}, column {column}: only finite numbers are allowed"
+    )]
     NotFinite {
         /// The array.
         name: &'static str,
@@ -57,7 +59,9 @@ pub enum Error {
         value: String,
     },
     /// Numbers whose squared distances are beyond `f64`.
-    #[error("column {column} reaches {span:e} from its mean, and at most {limit:e} can be squared and summed; scale the data down")]
+    #[error(
+        "column {column} reaches {span:e} from its mean, and at most {limit:e} can be squared and summed; scale the data down"
+    )]
     TooLarge {
         /// The column, from 0.
         column: usize,
@@ -151,15 +155,44 @@ mod tests {
     fn examples() -> Vec<Error> {
         let text = || "x".to_owned();
         vec![
-            Error::Empty { rows: 0, columns: 1 },
-            Error::Clusters { clusters: 2, samples: 1 },
-            Error::Parameter { name: "tol", value: text(), allowed: "0 or more" },
-            Error::Shape { name: "centers", found: text(), expected: text() },
-            Error::NotFinite { name: "X", row: 0, column: 0, value: text() },
-            Error::TooLarge { column: 0, span: 1.0, limit: 1.0 },
-            Error::Weight { row: 0, value: text() },
+            Error::Empty {
+                rows: 0,
+                columns: 1,
+            },
+            Error::Clusters {
+                clusters: 2,
+                samples: 1,
+            },
+            Error::Parameter {
+                name: "tol",
+                value: text(),
+                allowed: "0 or more",
+            },
+            Error::Shape {
+                name: "centers",
+                found: text(),
+                expected: text(),
+            },
+            Error::NotFinite {
+                name: "X",
+                row: 0,
+                column: 0,
+                value: text(),
+            },
+            Error::TooLarge {
+                column: 0,
+                span: 1.0,
+                limit: 1.0,
+            },
+            Error::Weight {
+                row: 0,
+                value: text(),
+            },
             Error::NoWeight,
-            Error::Kernel { name: "AVX2", available: vec!["portable"] },
+            Error::Kernel {
+                name: "AVX2",
+                available: vec!["portable"],
+            },
             Error::Sparse { why: text() },
             Error::Blocks { why: text() },
             Error::Cancelled,

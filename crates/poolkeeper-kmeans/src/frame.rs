@@ -114,7 +114,12 @@ impl Summary {
             largest_weight: 1.0,
             smallest: wide(&found.smallest),
             largest: wide(&found.largest),
-            mean: found.origin.iter().zip(shifts()).map(|(o, s)| o + s).collect(),
+            mean: found
+                .origin
+                .iter()
+                .zip(shifts())
+                .map(|(o, s)| o + s)
+                .collect(),
             squares: found
                 .squares
                 .iter()
@@ -150,7 +155,10 @@ pub(crate) fn summarise<T: Scalar>(
         }
     }
     let Some(mut summary) = whole else {
-        return Err(crate::Error::Empty { rows: 0, columns: data.columns });
+        return Err(crate::Error::Empty {
+            rows: 0,
+            columns: data.columns,
+        });
     };
     if summary.squares.iter().any(|q| !q.is_finite()) {
         check::finite("X", data, 0..data.rows)?;

@@ -39,7 +39,10 @@ impl<T: Scalar> MiniBatch<T> {
         check::not_empty(&centers.view())?;
         let rows = centers.nrows();
         check::finite("the array of centers", &Data::new(centers.view()), 0..rows)?;
-        Ok(MiniBatch { counts: vec![0.0; rows], centers })
+        Ok(MiniBatch {
+            counts: vec![0.0; rows],
+            centers,
+        })
     }
 
     /// Moves each center towards the mean of those samples of a batch that are
@@ -70,7 +73,11 @@ impl<T: Scalar> MiniBatch<T> {
     ) -> Result<Batch> {
         check::not_empty(&x)?;
         check::columns("the batch", x.ncols(), self.centers.ncols())?;
-        check::columns("the array of counts", self.counts.len(), self.centers.nrows())?;
+        check::columns(
+            "the array of counts",
+            self.counts.len(),
+            self.centers.nrows(),
+        )?;
         let frame = Frame::new(&Summary::of_part(x, weights, control)?)?;
         let kernel = Kernel::choose(None)?;
         let old = self.centers.view();
@@ -91,7 +98,11 @@ impl<T: Scalar> MiniBatch<T> {
         }
         let shift = crate::lloyd::square_shift(old, next.view());
         self.centers = next;
-        Ok(Batch { labels: found.labels, inertia: step.inertia, shift })
+        Ok(Batch {
+            labels: found.labels,
+            inertia: step.inertia,
+            shift,
+        })
     }
 
     /// Puts centers that have seen few samples, less than `ratio` of those of

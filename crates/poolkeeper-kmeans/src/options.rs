@@ -103,12 +103,17 @@ impl<T: Scalar> Options<T> {
         let tol = self.tol.is_finite() && self.tol >= 0.0;
         check::parameter(tol, "tol", self.tol, "a finite number, 0 or more")?;
         match &self.init {
-            Init::PlusPlus { local_trials: Some(0) } => {
-                check::parameter(false, "local_trials", 0, many)
-            }
+            Init::PlusPlus {
+                local_trials: Some(0),
+            } => check::parameter(false, "local_trials", 0, many),
             Init::Centers(centers) => {
                 let view = centers.view();
-                check::shape("the array of first centers", &view, self.n_clusters, columns)?;
+                check::shape(
+                    "the array of first centers",
+                    &view,
+                    self.n_clusters,
+                    columns,
+                )?;
                 let data = crate::rows::Data::new(view);
                 check::finite("the array of first centers", &data, 0..self.n_clusters)
             }

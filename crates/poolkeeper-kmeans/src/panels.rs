@@ -88,7 +88,10 @@ impl<T: Scalar> Panels<T> {
         }
         squares.truncate(k);
         // The panels hold -2c.
-        squares.into_iter().map(|square| square.sqrt() / 2.0).collect()
+        squares
+            .into_iter()
+            .map(|square| square.sqrt() / 2.0)
+            .collect()
     }
 
     /// The largest `|c|²`.

@@ -74,7 +74,10 @@ impl Shared {
                     return state.job;
                 }
             }
-            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .wake
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -98,7 +101,10 @@ impl Drop for Team {
     fn drop(&mut self) {
         self.shared.lock().closing = true;
         self.shared.wake.notify_all();
-        let workers = self.workers.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let workers = self
+            .workers
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
         for worker in workers.drain(..) {
             // Panics of jobs were caught, and raised by `run`.
             let _ = worker.join();
@@ -110,7 +116,11 @@ impl Team {
     /// How many threads to use for `work` multiplications: what the caller
     /// allows now, or 1 where more would not pay.
     pub(crate) fn size(control: &dyn Control, work: usize) -> usize {
-        if Team::pays(work) { control.threads().max(1) } else { 1 }
+        if Team::pays(work) {
+            control.threads().max(1)
+        } else {
+            1
+        }
     }
 
     /// Whether `work` multiplications are enough for more than the simplest way.

@@ -39,7 +39,11 @@ fn a_panic_of_a_worker_reaches_the_caller() {
         });
     });
     let text = panic.unwrap_err();
-    assert!(text.downcast_ref::<String>().unwrap().contains("worker two"));
+    assert!(
+        text.downcast_ref::<String>()
+            .unwrap()
+            .contains("worker two")
+    );
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use crate::frame::{Frame, Summary};
-use crate::lloyd::pass::Pass;
 use crate::lloyd::ending;
+use crate::lloyd::pass::Pass;
 use crate::parallel::with_team;
 use crate::problem::Problem;
 use crate::rows::{Data, Weights};
@@ -41,7 +41,11 @@ pub struct Step<T> {
 impl Partial {
     /// That of no sample.
     pub(crate) fn empty(k: usize, columns: usize) -> Self {
-        Partial { sums: vec![0; k * columns], weights: vec![0; k], inertia: [0; 2] }
+        Partial {
+            sums: vec![0; k * columns],
+            weights: vec![0; k],
+            inertia: [0; 2],
+        }
     }
 
     /// Adds another part.
@@ -51,7 +55,11 @@ impl Partial {
     /// `Shape`, if it has other centers or columns.
     pub fn merge(&mut self, other: &Partial) -> Result<()> {
         check::columns("the partial result", other.sums.len(), self.sums.len())?;
-        check::columns("the partial result", other.weights.len(), self.weights.len())?;
+        check::columns(
+            "the partial result",
+            other.weights.len(),
+            self.weights.len(),
+        )?;
         let pairs = self.sums.iter_mut().zip(&other.sums);
         for (to, from) in pairs.chain(self.weights.iter_mut().zip(&other.weights)) {
             *to = to.wrapping_add(*from);
@@ -69,15 +77,25 @@ impl Partial {
     ///
     /// `Shape`, if the centers or the frame don't fit.
     pub fn finish<T: Scalar>(&self, centers: ArrayView2<T>, frame: &Frame<T>) -> Result<Step<T>> {
-        check::shape("the array of centers", &centers, self.weights.len(), frame.columns())?;
+        check::shape(
+            "the array of centers",
+            &centers,
+            self.weights.len(),
+            frame.columns(),
+        )?;
         check::columns("the partial result", self.sums.len(), centers.len())?;
-        let sums = Sums { values: self.sums.clone(), weights: self.weights.clone() };
+        let sums = Sums {
+            values: self.sums.clone(),
+            weights: self.weights.clone(),
+        };
         let bound = Bound::new(frame.largest_distance(centers));
         let next = sums.means(&frame.quanta, centers);
         Ok(Step {
             shift: crate::lloyd::square_shift(centers, next.view()),
             centers: next,
-            empty: (0..self.weights.len()).filter(|&c| self.weights[c] == 0).collect(),
+            empty: (0..self.weights.len())
+                .filter(|&c| self.weights[c] == 0)
+                .collect(),
             inertia: Exact::from_parts(self.inertia).value(bound),
         })
     }
@@ -117,7 +135,15 @@ pub fn partial<T: Scalar>(
     check::not_empty(&centers)?;
     check::columns("the data", x.ncols(), frame.columns())?;
     check::columns("the array of centers", centers.ncols(), frame.columns())?;
-    let found = part(x, weights, centers, frame, Kernel::choose(None)?, control, |_| Ok(()))?;
+    let found = part(
+        x,
+        weights,
+        centers,
+        frame,
+        Kernel::choose(None)?,
+        control,
+        |_| Ok(()),
+    )?;
     Ok((found.labels, found.partial))
 }
 
@@ -162,14 +188,32 @@ pub(crate) fn part<T: Scalar, M>(
     let table = T::table(kernel);
     let mut labels = vec![-1; data.rows];
     let (partial, more) = with_team(|team| {
-        let problem = Problem { data: &data, weights, frame, table, team, control };
+        let problem = Problem {
+            data: &data,
+            weights,
+            frame,
+            table,
+            team,
+            control,
+        };
         let mut pass = Pass::new(&problem, centers.nrows(), Algorithm::Brute, &mut labels);
         pass.run(centers)?;
         let bound = Bound::new(frame.largest_distance(centers));
         let inertia = ending::exact_inertia(&mut pass, centers, bound)?.parts();
         let more = more(&pass)?;
         let Sums { values, weights } = pass.into_sums();
-        Ok::<_, crate::Error>((Partial { sums: values, weights, inertia }, more))
+        Ok::<_, crate::Error>((
+            Partial {
+                sums: values,
+                weights,
+                inertia,
+            },
+            more,
+        ))
     })?;
-    Ok(Part { labels, partial, more })
+    Ok(Part {
+        labels,
+        partial,
+        more,
+    })
 }

@@ -21,7 +21,11 @@ struct Worker<T> {
 
 impl<T> Worker<T> {
     fn several<S: Scalar>(threads: usize) -> Vec<Mutex<Worker<S>>> {
-        let one = || Worker { scratch: Scratch::default(), rows: Vec::new(), scores: Vec::new() };
+        let one = || Worker {
+            scratch: Scratch::default(),
+            rows: Vec::new(),
+            scores: Vec::new(),
+        };
         (0..threads).map(|_| Mutex::new(one())).collect()
     }
 }
@@ -119,7 +123,10 @@ pub fn transform<T: Scalar>(
     check::shape("the output", &out.view(), x.nrows(), centers.nrows())?;
     let data = Data::new(x);
     let scan = Scan::new(&data, centers)?;
-    let parts: Vec<_> = out.axis_chunks_iter_mut(Axis(0), data.chunk).map(Mutex::new).collect();
+    let parts: Vec<_> = out
+        .axis_chunks_iter_mut(Axis(0), data.chunk)
+        .map(Mutex::new)
+        .collect();
     let threads = Team::size(control, data.rows * data.columns * centers.nrows());
     let workers = Worker::<T>::several(threads);
     let failed = Mutex::new(None);
@@ -194,7 +201,14 @@ impl<'a, T: Scalar> Scan<'a, T> {
         } else {
             centers.to_owned().into()
         };
-        Ok(Scan { data, frame, panels, tile, table, centers })
+        Ok(Scan {
+            data,
+            frame,
+            panels,
+            tile,
+            table,
+            centers,
+        })
     }
 
     fn nearest(&self, worker: &mut Worker<T>, chunk: usize) -> Result<()> {
@@ -216,12 +230,20 @@ impl<'a, T: Scalar> Scan<'a, T> {
         let limit = T::LARGEST.sqrt() / self.frame.moved.scale.wide();
         let span = |column: usize| {
             let offset = self.frame.quanta.offset[column];
-            let far = rows.clone().map(|i| (self.data.row(i)[column].wide() - offset).abs());
+            let far = rows
+                .clone()
+                .map(|i| (self.data.row(i)[column].wide() - offset).abs());
             (far.fold(0.0, f64::max), column)
         };
         let columns = (0..self.data.columns).map(span);
-        let (span, column) = columns.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default();
-        Err(Error::TooLarge { column, span, limit })
+        let (span, column) = columns
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .unwrap_or_default();
+        Err(Error::TooLarge {
+            column,
+            span,
+            limit,
+        })
     }
 
     fn distances(
@@ -232,14 +254,28 @@ impl<'a, T: Scalar> Scan<'a, T> {
     ) -> Result<()> {
         let range = self.data.range(chunk);
         let stride = range.len().next_multiple_of(self.tile.samples);
-        let Worker { scratch, rows, scores } = worker;
-        scores.resize(self.panels.count() * self.tile.centers * stride, T::default());
+        let Worker {
+            scratch,
+            rows,
+            scores,
+        } = worker;
+        scores.resize(
+            self.panels.count() * self.tile.centers * stride,
+            T::default(),
+        );
         let rows = self.data.read(range.clone(), rows);
         // SAFETY: as in `nearest`; `scores` has `stride` numbers for every
         // padded center.
         unsafe {
             let scores = scores.as_mut_ptr();
-            (self.tile.scores)(&rows, &self.frame.moved, &self.panels, scratch, scores, stride);
+            (self.tile.scores)(
+                &rows,
+                &self.frame.moved,
+                &self.panels,
+                scratch,
+                scores,
+                stride,
+            );
         }
         self.comparable(&scratch.norm[..range.len()], range.clone())?;
         let scale = self.frame.moved.scale.wide();
@@ -254,7 +290,8 @@ impl<'a, T: Scalar> Scan<'a, T> {
                     // What is left is what the subtraction has rounded off.
                     let center = self.centers.as_ptr().wrapping_add(c * columns);
                     // SAFETY: both have `columns` numbers.
-                    let square = unsafe { (self.table.square_distance)(rows.row(i), center, columns) };
+                    let square =
+                        unsafe { (self.table.square_distance)(rows.row(i), center, columns) };
                     T::near(square.sqrt())
                 };
             }

@@ -4,8 +4,8 @@ use ndarray::Array1;
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 
-use crate::rows::Weights;
 use crate::Scalar;
+use crate::rows::Weights;
 
 /// A generator that `seed` and `stream` decide.
 pub(crate) struct Random(Pcg64);
@@ -54,7 +54,11 @@ impl Random {
         let keys = Array1::from_shape_fn(rows, |i| {
             let weight = weights.of(i);
             let key = -(1.0 - self.unit()).ln();
-            if weight > 0.0 { key / weight } else { f64::INFINITY }
+            if weight > 0.0 {
+                key / weight
+            } else {
+                f64::INFINITY
+            }
         });
         let mut order: Vec<usize> = (0..rows).collect();
         let by_key = |a: &usize, b: &usize| keys[*a].total_cmp(&keys[*b]).then(a.cmp(b));

@@ -27,7 +27,12 @@ impl<'a, T> Rows<'a, T> {
 
     /// Those of the rows that `list` names.
     pub(crate) fn pick<'b>(&self, list: &'b [u32]) -> Rows<'b, T> {
-        Rows { base: self.base, stride: self.stride, list: Some(list), count: list.len() }
+        Rows {
+            base: self.base,
+            stride: self.stride,
+            list: Some(list),
+            count: list.len(),
+        }
     }
 }
 
@@ -60,7 +65,14 @@ impl<'a, T: Scalar> Data<'a, T> {
         let (rows, columns) = x.dim();
         let chunk = ((1 << 16) / columns.max(1)).clamp(64, 1024) / 64 * 64;
         let strides = [x.strides()[0], x.strides()[1]];
-        Data { base: x.as_ptr(), strides, rows, columns, chunk, view: PhantomData }
+        Data {
+            base: x.as_ptr(),
+            strides,
+            rows,
+            columns,
+            chunk,
+            view: PhantomData,
+        }
     }
 
     /// Whether rows are read where they lie.
@@ -96,7 +108,12 @@ impl<'a, T: Scalar> Data<'a, T> {
         let [down, _] = self.strides;
         if self.direct() {
             let base = self.base.wrapping_offset(range.start as isize * down);
-            return Rows { base, stride: down, list: None, count };
+            return Rows {
+                base,
+                stride: down,
+                list: None,
+                count,
+            };
         }
         let columns = self.columns;
         buffer.resize(count * columns, T::default());
@@ -106,7 +123,12 @@ impl<'a, T: Scalar> Data<'a, T> {
                 *to = self.at(i, j);
             }
         }
-        Rows { base: buffer.as_ptr(), stride: columns as isize, list: None, count }
+        Rows {
+            base: buffer.as_ptr(),
+            stride: columns as isize,
+            list: None,
+            count,
+        }
     }
 }
 
@@ -132,7 +154,12 @@ impl<'a, T: Scalar> Weights<'a, T> {
             Some(weights) => (weights.as_ptr(), weights.strides()[0], weights.len()),
             None => (std::ptr::null(), 0, 0),
         };
-        Weights { base, stride, len, view: PhantomData }
+        Weights {
+            base,
+            stride,
+            len,
+            view: PhantomData,
+        }
     }
 
     pub(crate) fn given(&self) -> bool {

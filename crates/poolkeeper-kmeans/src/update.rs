@@ -66,7 +66,10 @@ pub(crate) struct Sums {
 
 impl Sums {
     pub(crate) fn new(k: usize, columns: usize) -> Self {
-        Sums { values: vec![0; k * columns], weights: vec![0; k] }
+        Sums {
+            values: vec![0; k * columns],
+            weights: vec![0; k],
+        }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -119,8 +122,12 @@ pub(crate) struct Bound {
 
 impl Bound {
     pub(crate) fn new(largest: f64) -> Self {
-        let high = power_above(largest.max(f64::MIN_POSITIVE * 2.0_f64.powi(100))) * 2.0_f64.powi(-40);
-        Bound { high, low: high * 2.0_f64.powi(-40) }
+        let high =
+            power_above(largest.max(f64::MIN_POSITIVE * 2.0_f64.powi(100))) * 2.0_f64.powi(-40);
+        Bound {
+            high,
+            low: high * 2.0_f64.powi(-40),
+        }
     }
 }
 

@@ -41,7 +41,11 @@ fn npy(descr: &str, order: &str, shape: &str, numbers: &[u8]) -> Vec<u8> {
 
 fn start<T: Scalar>(x: ArrayView2<T>, k: usize) -> Options<T> {
     let init = Init::Centers(x.slice(s![..k, ..]).to_owned());
-    Options { init, max_iter: 12, ..Options::new(k) }
+    Options {
+        init,
+        max_iter: 12,
+        ..Options::new(k)
+    }
 }
 
 #[test]
@@ -67,21 +71,40 @@ fn an_empty_cluster_takes_the_same_sample() -> Result<()> {
     }
     let whole = fit(x.view(), None, &options, &Threads(1))?;
     let found = fit_blocks(&mut InMemory::new(x.view(), 64), &options, &Threads(1))?;
-    assert_eq!((found.centers, found.inertia), (whole.centers, whole.inertia));
+    assert_eq!(
+        (found.centers, found.inertia),
+        (whole.centers, whole.inertia)
+    );
     Ok(())
 }
 
 #[test]
 fn starts_do_not_depend_on_the_size_of_blocks() -> Result<()> {
     let x = clouds::<f32>(900, 4, 10, 3.0, 4);
-    let best = fit(x.view(), None, &Options { n_init: 5, ..Options::new(10) }, &Threads(1))?;
+    let best = fit(
+        x.view(),
+        None,
+        &Options {
+            n_init: 5,
+            ..Options::new(10)
+        },
+        &Threads(1),
+    )?;
     for init in [Init::Random, Init::Parallel] {
-        let options = Options { init: init.clone(), n_init: 3, ..Options::new(10) };
+        let options = Options {
+            init: init.clone(),
+            n_init: 3,
+            ..Options::new(10)
+        };
         let run = |rows| fit_blocks(&mut InMemory::new(x.view(), rows), &options, &Threads(1));
         let (one, other) = (run(900)?, run(11)?);
         assert_eq!((&one.centers, one.inertia), (&other.centers, other.inertia));
         let limit = if init == Init::Random { 3.0 } else { 1.3 };
-        assert!(one.inertia < limit * best.inertia, "{init:?}: {}", one.inertia / best.inertia);
+        assert!(
+            one.inertia < limit * best.inertia,
+            "{init:?}: {}",
+            one.inertia / best.inertia
+        );
     }
     Ok(())
 }
@@ -107,10 +130,22 @@ fn a_file_that_is_something_else_is_refused() {
     let numbers = [0; 48];
     let whole = npy("<f8", "False", "(3, 2)", &numbers);
     let cases = [
-        ("kind", npy("<f4", "False", "(3, 2)", &numbers), "holds '<f4', not '<f8'"),
-        ("flat", npy("<f8", "False", "(6,)", &numbers), "1 dimensions, not 2"),
+        (
+            "kind",
+            npy("<f4", "False", "(3, 2)", &numbers),
+            "holds '<f4', not '<f8'",
+        ),
+        (
+            "flat",
+            npy("<f8", "False", "(6,)", &numbers),
+            "1 dimensions, not 2",
+        ),
         ("short", whole[..whole.len() - 1].to_vec(), "ends after"),
-        ("huge", npy("<f8", "False", "(9999999999999, 9999999999999)", &[]), "ends after"),
+        (
+            "huge",
+            npy("<f8", "False", "(9999999999999, 9999999999999)", &[]),
+            "ends after",
+        ),
         ("text", b"PK, a zip file".to_vec(), "not a .npy file"),
         ("header", whole[..40].to_vec(), "fill whole buffer"),
     ];
@@ -127,9 +162,14 @@ struct Failing(bool);
 impl Blocks<f64> for Failing {
     fn each(&mut self, take: &mut Take<f64>) -> Result<()> {
         let x = array![[0.0], [1.0], [5.0], [6.0]];
-        take(x.view(), Some(Array1::from(vec![1.0, 3.0, 1.0, 1.0]).view()))?;
+        take(
+            x.view(),
+            Some(Array1::from(vec![1.0, 3.0, 1.0, 1.0]).view()),
+        )?;
         if self.0 {
-            return Err(Error::Blocks { why: "the disk is gone".into() });
+            return Err(Error::Blocks {
+                why: "the disk is gone".into(),
+            });
         }
         take(Array2::zeros((0, 1)).view(), None)
     }
@@ -138,7 +178,10 @@ impl Blocks<f64> for Failing {
 #[test]
 fn weights_count_and_failures_are_passed_on() -> Result<()> {
     let init = Init::Centers(array![[0.0], [6.0]]);
-    let options = Options { init, ..Options::new(2) };
+    let options = Options {
+        init,
+        ..Options::new(2)
+    };
     let run = |fails| -> Result<BlocksFit<f64>> {
         fit_blocks(&mut Failing(fails), &options, &Threads(1))
     };

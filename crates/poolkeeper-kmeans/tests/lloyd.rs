@@ -11,7 +11,11 @@ use poolkeeper_kmeans::{Algorithm, Fit, Init, Kernel, Options, Scalar, Threads, 
 
 fn options<T: Scalar>(centers: Array2<T>) -> Options<T> {
     let k = centers.nrows();
-    Options { init: Init::Centers(centers), tol: 0.0, ..Options::new(k) }
+    Options {
+        init: Init::Centers(centers),
+        tol: 0.0,
+        ..Options::new(k)
+    }
 }
 
 fn first<T: Scalar>(x: &Array2<T>, k: usize) -> Array2<T> {
@@ -19,11 +23,24 @@ fn first<T: Scalar>(x: &Array2<T>, k: usize) -> Array2<T> {
 }
 
 fn same_as_plain<T: Scalar + Near + Into<f64>>(tolerance: f64) {
-    for (n, d, k) in [(50, 1, 3), (300, 2, 8), (500, 3, 7), (700, 17, 13), (1500, 40, 25), (301, 200, 5)] {
+    for (n, d, k) in [
+        (50, 1, 3),
+        (300, 2, 8),
+        (500, 3, 7),
+        (700, 17, 13),
+        (1500, 40, 25),
+        (301, 200, 5),
+    ] {
         let x = clouds::<T>(n, d, k, 1.5, n as u64);
         let weights = Array1::from_shape_fn(n, |i| T::from_f64(1.0 + (i % 3) as f64));
         let start = first(&x, k);
-        let ours = fit(x.view(), Some(weights.view()), &options(start.clone()), &Threads(2)).unwrap();
+        let ours = fit(
+            x.view(),
+            Some(weights.view()),
+            &options(start.clone()),
+            &Threads(2),
+        )
+        .unwrap();
         let weights: Vec<f64> = weights.iter().map(|&w| w.into()).collect();
         let plain = plain_lloyd(x.view(), &weights, start.view(), 300);
         assert_eq!(ours.labels, plain.labels, "{n} x {d}, {k} centers");
@@ -48,7 +65,12 @@ fn double_precision_is_the_same_as_plain_lloyd() {
 
 fn bits<T: Scalar + Into<f64>>(fit: &Fit<T>) -> (Vec<u64>, Vec<i32>, u64, usize) {
     let centers = fit.centers.iter().map(|&c| Into::<f64>::into(c).to_bits());
-    (centers.collect(), fit.labels.clone(), fit.inertia.to_bits(), fit.iterations)
+    (
+        centers.collect(),
+        fit.labels.clone(),
+        fit.inertia.to_bits(),
+        fit.iterations,
+    )
 }
 
 fn same_bits<T: Scalar + Near + Into<f64>>() {
@@ -69,7 +91,11 @@ fn same_bits<T: Scalar + Near + Into<f64>>() {
         for kernel in Kernel::available() {
             for algorithm in [Algorithm::Brute, Algorithm::Pruned, Algorithm::Auto] {
                 for threads in [1, 2, 5] {
-                    assert_eq!(run(x.view(), kernel, algorithm, threads), first, "{kernel:?}");
+                    assert_eq!(
+                        run(x.view(), kernel, algorithm, threads),
+                        first,
+                        "{kernel:?}"
+                    );
                 }
                 assert_eq!(run(columns_first.t(), kernel, algorithm, 2), first);
                 assert_eq!(run(wide.slice(s![.., ..;2]), kernel, algorithm, 2), first);
@@ -91,9 +117,18 @@ fn threads_kernels_algorithms_and_strides_change_no_bit_of_double_precision() {
 #[test]
 fn the_seed_decides() {
     let x = clouds::<f32>(900, 4, 12, 1.0, 1);
-    for init in [Init::Random, Init::Parallel, Init::PlusPlus { local_trials: None }] {
+    for init in [
+        Init::Random,
+        Init::Parallel,
+        Init::PlusPlus { local_trials: None },
+    ] {
         let run = |seed, threads| {
-            let options = Options { seed, init: init.clone(), n_init: 2, ..Options::new(12) };
+            let options = Options {
+                seed,
+                init: init.clone(),
+                n_init: 2,
+                ..Options::new(12)
+            };
             bits(&fit(x.view(), None, &options, &Threads(threads)).unwrap())
         };
         assert_eq!(run(3, 1), run(3, 2));
@@ -105,7 +140,11 @@ fn the_seed_decides() {
 fn the_best_of_several_starts_is_kept() {
     let x = clouds::<f64>(600, 2, 15, 4.0, 2);
     let inertia = |n_init| {
-        let options = Options { n_init, init: Init::Random, ..Options::new(15) };
+        let options = Options {
+            n_init,
+            init: Init::Random,
+            ..Options::new(15)
+        };
         fit(x.view(), None, &options, &Threads(1)).unwrap().inertia
     };
     let first = inertia(1);

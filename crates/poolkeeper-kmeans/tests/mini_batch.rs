@@ -19,7 +19,10 @@ fn a_stream_of_batches_finds_the_clouds() -> Result<()> {
     }
     let after = score(&model.centers)?;
     // Each cloud has the variance 1 in each of the 5 columns.
-    assert!(after < 1.1 * 5.0 * 6000.0 && after < before, "{before} {after}");
+    assert!(
+        after < 1.1 * 5.0 * 6000.0 && after < before,
+        "{before} {after}"
+    );
     assert_eq!(model.counts.iter().sum::<f64>(), 6000.0);
     Ok(())
 }
@@ -29,7 +32,11 @@ fn a_weight_is_as_good_as_a_repeated_sample() -> Result<()> {
     let start = array![[0.0_f64], [10.0]];
     let (mut weighted, mut repeated) = (MiniBatch::new(start.clone())?, MiniBatch::new(start)?);
     let weights = Array1::from(vec![2.0, 1.0]);
-    weighted.partial_fit(array![[1.0], [8.0]].view(), Some(weights.view()), &Threads(1))?;
+    weighted.partial_fit(
+        array![[1.0], [8.0]].view(),
+        Some(weights.view()),
+        &Threads(1),
+    )?;
     repeated.partial_fit(array![[1.0], [1.0], [8.0]].view(), None, &Threads(1))?;
     assert_eq!(weighted, repeated);
     Ok(())

@@ -9,9 +9,7 @@ use crate::control::check as not_cancelled;
 use crate::lloyd::relocate::{self, Far};
 use crate::partial::{Partial, part};
 use crate::update::Sums;
-use crate::{
-    Control, Error, Frame, Kernel, Options, Progress, Result, Scalar, Summary,
-};
+use crate::{Control, Error, Frame, Kernel, Options, Progress, Result, Scalar, Summary};
 
 pub use npy::Npy;
 
@@ -39,7 +37,10 @@ pub struct InMemory<'a, T> {
 impl<'a, T> InMemory<'a, T> {
     /// `rows` of 0 count as 1.
     pub fn new(x: ArrayView2<'a, T>, rows: usize) -> Self {
-        InMemory { x, rows: rows.max(1) }
+        InMemory {
+            x,
+            rows: rows.max(1),
+        }
     }
 }
 
@@ -101,7 +102,14 @@ pub fn fit_blocks<T: Scalar>(
     options.check(summary.rows as usize, summary.mean.len())?;
     let frame = Frame::new(&summary)?;
     let kernel = Kernel::choose(options.kernel)?;
-    let mut fit = Fitting { blocks, options, frame, kernel, control, rows: summary.rows };
+    let mut fit = Fitting {
+        blocks,
+        options,
+        frame,
+        kernel,
+        control,
+        rows: summary.rows,
+    };
     let mut best: Option<BlocksFit<T>> = None;
     for init in 0..options.starts() {
         let next = fit.one_start(init)?;
@@ -128,8 +136,15 @@ fn summarise<T: Scalar>(blocks: &mut dyn Blocks<T>, control: &dyn Control) -> Re
             }
         }
     })?;
-    let summary = whole.ok_or(Error::Empty { rows: 0, columns: 0 })?;
-    if summary.weight > 0.0 { Ok(summary) } else { Err(Error::NoWeight) }
+    let summary = whole.ok_or(Error::Empty {
+        rows: 0,
+        columns: 0,
+    })?;
+    if summary.weight > 0.0 {
+        Ok(summary)
+    } else {
+        Err(Error::NoWeight)
+    }
 }
 
 /// What a fit works with.
@@ -169,7 +184,13 @@ impl<T: Scalar> Fitting<'_, T> {
             let all = self.pass(centers.view())?;
             inertia = all.finish(centers.view(), &self.frame)?.inertia;
         }
-        Ok(BlocksFit { centers, inertia, iterations, converged, rows: self.rows })
+        Ok(BlocksFit {
+            centers,
+            inertia,
+            iterations,
+            converged,
+            rows: self.rows,
+        })
     }
 
     /// What all blocks give to the next centers.
@@ -200,14 +221,24 @@ impl<T: Scalar> Fitting<'_, T> {
             for sample in found.more {
                 let weight = weights.map_or(1.0, |w| w[sample.row].wide());
                 let row = x.row(sample.row).to_vec();
-                far.push((Far { row: first + sample.row, ..sample }, row, weight));
+                far.push((
+                    Far {
+                        row: first + sample.row,
+                        ..sample
+                    },
+                    row,
+                    weight,
+                ));
             }
             far.sort_by(|a, b| a.0.order(&b.0));
             far.truncate(wanted);
             first += x.nrows();
             Ok(())
         })?;
-        let mut sums = Sums { values: all.sums.clone(), weights: all.weights.clone() };
+        let mut sums = Sums {
+            values: all.sums.clone(),
+            weights: all.weights.clone(),
+        };
         let table = T::table(kernel);
         for ((sample, row, weight), &empty) in far.iter().zip(&step.empty) {
             let labels = [sample.label, empty];

@@ -27,7 +27,9 @@ pub struct Npy<T> {
 }
 
 fn failed(why: impl ToString) -> Error {
-    Error::Blocks { why: why.to_string() }
+    Error::Blocks {
+        why: why.to_string(),
+    }
 }
 
 impl<T: Scalar> Npy<T> {
@@ -41,7 +43,9 @@ impl<T: Scalar> Npy<T> {
     pub fn open(path: impl AsRef<Path>, rows: usize) -> Result<Self> {
         let mut file = File::open(path).map_err(failed)?;
         let (header, start) = header(&mut file)?;
-        let kind = value(&header, "descr")?.trim_matches(['\'', '"']).to_owned();
+        let kind = value(&header, "descr")?
+            .trim_matches(['\'', '"'])
+            .to_owned();
         let expected = format!("<f{}", size_of::<T>());
         if kind != expected {
             return Err(failed(format!("the file holds '{kind}', not '{expected}'")));
@@ -50,11 +54,22 @@ impl<T: Scalar> Npy<T> {
         let numbers = shape.trim_matches(['(', ')']).split(',').map(str::trim);
         let shape: Vec<usize> = numbers.filter_map(|n| n.parse().ok()).collect();
         let &[height, columns] = &shape[..] else {
-            return Err(failed(format!("the array has {} dimensions, not 2", shape.len())));
+            return Err(failed(format!(
+                "the array has {} dimensions, not 2",
+                shape.len()
+            )));
         };
         let fortran = value(&header, "fortran_order")? == "True";
         let numbers = PhantomData;
-        let npy = Npy { file, start, rows: height, columns, fortran, block: rows.max(1), numbers };
+        let npy = Npy {
+            file,
+            start,
+            rows: height,
+            columns,
+            fortran,
+            block: rows.max(1),
+            numbers,
+        };
         npy.check_length()?;
         Ok(npy)
     }
@@ -65,11 +80,16 @@ impl<T: Scalar> Npy<T> {
     }
 
     fn check_length(&self) -> Result<()> {
-        let bytes = self.rows.checked_mul(self.columns).and_then(|n| n.checked_mul(size_of::<T>()));
+        let bytes = self
+            .rows
+            .checked_mul(self.columns)
+            .and_then(|n| n.checked_mul(size_of::<T>()));
         let found = self.file.metadata().map_err(failed)?.len();
         match bytes.and_then(|bytes| self.start.checked_add(bytes as u64)) {
             Some(needed) if needed <= found => Ok(()),
-            _ => Err(failed(format!("the file ends after {found} bytes, before its array does"))),
+            _ => Err(failed(format!(
+                "the file ends after {found} bytes, before its array does"
+            ))),
         }
     }
 
@@ -83,7 +103,12 @@ impl<T: Scalar> Npy<T> {
         let size = size_of::<T>();
         let offset = self.start + (first * size) as u64;
         // SAFETY: `open` asks that the file is not changed while it is read.
-        let map = unsafe { MmapOptions::new().offset(offset).len(count * size).map(&self.file) };
+        let map = unsafe {
+            MmapOptions::new()
+                .offset(offset)
+                .len(count * size)
+                .map(&self.file)
+        };
         let map = map.map_err(failed)?;
         let numbers = map.as_ptr().cast::<T>();
         if !numbers.is_aligned() {
@@ -111,7 +136,10 @@ impl<T: Scalar> Blocks<T> for Npy<T> {
             let count = self.block.min(rows - first);
             self.mapped(first * columns, count * columns, &mut |numbers| {
                 // SAFETY: `count * columns` numbers are mapped, row by row.
-                take(unsafe { ArrayView2::from_shape_ptr((count, columns), numbers) }, None)
+                take(
+                    unsafe { ArrayView2::from_shape_ptr((count, columns), numbers) },
+                    None,
+                )
             })?;
         }
         Ok(())
@@ -122,7 +150,9 @@ impl<T: Scalar> Blocks<T> for Npy<T> {
 fn header(file: &mut File) -> Result<(String, u64)> {
     let mut bytes = |count: usize| {
         let mut buffer = vec![0; count];
-        file.read_exact(&mut buffer).map(|()| buffer).map_err(failed)
+        file.read_exact(&mut buffer)
+            .map(|()| buffer)
+            .map_err(failed)
     };
     let magic = bytes(8)?;
     if &magic[..6] != b"\x93NUMPY" {
@@ -150,7 +180,9 @@ fn header(file: &mut File) -> Result<(String, u64)> {
 /// What the header, a Python dict, says for `key`.
 fn value<'a>(header: &'a str, key: &str) -> Result<&'a str> {
     let missing = || failed(format!("the header does not say '{key}'"));
-    let (_, rest) = header.split_once(&format!("'{key}':")).ok_or_else(missing)?;
+    let (_, rest) = header
+        .split_once(&format!("'{key}':"))
+        .ok_or_else(missing)?;
     let rest = rest.trim_start();
     let end = match rest.starts_with('(') {
         true => rest.find(')').map(|end| end + 1),

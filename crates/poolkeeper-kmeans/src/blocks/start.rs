@@ -61,7 +61,10 @@ impl<T: Scalar> Fitting<'_, T> {
         self.blocks.each(&mut |x, weights| {
             let distances = match from {
                 Some(from) => {
-                    part(x, weights, from, frame, kernel, control, |pass| pass.distances(from))?.more
+                    part(x, weights, from, frame, kernel, control, |pass| {
+                        pass.distances(from)
+                    })?
+                    .more
                 }
                 None => vec![1.0; x.nrows()],
             };
@@ -71,7 +74,13 @@ impl<T: Scalar> Fitting<'_, T> {
                 let last = drawn.last().map_or(f64::INFINITY, |last| last.key);
                 if key.is_finite() && (drawn.len() < count || key < last) {
                     let at = drawn.partition_point(|other| other.key <= key);
-                    drawn.insert(at, Drawn { key, row: x.row(i).to_vec() });
+                    drawn.insert(
+                        at,
+                        Drawn {
+                            key,
+                            row: x.row(i).to_vec(),
+                        },
+                    );
                     drawn.truncate(count);
                 }
             }

@@ -121,7 +121,13 @@ unsafe fn group<S: Simd, const UNITS: usize, const CENTERS: usize>(
 }
 
 /// Copies the last columns, padded: of the offset, then of each center.
-fn ends<T: Scalar>(moved: &Moved<T>, panels: &Panels<T>, whole: usize, wide: usize, to: &mut Vec<T>) {
+fn ends<T: Scalar>(
+    moved: &Moved<T>,
+    panels: &Panels<T>,
+    whole: usize,
+    wide: usize,
+    to: &mut Vec<T>,
+) {
     to.clear();
     let columns = moved.offset.len();
     let mut push = |numbers: &[T]| {
@@ -277,7 +283,15 @@ pub(crate) unsafe fn nearest<S: Simd, const UNITS: usize, const FEW: bool, const
     scratch: &mut Scratch<S::T>,
 ) {
     scratch.reserve(0, rows.count.next_multiple_of(ROWS));
-    let Scratch { block, scores, best, index, second, norm: norms, .. } = scratch;
+    let Scratch {
+        block,
+        scores,
+        best,
+        index,
+        second,
+        norm: norms,
+        ..
+    } = scratch;
     let take = |row: usize, scores: &[S::T], norm: S::T| {
         let (mut one, mut two, mut which) = (S::T::INFINITY, S::T::INFINITY, 0);
         for (c, &score) in scores.iter().enumerate() {
@@ -314,7 +328,12 @@ pub(crate) unsafe fn scores<S: Simd, const UNITS: usize, const FEW: bool>(
     stride: usize,
 ) {
     scratch.reserve(0, rows.count.next_multiple_of(ROWS));
-    let Scratch { block, scores, norm: norms, .. } = scratch;
+    let Scratch {
+        block,
+        scores,
+        norm: norms,
+        ..
+    } = scratch;
     let take = |row: usize, scores: &[S::T], norm: S::T| {
         for (c, &score) in scores.iter().enumerate() {
             // SAFETY: the caller has room for every center and row.

@@ -81,9 +81,7 @@ unsafe impl Simd for Avx2<f32> {
     ) {
         if columns <= 2 {
             // SAFETY: the same promises.
-            return unsafe {
-                transpose_plain::<f32, 8>(rows, columns, scale, offset, out, stride)
-            };
+            return unsafe { transpose_plain::<f32, 8>(rows, columns, scale, offset, out, stride) };
         }
         // SAFETY: the caller has the instructions, 8 rows of `columns`
         // numbers, as many offsets, and room for `columns` vectors.
@@ -184,9 +182,7 @@ unsafe impl Simd for Avx2<f64> {
     ) {
         if columns <= 1 {
             // SAFETY: the same promises.
-            return unsafe {
-                transpose_plain::<f64, 4>(rows, columns, scale, offset, out, stride)
-            };
+            return unsafe { transpose_plain::<f64, 4>(rows, columns, scale, offset, out, stride) };
         }
         // SAFETY: the caller has the instructions, 4 rows of `columns`
         // numbers, as many offsets, and room for `columns` vectors.

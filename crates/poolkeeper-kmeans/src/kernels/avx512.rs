@@ -184,9 +184,7 @@ unsafe impl Simd for Avx512<f64> {
     ) {
         if columns <= 2 {
             // SAFETY: the same promises.
-            return unsafe {
-                transpose_plain::<f64, 8>(rows, columns, scale, offset, out, stride)
-            };
+            return unsafe { transpose_plain::<f64, 8>(rows, columns, scale, offset, out, stride) };
         }
         // SAFETY: the caller has the instructions, 8 rows of `columns`
         // numbers, as many offsets, and room for `columns` vectors.

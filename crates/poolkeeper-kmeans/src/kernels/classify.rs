@@ -64,7 +64,13 @@ pub(crate) unsafe fn classify(
     some: &mut Vec<u32>,
     all: &mut Vec<u32>,
 ) {
-    let Motion { largest, threshold, farthest, error, .. } = *motion;
+    let Motion {
+        largest,
+        threshold,
+        farthest,
+        error,
+        ..
+    } = *motion;
     let mut first = 0;
     while first < labels.len() {
         let count = GROUP.min(labels.len() - first);

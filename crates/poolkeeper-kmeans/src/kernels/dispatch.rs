@@ -1,7 +1,7 @@
 //! Which kernels this processor can run, and the tables of them.
 
-use super::scan::{Scratch, nearest, scores};
 use super::classify::Motion;
+use super::scan::{Scratch, nearest, scores};
 use super::{Table, Tile, along, classify, plain};
 use crate::panels::Panels;
 use crate::rows::{Moved, Rows};
@@ -52,7 +52,11 @@ impl Kernel {
             Kernel::Portable => true,
             Kernel::Avx2 => has!("avx2") && has!("fma"),
             Kernel::Avx512 => {
-                has!("avx512f") && has!("avx512dq") && has!("avx512vl") && has!("avx2") && has!("fma")
+                has!("avx512f")
+                    && has!("avx512dq")
+                    && has!("avx512vl")
+                    && has!("avx2")
+                    && has!("fma")
             }
         }
     }

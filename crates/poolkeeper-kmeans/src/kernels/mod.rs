@@ -1,16 +1,16 @@
 //! The kernels: one source, compiled once for each set of instructions.
 
 mod along;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 pub(crate) mod classify;
 pub(crate) mod dispatch;
 pub(crate) mod plain;
 mod portable;
 pub(crate) mod scan;
 mod simd;
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
 
 use crate::panels::Panels;
 use crate::rows::{Moved, Rows};

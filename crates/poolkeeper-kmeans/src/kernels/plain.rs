@@ -57,7 +57,12 @@ pub(crate) fn quantised(value: f64, magic: f64) -> i64 {
 ///
 /// `row` and `sums` have as many numbers as `quanta` has columns.
 #[inline(always)]
-pub(crate) unsafe fn add_row<T: Scalar>(row: *const T, weight: f64, quanta: &Quanta, sums: *mut i64) {
+pub(crate) unsafe fn add_row<T: Scalar>(
+    row: *const T,
+    weight: f64,
+    quanta: &Quanta,
+    sums: *mut i64,
+) {
     let columns = quanta.magic.len();
     // SAFETY: the caller vouches for both.
     let (row, sums) = unsafe {
@@ -66,7 +71,8 @@ pub(crate) unsafe fn add_row<T: Scalar>(row: *const T, weight: f64, quanta: &Qua
             std::slice::from_raw_parts_mut(sums, columns),
         )
     };
-    for (((x, sum), &magic), &offset) in row.iter().zip(sums).zip(&quanta.magic).zip(&quanta.offset) {
+    for (((x, sum), &magic), &offset) in row.iter().zip(sums).zip(&quanta.magic).zip(&quanta.offset)
+    {
         *sum = sum.wrapping_add(quantised((x.wide() - offset) * weight, magic));
     }
 }
@@ -124,9 +130,19 @@ pub(crate) unsafe fn column_range<T: Scalar>(
     columns: usize,
     found: &mut Columns<T>,
 ) {
-    let Columns { smallest, largest, sum, squares, origin } = found;
+    let Columns {
+        smallest,
+        largest,
+        sum,
+        squares,
+        origin,
+    } = found;
     let (smallest, largest) = (&mut smallest[..columns], &mut largest[..columns]);
-    let (sum, squares, origin) = (&mut sum[..columns], &mut squares[..columns], &origin[..columns]);
+    let (sum, squares, origin) = (
+        &mut sum[..columns],
+        &mut squares[..columns],
+        &origin[..columns],
+    );
     for i in 0..rows.count {
         // SAFETY: the caller vouches for the rows.
         let row = unsafe { std::slice::from_raw_parts(rows.row(i), columns) };

@@ -37,7 +37,12 @@ impl<T: Scalar> Scratch<T> {
             self.block.resize(block, zero);
         }
         if self.best.len() < rows {
-            for buffer in [&mut self.best, &mut self.index, &mut self.second, &mut self.norm] {
+            for buffer in [
+                &mut self.best,
+                &mut self.index,
+                &mut self.second,
+                &mut self.norm,
+            ] {
                 buffer.resize(rows, zero);
             }
             self.upper.resize(rows, 0.0);
@@ -151,7 +156,12 @@ unsafe fn norms<S: Simd, const VECTORS: usize>(
 /// The processor has the instructions of `S`; `rows` points to valid rows of
 /// as many columns as `moved` and `panels` have; `panels.width == CENTERS`.
 #[inline(always)]
-pub(crate) unsafe fn nearest<S: Simd, const VECTORS: usize, const CENTERS: usize, const SECOND: bool>(
+pub(crate) unsafe fn nearest<
+    S: Simd,
+    const VECTORS: usize,
+    const CENTERS: usize,
+    const SECOND: bool,
+>(
     rows: &Rows<S::T>,
     moved: &Moved<S::T>,
     panels: &Panels<S::T>,
@@ -171,7 +181,8 @@ pub(crate) unsafe fn nearest<S: Simd, const VECTORS: usize, const CENTERS: usize
             let mut second = best;
             let mut index = [S::splat(S::T::from_index(0)); VECTORS];
             for p in 0..panels.count() {
-                let sums = tile::<S, VECTORS, CENTERS>(block, columns, panels.panel(p), panels.norms(p));
+                let sums =
+                    tile::<S, VECTORS, CENTERS>(block, columns, panels.panel(p), panels.norms(p));
                 for (c, sum) in sums.iter().enumerate() {
                     let center = S::splat(S::T::from_index((p * CENTERS + c) as u32));
                     for v in 0..VECTORS {
@@ -227,7 +238,8 @@ pub(crate) unsafe fn scores<S: Simd, const VECTORS: usize, const CENTERS: usize>
         unsafe {
             pack::<S, VECTORS>(rows, first, moved, block);
             for p in 0..panels.count() {
-                let sums = tile::<S, VECTORS, CENTERS>(block, columns, panels.panel(p), panels.norms(p));
+                let sums =
+                    tile::<S, VECTORS, CENTERS>(block, columns, panels.panel(p), panels.norms(p));
                 for (c, sum) in sums.iter().enumerate() {
                     for (v, &sum) in sum.iter().enumerate() {
                         let row = first + v * S::LANES;

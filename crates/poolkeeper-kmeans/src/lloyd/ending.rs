@@ -41,7 +41,13 @@ pub(super) fn each_distance<T: Scalar>(
     centers: ArrayView2<T>,
     take: &(dyn Fn(&[f64], &[i32], std::ops::Range<usize>) + Sync),
 ) -> Result<()> {
-    let Problem { data, table, team, control, .. } = pass.problem;
+    let Problem {
+        data,
+        table,
+        team,
+        control,
+        ..
+    } = pass.problem;
     let columns = data.columns;
     let centers = centers.as_standard_layout();
     let threads = pass.problem.threads(4).min(pass.workers.len());

@@ -72,7 +72,14 @@ pub fn fit<T: Scalar>(
     with_team(|team| {
         let summary = summarise(team, table, &data, &weights, control)?;
         let frame = Frame::new(&summary)?;
-        let problem = Problem { data: &data, weights, frame: &frame, table, team, control };
+        let problem = Problem {
+            data: &data,
+            weights,
+            frame: &frame,
+            table,
+            team,
+            control,
+        };
         let mut best: Option<Fit<T>> = None;
         for init in 0..options.starts() {
             let fit = one_start(&problem, options, init, kernel)?;
@@ -117,7 +124,15 @@ fn one_start<T: Scalar>(
     let inertia = pass.end(centers.view(), !strict)?;
     let choice = pass.choice(kernel);
     drop(pass);
-    Ok(Fit { centers, labels, inertia, iterations, converged, strict, choice })
+    Ok(Fit {
+        centers,
+        labels,
+        inertia,
+        iterations,
+        converged,
+        strict,
+        choice,
+    })
 }
 
 /// The sum of the squared distances that the centers moved.

@@ -79,7 +79,9 @@ impl<'a, T: Scalar> Pass<'a, T> {
         Pass {
             problem,
             span,
-            bounds: (0..data.rows.div_ceil(span)).map(|_| Mutex::default()).collect(),
+            bounds: (0..data.rows.div_ceil(span))
+                .map(|_| Mutex::default())
+                .collect(),
             labels: labels.chunks_mut(span).map(Mutex::new).collect(),
             workers: Vec::new(),
             tile,
@@ -109,7 +111,12 @@ impl<'a, T: Scalar> Pass<'a, T> {
         }
         let threads = self.prepare_workers();
         let changed = AtomicUsize::new(0);
-        let Problem { data, team, control, .. } = self.problem;
+        let Problem {
+            data,
+            team,
+            control,
+            ..
+        } = self.problem;
         team.each(threads, self.labels.len(), *control, &|worker, span| {
             let worker = &mut lock(&self.workers[worker]);
             let n = match &movers {
@@ -129,7 +136,8 @@ impl<'a, T: Scalar> Pass<'a, T> {
     /// Packs the centers, and decides what the pass is to do.
     fn prepare(&mut self, centers: ArrayView2<T>) -> (Kind, Option<Movers<T>>) {
         let old = std::mem::take(&mut self.panels);
-        self.panels.fill(centers, self.problem.frame, self.tile.centers);
+        self.panels
+            .fill(centers, self.problem.frame, self.tile.centers);
         self.centers.clear();
         self.centers.extend(centers.iter());
         self.precision = Precision::new(self.problem.data.columns, &self.panels);
@@ -154,7 +162,11 @@ impl<'a, T: Scalar> Pass<'a, T> {
     pub(super) fn prepare_workers(&mut self) -> usize {
         let threads = self.problem.threads(self.k).min(self.labels.len());
         for worker in &mut self.workers {
-            worker.get_mut().unwrap_or_else(|e| e.into_inner()).sums.clear();
+            worker
+                .get_mut()
+                .unwrap_or_else(|e| e.into_inner())
+                .sums
+                .clear();
         }
         let columns = self.problem.data.columns;
         while self.workers.len() < threads {
@@ -234,7 +246,9 @@ impl<'a, T: Scalar> Pass<'a, T> {
 
     /// What was done, in words.
     pub(super) fn choice(&self, kernel: Kernel) -> String {
-        let Tile { samples, centers, .. } = self.tile;
+        let Tile {
+            samples, centers, ..
+        } = self.tile;
         let [brute, bound, prune] = self.policy.as_ref().map_or([0; 3], |p| p.passes);
         format!(
             "{}, tiles of {samples} samples x {centers} centers; {} thread(s); passes: \

@@ -45,7 +45,15 @@ pub(super) struct Policy {
 
 impl Policy {
     pub(super) fn new(algorithm: Algorithm, k: usize, cost: Cost) -> Self {
-        Policy { algorithm, k, cost, wait: 0, patience: 1, bounds: false, passes: [0; 3] }
+        Policy {
+            algorithm,
+            k,
+            cost,
+            wait: 0,
+            patience: 1,
+            bounds: false,
+            passes: [0; 3],
+        }
     }
 
     /// Whether the motion of the centers must be known for the next pass.
@@ -84,7 +92,9 @@ impl Policy {
 
     fn go_on<T: Scalar>(&mut self, pass: &Pass<T>, motion: &Motion) -> Kind {
         let forecast = choose(&pass.some_bounds(ASKED), motion, &self.cost);
-        if self.algorithm == Algorithm::Pruned || self.pays(forecast, if self.cheap() { CHEAP } else { KEEP }) {
+        if self.algorithm == Algorithm::Pruned
+            || self.pays(forecast, if self.cheap() { CHEAP } else { KEEP })
+        {
             return Kind::Prune(forecast.threshold);
         }
         self.give_up()

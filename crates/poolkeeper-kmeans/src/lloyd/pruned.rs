@@ -25,7 +25,11 @@ impl<T: Scalar> Movers<T> {
         let centers: Vec<u32> = moved.map(|(c, _)| c as u32).collect();
         let mut panels = Panels::default();
         panels.pick(all, &centers);
-        Movers { motion, centers, panels }
+        Movers {
+            motion,
+            centers,
+            panels,
+        }
     }
 }
 
@@ -65,7 +69,14 @@ impl<T: Scalar> Pass<'_, T> {
         let mut changed = 0;
         if !worker.some.is_empty() || !worker.all.is_empty() {
             let rows = data.read(range.clone(), &mut buffer);
-            let mut span = Span { rows, first: range.start, labels, bounds, movers, changed };
+            let mut span = Span {
+                rows,
+                first: range.start,
+                labels,
+                bounds,
+                movers,
+                changed,
+            };
             if self.tightens {
                 self.tighten(worker, &mut span);
             }
@@ -80,7 +91,13 @@ impl<T: Scalar> Pass<'_, T> {
     /// Computes the distance to the own center, which may be enough.
     fn tighten(&self, worker: &mut Worker<T>, span: &mut Span<T>) {
         let columns = self.problem.data.columns;
-        let Motion { largest, threshold, farthest, error, .. } = span.movers.motion;
+        let Motion {
+            largest,
+            threshold,
+            farthest,
+            error,
+            ..
+        } = span.movers.motion;
         let scale = self.problem.frame.moved.scale.wide();
         let Worker { some, all, .. } = worker;
         all.retain(|&at| {
@@ -88,9 +105,8 @@ impl<T: Scalar> Pass<'_, T> {
             let center = self.centers[span.labels[i] as usize * columns..].as_ptr();
             // SAFETY: the table is one for this processor; the row and the
             // center have `columns` numbers.
-            let square = unsafe {
-                (self.problem.table.square_distance)(span.rows.row(i), center, columns)
-            };
+            let square =
+                unsafe { (self.problem.table.square_distance)(span.rows.row(i), center, columns) };
             let tight = self.precision.upper_of_distance(square.sqrt() * scale);
             let upper = tight.min(span.bounds.upper[i]);
             span.bounds.upper[i] = upper;
@@ -114,8 +130,20 @@ impl<T: Scalar> Pass<'_, T> {
         if worker.some.is_empty() {
             return;
         }
-        let Motion { threshold, farthest, error, ref drift, .. } = span.movers.motion;
-        let Worker { scratch, some, all, sums, .. } = worker;
+        let Motion {
+            threshold,
+            farthest,
+            error,
+            ref drift,
+            ..
+        } = span.movers.motion;
+        let Worker {
+            scratch,
+            some,
+            all,
+            sums,
+            ..
+        } = worker;
         let rows = span.rows.pick(some);
         // SAFETY: the tile is one for this processor; rows, frame and panels
         // have the columns of the data, and the panels the width of the tile.
@@ -123,7 +151,8 @@ impl<T: Scalar> Pass<'_, T> {
             let moved = &self.problem.frame.moved;
             (self.tile.two_nearest)(&rows, moved, &span.movers.panels, scratch);
         }
-        self.precision.bounds(self.problem.table, scratch, rows.count);
+        self.precision
+            .bounds(self.problem.table, scratch, rows.count);
         for (at, &sample) in some.iter().enumerate() {
             let i = sample as usize;
             let label = span.labels[i];
@@ -157,7 +186,9 @@ impl<T: Scalar> Pass<'_, T> {
         if worker.all.is_empty() {
             return;
         }
-        let Worker { scratch, all, sums, .. } = worker;
+        let Worker {
+            scratch, all, sums, ..
+        } = worker;
         let rows = span.rows.pick(all);
         self.nearest(&rows, scratch, true);
         for (at, &sample) in all.iter().enumerate() {

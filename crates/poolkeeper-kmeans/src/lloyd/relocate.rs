@@ -10,8 +10,8 @@ use ndarray::ArrayView2;
 
 use super::ending::each_distance;
 use super::pass::Pass;
-use crate::problem::{Problem, lock};
 use crate::kernels::Table;
+use crate::problem::{Problem, lock};
 use crate::update::{Quanta, Sums};
 use crate::{Result, Scalar};
 
@@ -26,7 +26,10 @@ pub(crate) struct Far {
 impl Far {
     /// The farthest first; of those as far, the earlier.
     pub(crate) fn order(&self, other: &Far) -> Ordering {
-        other.distance.total_cmp(&self.distance).then(self.row.cmp(&other.row))
+        other
+            .distance
+            .total_cmp(&self.distance)
+            .then(self.row.cmp(&other.row))
     }
 }
 
@@ -42,7 +45,11 @@ pub(crate) fn farthest<T: Scalar>(
         let mut here: Vec<Far> = range
             .zip(distances.iter().zip(labels))
             .filter(|(_, (distance, _))| **distance > 0.0)
-            .map(|(row, (&distance, &label))| Far { distance, row, label: label as usize })
+            .map(|(row, (&distance, &label))| Far {
+                distance,
+                row,
+                label: label as usize,
+            })
             .collect();
         keep_farthest(&mut here, count);
         let mut found = lock(&found);
@@ -68,7 +75,14 @@ pub(super) fn move_samples<T: Scalar>(
     for (sample, &center) in far.iter().zip(empty) {
         let weight = problem.weights.of(sample.row);
         let row = problem.data.row(sample.row);
-        move_sample(problem.table, quanta, &row, weight, [sample.label, center], sums);
+        move_sample(
+            problem.table,
+            quanta,
+            &row,
+            weight,
+            [sample.label, center],
+            sums,
+        );
     }
 }
 

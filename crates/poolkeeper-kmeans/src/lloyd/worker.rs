@@ -107,7 +107,12 @@ impl<T: Scalar> Pass<'_, T> {
             let range = first..whole.end.min(first + self.problem.data.chunk);
             first = range.end;
             let here = range.start - whole.start..range.end - whole.start;
-            let Worker { scratch, rows, sums, .. } = worker;
+            let Worker {
+                scratch,
+                rows,
+                sums,
+                ..
+            } = worker;
             let rows = self.problem.data.read(range.clone(), rows);
             self.nearest(&rows, scratch, bound);
             changed += self.take(&rows, scratch, sums, &mut labels[here.clone()], range, anew);
@@ -123,13 +128,18 @@ impl<T: Scalar> Pass<'_, T> {
     /// Fills `scratch` with the nearest center of each row, or the two
     /// nearest and the bounds.
     pub(super) fn nearest(&self, rows: &Rows<T>, scratch: &mut Scratch<T>, two: bool) {
-        let kernel = if two { self.tile.two_nearest } else { self.tile.nearest };
+        let kernel = if two {
+            self.tile.two_nearest
+        } else {
+            self.tile.nearest
+        };
         let Problem { frame, .. } = self.problem;
         // SAFETY: the tile is one for this processor; rows, frame and panels
         // have the columns of the data, and the panels the width of the tile.
         unsafe { kernel(rows, &frame.moved, &self.panels, scratch) };
         if two {
-            self.precision.bounds(self.problem.table, scratch, rows.count);
+            self.precision
+                .bounds(self.problem.table, scratch, rows.count);
         }
     }
 

@@ -19,7 +19,11 @@ pub(crate) struct Bounds {
 /// The next `f32` that is not below `x`.
 pub(crate) fn up(x: f64) -> f32 {
     let near = x as f32;
-    if f64::from(near) < x { near.next_up() } else { near }
+    if f64::from(near) < x {
+        near.next_up()
+    } else {
+        near
+    }
 }
 
 /// How far what the kernels compute may be from the truth.
@@ -45,7 +49,10 @@ impl Precision {
     }
 
     fn margin(&self) -> Margin {
-        Margin { relative: self.relative, square: self.farthest_square }
+        Margin {
+            relative: self.relative,
+            square: self.farthest_square,
+        }
     }
 
     /// No more than the distance whose score this is.
@@ -81,7 +88,14 @@ impl Precision {
         scratch: &mut Scratch<T>,
         count: usize,
     ) {
-        let Scratch { norm, best, second, upper, lower, .. } = scratch;
+        let Scratch {
+            norm,
+            best,
+            second,
+            upper,
+            lower,
+            ..
+        } = scratch;
         // SAFETY: the table is one for this processor.
         unsafe { (table.bounds)(&norm[..count], best, second, self.margin(), upper, lower) };
     }

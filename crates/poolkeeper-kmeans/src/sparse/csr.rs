@@ -47,7 +47,12 @@ impl<'a, T: Scalar, I: Index> Csr<'a, T, I> {
     /// # Ok::<(), poolkeeper_kmeans::Error>(())
     /// ```
     pub fn new(indptr: &'a [I], indices: &'a [I], values: &'a [T], columns: usize) -> Result<Self> {
-        let csr = Csr { indptr, indices, values, columns };
+        let csr = Csr {
+            indptr,
+            indices,
+            values,
+            columns,
+        };
         let rows = indptr.len().saturating_sub(1);
         if rows == 0 || columns == 0 {
             return Err(Error::Empty { rows, columns });
@@ -79,7 +84,9 @@ impl<'a, T: Scalar, I: Index> Csr<'a, T, I> {
             for at in self.range(row) {
                 let Some(column) = position(self.indices[at]).filter(|&j| j < self.columns) else {
                     let columns = self.columns;
-                    return invalid(format!("row {row} names a column that is not in 0..{columns}"));
+                    return invalid(format!(
+                        "row {row} names a column that is not in 0..{columns}"
+                    ));
                 };
                 if std::mem::replace(&mut seen[column], row) == row {
                     return invalid(format!("row {row} names column {column} twice"));
@@ -87,7 +94,12 @@ impl<'a, T: Scalar, I: Index> Csr<'a, T, I> {
                 let value = self.values[at];
                 if !value.wide().is_finite() {
                     let value = value.to_string();
-                    return Err(Error::NotFinite { name: "X", row, column, value });
+                    return Err(Error::NotFinite {
+                        name: "X",
+                        row,
+                        column,
+                        value,
+                    });
                 }
             }
         }

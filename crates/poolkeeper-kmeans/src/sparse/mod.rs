@@ -137,10 +137,27 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
             }
         }
         check::reach_within(&reach, T::LARGEST.sqrt() / 4.0 / n.min(1e3))?;
-        let variances = sums.iter().zip(&squares).map(|(s, q)| (q / n - s / n * (s / n)).max(0.0));
+        let variances = sums
+            .iter()
+            .zip(&squares)
+            .map(|(s, q)| (q / n - s / n * (s / n)).max(0.0));
         let variance = variances.sum::<f64>() / x.columns as f64;
-        let quanta = Quanta::new(&reach, &vec![T::default(); x.columns], total, largest_weight);
-        Ok(Problem { x, weights, quanta, reach, largest_weight, variance, team, control })
+        let quanta = Quanta::new(
+            &reach,
+            &vec![T::default(); x.columns],
+            total,
+            largest_weight,
+        );
+        Ok(Problem {
+            x,
+            weights,
+            quanta,
+            reach,
+            largest_weight,
+            variance,
+            team,
+            control,
+        })
     }
 
     fn threads(&self, k: usize) -> usize {
@@ -177,7 +194,15 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
         }
         let inertia = self.inertia(&across, centers.view(), &labels)?;
         let choice = "sparse rows, every distance".to_owned();
-        Ok(Fit { centers, labels, inertia, iterations, converged, strict, choice })
+        Ok(Fit {
+            centers,
+            labels,
+            inertia,
+            iterations,
+            converged,
+            strict,
+            choice,
+        })
     }
 
     /// Labels every row; takes `sums`, if there are any, along. Returns how
@@ -196,20 +221,21 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
         let workers: Vec<_> = (0..threads)
             .map(|_| Mutex::new((Vec::new(), Sums::new(across.k, columns))))
             .collect();
-        self.team.each(threads, parts.len(), self.control, &|worker, chunk| {
-            let (scores, sums) = &mut *lock(&workers[worker]);
-            for (i, label) in lock(&parts[chunk]).iter_mut().enumerate() {
-                let row = chunk * CHUNK + i;
-                let new = across.nearest(self.x, row, scores) as i32;
-                let old = std::mem::replace(label, new);
-                if old != new {
-                    changed.fetch_add(1, Ordering::Relaxed);
-                    if with_sums {
-                        self.relabel(sums, row, usize::try_from(old).ok(), new as usize);
+        self.team
+            .each(threads, parts.len(), self.control, &|worker, chunk| {
+                let (scores, sums) = &mut *lock(&workers[worker]);
+                for (i, label) in lock(&parts[chunk]).iter_mut().enumerate() {
+                    let row = chunk * CHUNK + i;
+                    let new = across.nearest(self.x, row, scores) as i32;
+                    let old = std::mem::replace(label, new);
+                    if old != new {
+                        changed.fetch_add(1, Ordering::Relaxed);
+                        if with_sums {
+                            self.relabel(sums, row, usize::try_from(old).ok(), new as usize);
+                        }
                     }
                 }
-            }
-        })?;
+            })?;
         if let Some(sums) = sums {
             workers.iter().for_each(|worker| sums.add(&lock(worker).1));
         }
@@ -249,7 +275,11 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
         }
         let far = |(row, &label): (usize, &i32)| {
             let label = label as usize;
-            Far { distance: across.square_distance(self.x, row, label), row, label }
+            Far {
+                distance: across.square_distance(self.x, row, label),
+                row,
+                label,
+            }
         };
         let mut far: Vec<Far> = labels.iter().enumerate().map(far).collect();
         far.retain(|sample| sample.distance > 0.0);
@@ -263,7 +293,10 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
 
     fn inertia(&self, across: &Across<T>, centers: ArrayView2<T>, labels: &[i32]) -> Result<f64> {
         let far = |(reach, column): (&f64, ArrayView1<T>)| {
-            let far = column.iter().map(|c| c.wide().abs()).fold(*reach, |a, b| a.max(b));
+            let far = column
+                .iter()
+                .map(|c| c.wide().abs())
+                .fold(*reach, |a, b| a.max(b));
             4.0 * far * far
         };
         let largest: f64 = self.reach.iter().zip(centers.columns()).map(far).sum();

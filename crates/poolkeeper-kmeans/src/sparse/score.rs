@@ -18,7 +18,8 @@ pub(super) struct Across<T> {
 impl<T: Scalar> Across<T> {
     pub(super) fn new(centers: ArrayView2<T>) -> Self {
         let minus_two = T::near(-2.0);
-        let square = |center: ndarray::ArrayView1<T>| center.iter().map(|c| c.wide() * c.wide()).sum();
+        let square =
+            |center: ndarray::ArrayView1<T>| center.iter().map(|c| c.wide() * c.wide()).sum();
         let exact: Vec<f64> = centers.outer_iter().map(square).collect();
         Across {
             k: centers.nrows(),
@@ -59,7 +60,12 @@ impl<T: Scalar> Across<T> {
     }
 
     /// The squared distance to a center, in `f64`.
-    pub(super) fn square_distance<I: Index>(&self, x: &Csr<T, I>, row: usize, center: usize) -> f64 {
+    pub(super) fn square_distance<I: Index>(
+        &self,
+        x: &Csr<T, I>,
+        row: usize,
+        center: usize,
+    ) -> f64 {
         let mut square = self.exact[center];
         for (column, value) in x.row(row) {
             let (x, minus_two_c) = (value.wide(), self.values[column * self.k + center].wide());

@@ -57,10 +57,14 @@ impl<T: Scalar, I: Index> Problem<'_, T, I> {
             let far = self.distances(&tried)?;
             let left = |trial: usize| -> f64 {
                 let far = &far[trial * rows..][..rows];
-                (0..rows).map(|i| near[i].min(far[i]) * self.weights.of(i)).sum()
+                (0..rows)
+                    .map(|i| near[i].min(far[i]) * self.weights.of(i))
+                    .sum()
             };
             let left: Vec<f64> = (0..trials).map(left).collect();
-            let best = (0..trials).min_by(|&a, &b| left[a].total_cmp(&left[b])).unwrap_or(0);
+            let best = (0..trials)
+                .min_by(|&a, &b| left[a].total_cmp(&left[b]))
+                .unwrap_or(0);
             for (near, &far) in near.iter_mut().zip(&far[best * rows..]) {
                 *near = near.min(far);
             }
@@ -78,11 +82,12 @@ impl<T: Scalar, I: Index> Problem<'_, T, I> {
         for (c, all) in all.chunks_mut(rows).enumerate() {
             let parts: Vec<_> = all.chunks_mut(CHUNK).map(Mutex::new).collect();
             let threads = self.threads(1).min(parts.len());
-            self.team.each(threads, parts.len(), self.control, &|_, chunk| {
-                for (i, square) in lock(&parts[chunk]).iter_mut().enumerate() {
-                    *square = across.square_distance(self.x, chunk * CHUNK + i, c);
-                }
-            })?;
+            self.team
+                .each(threads, parts.len(), self.control, &|_, chunk| {
+                    for (i, square) in lock(&parts[chunk]).iter_mut().enumerate() {
+                        *square = across.square_distance(self.x, chunk * CHUNK + i, c);
+                    }
+                })?;
         }
         Ok(all)
     }

@@ -49,7 +49,14 @@ pub(crate) fn plus_plus_of<T: Scalar>(
     let (data, weights) = (Data::new(candidates), Weights::new(Some(weights)));
     with_team(|team| {
         let frame = Frame::new(&summarise(team, table, &data, &weights, control)?)?;
-        let problem = Problem { data: &data, weights, frame: &frame, table, team, control };
+        let problem = Problem {
+            data: &data,
+            weights,
+            frame: &frame,
+            table,
+            team,
+            control,
+        };
         let rows = plus_plus::choose(&problem, k, trials(None, k), random)?;
         Ok(gather(&data, &rows))
     })
@@ -98,7 +105,14 @@ pub fn plus_plus<T: Scalar>(
     with_team(|team| {
         let summary = summarise(team, table, &data, &weights, control)?;
         let frame = Frame::new(&summary)?;
-        let problem = Problem { data: &data, weights, frame: &frame, table, team, control };
+        let problem = Problem {
+            data: &data,
+            weights,
+            frame: &frame,
+            table,
+            team,
+            control,
+        };
         let mut random = Random::new(seed, 0);
         let rows = plus_plus::choose(&problem, k, trials(local_trials, k), &mut random)?;
         Ok((gather(&data, &rows), rows))

@@ -58,7 +58,14 @@ pub fn lower_distances<T: Scalar>(
     with_team(|team| {
         let summary = summarise(team, table, &data, &weights, control)?;
         let frame = Frame::new(&summary)?;
-        let problem = Problem { data: &data, weights, frame: &frame, table, team, control };
+        let problem = Problem {
+            data: &data,
+            weights,
+            frame: &frame,
+            table,
+            team,
+            control,
+        };
         let left = lower(&problem, more, &near_parts(&data, near))?;
         Ok(left.iter().sum())
     })
@@ -85,7 +92,9 @@ pub fn draw_candidates<T: Scalar>(
     let weights = Weights::new(weights);
     let mut random = Random::new(seed, 1);
     let chance = |i: usize| expected * weights.of(i) * near[i].wide() / total;
-    (0..near.len()).filter(|&i| random.unit() < chance(i)).collect()
+    (0..near.len())
+        .filter(|&i| random.unit() < chance(i))
+        .collect()
 }
 
 /// The first `k` centers, by k-means||.
@@ -101,7 +110,9 @@ pub(super) fn choose<T: Scalar>(
     for _ in 0..ROUNDS {
         let more = gather(data, &chosen[new..]);
         new = chosen.len();
-        let left: f64 = lower(problem, more.view(), &near_parts(data, &mut near))?.iter().sum();
+        let left: f64 = lower(problem, more.view(), &near_parts(data, &mut near))?
+            .iter()
+            .sum();
         if left <= 0.0 {
             break;
         }
@@ -117,7 +128,11 @@ pub(super) fn choose<T: Scalar>(
     if chosen.len() < k {
         let open = |i: &usize| chosen.binary_search(i).is_err();
         let all = random.samples(data.rows, data.rows, &problem.weights);
-        let fill: Vec<usize> = all.into_iter().filter(open).take(k - chosen.len()).collect();
+        let fill: Vec<usize> = all
+            .into_iter()
+            .filter(open)
+            .take(k - chosen.len())
+            .collect();
         chosen.extend(fill);
     }
     reduce(problem, &gather(data, &chosen), k, random)
@@ -133,8 +148,15 @@ fn reduce<T: Scalar>(
 ) -> Result<Array2<T>> {
     let weights = weights_of(problem, candidates.view())?;
     let weights = Array1::from_iter(weights.into_iter().map(T::near));
-    let (data, weights) = (Data::new(candidates.view()), Weights::new(Some(weights.view())));
-    let problem = Problem { data: &data, weights, ..*problem };
+    let (data, weights) = (
+        Data::new(candidates.view()),
+        Weights::new(Some(weights.view())),
+    );
+    let problem = Problem {
+        data: &data,
+        weights,
+        ..*problem
+    };
     let rows = plus_plus::choose(&problem, k, trials(None, k), random)?;
     Ok(gather(&data, &rows))
 }
@@ -149,7 +171,13 @@ fn each_chunk<T: Scalar>(
     centers: ArrayView2<T>,
     take: &(dyn Fn(usize, &Scratch<T>) + Sync),
 ) -> Result<()> {
-    let Problem { data, frame, team, control, .. } = *problem;
+    let Problem {
+        data,
+        frame,
+        team,
+        control,
+        ..
+    } = *problem;
     let tile = problem.tile(centers.nrows());
     let panels = problem.panels(centers, &tile);
     let threads = problem.threads(centers.nrows());
@@ -199,5 +227,8 @@ fn weights_of<T: Scalar>(problem: &Problem<T>, centers: ArrayView2<T>) -> Result
         }
     })?;
     let counts = lock(&counts);
-    Ok(counts.iter().map(|&n| n as f64 * quanta.weight_quantum).collect())
+    Ok(counts
+        .iter()
+        .map(|&n| n as f64 * quanta.weight_quantum)
+        .collect())
 }

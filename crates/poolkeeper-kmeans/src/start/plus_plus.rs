@@ -63,8 +63,13 @@ impl<'a, T: Scalar> State<'a, T> {
     fn new(problem: &'a Problem<'a, T>, near: &'a mut [T]) -> Self {
         State {
             problem,
-            near: near.chunks_mut(problem.data.chunk).map(Mutex::new).collect(),
-            left: (0..problem.data.chunks()).map(|_| Mutex::default()).collect(),
+            near: near
+                .chunks_mut(problem.data.chunk)
+                .map(Mutex::new)
+                .collect(),
+            left: (0..problem.data.chunks())
+                .map(|_| Mutex::default())
+                .collect(),
             workers: Vec::new(),
         }
     }
@@ -79,12 +84,17 @@ impl<'a, T: Scalar> State<'a, T> {
         if self.workers.len() < threads {
             self.workers.resize_with(threads, Mutex::default);
         }
-        problem.team.each(threads, problem.data.chunks(), problem.control, &|worker, chunk| {
-            let worker = &mut lock(&self.workers[worker]);
-            let near = &mut lock(&self.near[chunk]);
-            let left = self.scan(worker, chunk, near, &centers, last.is_some());
-            *lock(&self.left[chunk]) = left;
-        })
+        problem.team.each(
+            threads,
+            problem.data.chunks(),
+            problem.control,
+            &|worker, chunk| {
+                let worker = &mut lock(&self.workers[worker]);
+                let near = &mut lock(&self.near[chunk]);
+                let left = self.scan(worker, chunk, near, &centers, last.is_some());
+                *lock(&self.left[chunk]) = left;
+            },
+        )
     }
 
     fn scan(
@@ -95,13 +105,20 @@ impl<'a, T: Scalar> State<'a, T> {
         centers: &Array2<T>,
         update: bool,
     ) -> Vec<f64> {
-        let Problem { data, table, frame, .. } = self.problem;
+        let Problem {
+            data, table, frame, ..
+        } = self.problem;
         let tile = self.problem.tile(centers.nrows());
         let panels = self.problem.panels(centers.view(), &tile);
         let range = data.range(chunk);
         let count = range.len();
         let stride = count.next_multiple_of(tile.samples);
-        let Worker { scratch, rows, scores, weights } = worker;
+        let Worker {
+            scratch,
+            rows,
+            scores,
+            weights,
+        } = worker;
         scores.resize(panels.count() * tile.centers * stride, T::default());
         let weights = if self.problem.weights.given() {
             weights.clear();
@@ -116,7 +133,14 @@ impl<'a, T: Scalar> State<'a, T> {
         // the tile; `scores` has `stride` numbers for every padded center,
         // and `near` and `weights` have one for each row.
         unsafe {
-            (tile.scores)(&rows, &frame.moved, &panels, scratch, scores.as_mut_ptr(), stride);
+            (tile.scores)(
+                &rows,
+                &frame.moved,
+                &panels,
+                scratch,
+                scores.as_mut_ptr(),
+                stride,
+            );
             let norm = scratch.norm.as_ptr();
             if update {
                 (table.lower)(near.as_mut_ptr(), scores.as_ptr(), norm, count);
@@ -163,7 +187,13 @@ impl<'a, T: Scalar> State<'a, T> {
     }
 
     fn draw_within(&self, chunk: usize, last: usize, mut draw: f64) -> usize {
-        let Problem { data, table, frame, weights, .. } = self.problem;
+        let Problem {
+            data,
+            table,
+            frame,
+            weights,
+            ..
+        } = self.problem;
         let range = data.range(chunk);
         let (mut buffer, mut scratch) = (Vec::new(), Scratch::default());
         let tile = self.problem.tile(1);
@@ -174,8 +204,20 @@ impl<'a, T: Scalar> State<'a, T> {
         let rows = data.read(range.clone(), &mut buffer);
         // SAFETY: as in `scan`.
         unsafe {
-            (tile.scores)(&rows, &frame.moved, &panels, &mut scratch, scores.as_mut_ptr(), stride);
-            (table.lower)(near.as_mut_ptr(), scores.as_ptr(), scratch.norm.as_ptr(), near.len());
+            (tile.scores)(
+                &rows,
+                &frame.moved,
+                &panels,
+                &mut scratch,
+                scores.as_mut_ptr(),
+                stride,
+            );
+            (table.lower)(
+                near.as_mut_ptr(),
+                scores.as_ptr(),
+                scratch.norm.as_ptr(),
+                near.len(),
+            );
         }
         let mut last_with_weight = range.start;
         for (i, near) in range.zip(near) {

@@ -6,7 +6,13 @@ use poolkeeper_kmeans::Scalar;
 use crate::common::Numbers;
 
 /// `k` clouds of `n` samples in all.
-pub(crate) fn clouds<T: Scalar + Near>(n: usize, d: usize, k: usize, spread: f64, seed: u64) -> Array2<T> {
+pub(crate) fn clouds<T: Scalar + Near>(
+    n: usize,
+    d: usize,
+    k: usize,
+    spread: f64,
+    seed: u64,
+) -> Array2<T> {
     let mut numbers = Numbers::new(seed);
     let centers: Vec<f64> = (0..k * d).map(|_| spread * numbers.normal()).collect();
     let mut x = Array2::default((n, d));

@@ -62,5 +62,10 @@ pub(crate) fn plain_lloyd<T: Scalar + Into<f64>>(
         .zip(weights)
         .map(|((row, &c), w)| w * square(&row.to_vec(), &centers.row(c as usize).to_vec()))
         .sum();
-    Plain { centers, labels, inertia, iterations }
+    Plain {
+        centers,
+        labels,
+        inertia,
+        iterations,
+    }
 }
