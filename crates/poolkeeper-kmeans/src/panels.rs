@@ -38,6 +38,12 @@ impl<T: Scalar> Panels<T> {
         }
     }
 
+    /// A center, times -2; for panels of width 1.
+    pub(crate) fn center(&self, center: usize) -> &[T] {
+        assert_eq!(self.width, 1);
+        &self.values[center * self.columns..][..self.columns]
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.norms.is_empty()
     }

@@ -193,7 +193,7 @@ impl<'a, T: Scalar> Scan<'a, T> {
     fn new(data: &'a Data<'a, T>, centers: ArrayView2<'a, T>) -> Result<Self> {
         let table = T::table(Kernel::choose(None)?);
         let frame = Frame::of_centers(centers)?;
-        let tile = choose_tile(table.tiles, centers.nrows());
+        let tile = choose_tile(table, centers.nrows(), centers.ncols());
         let mut panels = Panels::default();
         panels.fill(centers, &frame, tile.centers);
         let centers = if centers.is_standard_layout() {

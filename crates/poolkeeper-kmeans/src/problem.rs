@@ -30,7 +30,7 @@ impl<T: Scalar> Problem<'_, T> {
 
     /// The tile for `k` centers.
     pub(crate) fn tile(&self, k: usize) -> Tile<T> {
-        choose_tile(self.table.tiles, k)
+        choose_tile(self.table, k, self.data.columns)
     }
 
     pub(crate) fn panels(&self, centers: ArrayView2<T>, tile: &Tile<T>) -> Panels<T> {
@@ -40,9 +40,20 @@ impl<T: Scalar> Problem<'_, T> {
     }
 }
 
+/// Packing samples costs more than it saves up to so many centers ...
+const FEW_CENTERS: usize = 14;
+/// ... with so many columns.
+const MANY_COLUMNS: usize = 128;
+
 /// The tile that wastes least on the centers that pad the last panel; of
 /// those that waste the same, the one with the most centers.
-pub(crate) fn choose_tile<T: Copy>(tiles: &[Tile<T>], k: usize) -> Tile<T> {
+/// Few centers and many columns are scored along the rows instead. Nothing but
+/// the shape decides, so that a fit and a prediction score alike.
+pub(crate) fn choose_tile<T: Copy>(table: &Table<T>, k: usize, columns: usize) -> Tile<T> {
+    if k <= FEW_CENTERS && columns >= MANY_COLUMNS {
+        return table.along;
+    }
+    let tiles = table.tiles;
     let padded = |tile: &&Tile<T>| k.next_multiple_of(tile.centers);
     let best = tiles.iter().rev().min_by_key(padded);
     *best.unwrap_or(&tiles[0])

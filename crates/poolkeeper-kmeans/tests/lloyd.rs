@@ -29,6 +29,7 @@ fn same_as_plain<T: Scalar + Near + Into<f64>>(tolerance: f64) {
         (500, 3, 7),
         (700, 17, 13),
         (1500, 40, 25),
+        (301, 200, 5),
     ] {
         let x = clouds::<T>(n, d, k, 1.5, n as u64);
         let weights = Array1::from_shape_fn(n, |i| T::from_f64(1.0 + (i % 3) as f64));
@@ -73,7 +74,7 @@ fn bits<T: Scalar + Into<f64>>(fit: &Fit<T>) -> (Vec<u64>, Vec<i32>, u64, usize)
 }
 
 fn same_bits<T: Scalar + Near + Into<f64>>() {
-    for (n, d, k) in [(3000, 5, 20), (2500, 33, 40)] {
+    for (n, d, k) in [(3000, 5, 20), (2500, 33, 40), (900, 133, 9)] {
         let x = clouds::<T>(n, d, k, 0.7, 5);
         let run = |view: ArrayView2<T>, kernel, algorithm, threads| {
             let options = Options {

@@ -41,6 +41,12 @@ unsafe impl Simd for Avx2<f32> {
     }
 
     #[inline(always)]
+    unsafe fn moved(x: __m256, scale: __m256, offset: __m256) -> __m256 {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm256_fmsub_ps(x, scale, offset) }
+    }
+
+    #[inline(always)]
     unsafe fn min(a: __m256, b: __m256) -> __m256 {
         // SAFETY: the caller has the instructions.
         unsafe { _mm256_min_ps(a, b) }
@@ -80,19 +86,24 @@ unsafe impl Simd for Avx2<f32> {
         // SAFETY: the caller has the instructions, 8 rows of `columns`
         // numbers, as many offsets, and room for `columns` vectors.
         unsafe {
-            let mut v = [Self::splat(0.0); 8];
-            let whole = columns == 8;
+            let scale = Self::splat(scale);
+            let mut v = [scale; 8];
+            if columns == 8 {
+                for (lane, v) in v.iter_mut().enumerate() {
+                    *v = Self::load(*rows.add(lane));
+                }
+                for (i, v) in transpose_8(v).into_iter().enumerate() {
+                    let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));
+                    Self::store(out.add(i * stride), moved);
+                }
+                return;
+            }
             for (lane, v) in v.iter_mut().enumerate() {
                 let row = *rows.add(lane);
-                *v = if whole {
-                    Self::load(row)
-                } else {
-                    _mm256_maskload_ps(row, first_8(columns))
-                };
+                *v = _mm256_maskload_ps(row, first_8(columns));
             }
-            let v = transpose_8(v);
-            for (i, &v) in v.iter().enumerate().take(columns) {
-                let moved = _mm256_fmsub_ps(v, Self::splat(scale), Self::splat(*offset.add(i)));
+            for (i, v) in transpose_8(v).into_iter().enumerate().take(columns) {
+                let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));
                 Self::store(out.add(i * stride), moved);
             }
         }
@@ -128,6 +139,12 @@ unsafe impl Simd for Avx2<f64> {
     unsafe fn fused(a: __m256d, b: __m256d, c: __m256d) -> __m256d {
         // SAFETY: the caller has the instructions.
         unsafe { _mm256_fmadd_pd(a, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn moved(x: __m256d, scale: __m256d, offset: __m256d) -> __m256d {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm256_fmsub_pd(x, scale, offset) }
     }
 
     #[inline(always)]
@@ -170,19 +187,24 @@ unsafe impl Simd for Avx2<f64> {
         // SAFETY: the caller has the instructions, 4 rows of `columns`
         // numbers, as many offsets, and room for `columns` vectors.
         unsafe {
-            let mut v = [Self::splat(0.0); 4];
-            let whole = columns == 4;
+            let scale = Self::splat(scale);
+            let mut v = [scale; 4];
+            if columns == 4 {
+                for (lane, v) in v.iter_mut().enumerate() {
+                    *v = Self::load(*rows.add(lane));
+                }
+                for (i, v) in transpose_4(v).into_iter().enumerate() {
+                    let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));
+                    Self::store(out.add(i * stride), moved);
+                }
+                return;
+            }
             for (lane, v) in v.iter_mut().enumerate() {
                 let row = *rows.add(lane);
-                *v = if whole {
-                    Self::load(row)
-                } else {
-                    _mm256_maskload_pd(row, first_4(columns))
-                };
+                *v = _mm256_maskload_pd(row, first_4(columns));
             }
-            let v = transpose_4(v);
-            for (i, &v) in v.iter().enumerate().take(columns) {
-                let moved = _mm256_fmsub_pd(v, Self::splat(scale), Self::splat(*offset.add(i)));
+            for (i, v) in transpose_4(v).into_iter().enumerate().take(columns) {
+                let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));
                 Self::store(out.add(i * stride), moved);
             }
         }

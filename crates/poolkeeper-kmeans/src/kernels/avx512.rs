@@ -41,6 +41,12 @@ unsafe impl Simd for Avx512<f32> {
     }
 
     #[inline(always)]
+    unsafe fn moved(x: __m512, scale: __m512, offset: __m512) -> __m512 {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_fmsub_ps(x, scale, offset) }
+    }
+
+    #[inline(always)]
     unsafe fn min(a: __m512, b: __m512) -> __m512 {
         // SAFETY: the caller has the instructions.
         unsafe { _mm512_min_ps(a, b) }
@@ -82,19 +88,24 @@ unsafe impl Simd for Avx512<f32> {
         // SAFETY: the caller has the instructions, 16 rows of `columns`
         // numbers, as many offsets, and room for `columns` vectors.
         unsafe {
-            let mut v = [Self::splat(0.0); 16];
-            let whole = columns == 16;
+            let scale = Self::splat(scale);
+            let mut v = [scale; 16];
+            if columns == 16 {
+                for (lane, v) in v.iter_mut().enumerate() {
+                    *v = Self::load(*rows.add(lane));
+                }
+                for (i, v) in transpose_16(v).into_iter().enumerate() {
+                    let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));
+                    Self::store(out.add(i * stride), moved);
+                }
+                return;
+            }
             for (lane, v) in v.iter_mut().enumerate() {
                 let row = *rows.add(lane);
-                *v = if whole {
-                    Self::load(row)
-                } else {
-                    _mm512_maskz_loadu_ps((1 << columns) - 1, row)
-                };
+                *v = _mm512_maskz_loadu_ps((1 << columns) - 1, row);
             }
-            let v = transpose_16(v);
-            for (i, &v) in v.iter().enumerate().take(columns) {
-                let moved = _mm512_fmsub_ps(v, Self::splat(scale), Self::splat(*offset.add(i)));
+            for (i, v) in transpose_16(v).into_iter().enumerate().take(columns) {
+                let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));
                 Self::store(out.add(i * stride), moved);
             }
         }
@@ -130,6 +141,12 @@ unsafe impl Simd for Avx512<f64> {
     unsafe fn fused(a: __m512d, b: __m512d, c: __m512d) -> __m512d {
         // SAFETY: the caller has the instructions.
         unsafe { _mm512_fmadd_pd(a, b, c) }
+    }
+
+    #[inline(always)]
+    unsafe fn moved(x: __m512d, scale: __m512d, offset: __m512d) -> __m512d {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_fmsub_pd(x, scale, offset) }
     }
 
     #[inline(always)]
@@ -172,19 +189,24 @@ unsafe impl Simd for Avx512<f64> {
         // SAFETY: the caller has the instructions, 8 rows of `columns`
         // numbers, as many offsets, and room for `columns` vectors.
         unsafe {
-            let mut v = [Self::splat(0.0); 8];
-            let whole = columns == 8;
+            let scale = Self::splat(scale);
+            let mut v = [scale; 8];
+            if columns == 8 {
+                for (lane, v) in v.iter_mut().enumerate() {
+                    *v = Self::load(*rows.add(lane));
+                }
+                for (i, v) in transpose_8(v).into_iter().enumerate() {
+                    let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));
+                    Self::store(out.add(i * stride), moved);
+                }
+                return;
+            }
             for (lane, v) in v.iter_mut().enumerate() {
                 let row = *rows.add(lane);
-                *v = if whole {
-                    Self::load(row)
-                } else {
-                    _mm512_maskz_loadu_pd((1 << columns) - 1, row)
-                };
+                *v = _mm512_maskz_loadu_pd((1 << columns) - 1, row);
             }
-            let v = transpose_8(v);
-            for (i, &v) in v.iter().enumerate().take(columns) {
-                let moved = _mm512_fmsub_pd(v, Self::splat(scale), Self::splat(*offset.add(i)));
+            for (i, v) in transpose_8(v).into_iter().enumerate().take(columns) {
+                let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));
                 Self::store(out.add(i * stride), moved);
             }
         }

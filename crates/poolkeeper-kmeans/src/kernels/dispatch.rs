@@ -2,7 +2,7 @@
 
 use super::classify::Motion;
 use super::scan::{Scratch, nearest, scores};
-use super::{Table, Tile, classify, plain};
+use super::{Table, Tile, along, classify, plain};
 use crate::panels::Panels;
 use crate::rows::{Moved, Rows};
 use crate::update::Quanta;
@@ -85,7 +85,7 @@ impl Kernel {
 /// Compiles every kernel for one set of instructions and one type, as module
 /// `$module` with a `TABLE`.
 macro_rules! table {
-    ($module:ident, $simd:ty, $t:ty, $(#[$features:meta])?, $([$vectors:literal x $centers:literal])+) => {
+    ($module:ident, $simd:ty, $t:ty, $(#[$features:meta])?, $few:literal, $([$vectors:literal x $centers:literal])+) => {
         mod $module {
             use super::*;
             use super::super::simd::Simd;
@@ -100,6 +100,17 @@ macro_rules! table {
                 rows: &Rows<T>, moved: &Moved<T>, panels: &Panels<T>, scratch: &mut Scratch<T>,
                 out: *mut T, stride: usize,
             ) = scores::<S, V, C>);
+            const UNITS: usize = 64 / (S::LANES * size_of::<T>());
+            table!(@function $(#[$features])?, fn nearest_along<[]>(
+                rows: &Rows<T>, moved: &Moved<T>, panels: &Panels<T>, scratch: &mut Scratch<T>,
+            ) = along::nearest::<S, UNITS, $few, false>);
+            table!(@function $(#[$features])?, fn two_nearest_along<[]>(
+                rows: &Rows<T>, moved: &Moved<T>, panels: &Panels<T>, scratch: &mut Scratch<T>,
+            ) = along::nearest::<S, UNITS, $few, true>);
+            table!(@function $(#[$features])?, fn scores_along<[]>(
+                rows: &Rows<T>, moved: &Moved<T>, panels: &Panels<T>, scratch: &mut Scratch<T>,
+                out: *mut T, stride: usize,
+            ) = along::scores::<S, UNITS, $few>);
             table!(@function $(#[$features])?, fn square_distance<[]>(
                 a: *const T, b: *const T, columns: usize,
             ) -> f64 = plain::square_distance::<T>);
@@ -135,6 +146,13 @@ macro_rules! table {
                     two_nearest: nearest_tile::<$vectors, $centers, true>,
                     scores: scores_tile::<$vectors, $centers>,
                 }),+],
+                along: Tile {
+                    samples: along::ROWS,
+                    centers: 1,
+                    nearest: nearest_along,
+                    two_nearest: two_nearest_along,
+                    scores: scores_along,
+                },
                 square_distance,
                 add_row,
                 move_row,
@@ -174,21 +192,21 @@ macro_rules! table {
     };
 }
 
-table!(portable_f32, crate::kernels::portable::Portable<f32>, f32, , [2 x 4]);
-table!(portable_f64, crate::kernels::portable::Portable<f64>, f64, , [1 x 4]);
+table!(portable_f32, crate::kernels::portable::Portable<f32>, f32, , true, [2 x 4]);
+table!(portable_f64, crate::kernels::portable::Portable<f64>, f64, , true, [1 x 4]);
 
 #[cfg(target_arch = "x86_64")]
 table!(avx2_f32, crate::kernels::avx2::Avx2<f32>, f32,
-    #[target_feature(enable = "avx2,fma")], [4 x 2] [3 x 4] [2 x 6]);
+    #[target_feature(enable = "avx2,fma")], true, [4 x 2] [3 x 4] [2 x 6]);
 #[cfg(target_arch = "x86_64")]
 table!(avx2_f64, crate::kernels::avx2::Avx2<f64>, f64,
-    #[target_feature(enable = "avx2,fma")], [4 x 2] [3 x 4] [2 x 6]);
+    #[target_feature(enable = "avx2,fma")], true, [4 x 2] [3 x 4] [2 x 6]);
 #[cfg(target_arch = "x86_64")]
 table!(avx512_f32, crate::kernels::avx512::Avx512<f32>, f32,
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], [4 x 6] [3 x 8] [2 x 12]);
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], false, [4 x 6] [3 x 8] [2 x 12]);
 #[cfg(target_arch = "x86_64")]
 table!(avx512_f64, crate::kernels::avx512::Avx512<f64>, f64,
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], [4 x 6] [3 x 8] [2 x 12]);
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], false, [4 x 6] [3 x 8] [2 x 12]);
 
 /// The kernels for `f32`. `kernel` comes from [`Kernel::choose`].
 pub(crate) fn single(kernel: Kernel) -> &'static Table<f32> {

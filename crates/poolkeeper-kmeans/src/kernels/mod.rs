@@ -1,5 +1,6 @@
 //! The kernels: one source, compiled once for each set of instructions.
 
+mod along;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -46,6 +47,8 @@ pub(crate) struct Tile<T: 'static> {
 pub struct Table<T: 'static> {
     /// Tiles, from many samples and few centers to the opposite.
     pub(crate) tiles: &'static [Tile<T>],
+    /// For few centers and many columns: see [`along`].
+    pub(crate) along: Tile<T>,
     /// See [`plain::square_distance`].
     pub(crate) square_distance: unsafe fn(*const T, *const T, usize) -> f64,
     /// See [`plain::add_row`].

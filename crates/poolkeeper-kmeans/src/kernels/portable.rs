@@ -51,6 +51,11 @@ unsafe impl<T: Scalar> Simd for Portable<T> {
     }
 
     #[inline(always)]
+    unsafe fn moved(x: Self::V, scale: Self::V, offset: Self::V) -> Self::V {
+        lanes!(i => x[i].fused(scale[i], -offset[i]))
+    }
+
+    #[inline(always)]
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V {
         lanes!(i => if a[i] < b[i] { a[i] } else { b[i] })
     }

@@ -14,7 +14,9 @@ use crate::{Scalar, scalar::Sealed};
 /// Buffers of one thread. All grow as needed and are reused.
 #[derive(Default)]
 pub(crate) struct Scratch<T> {
-    block: Vec<T>,
+    pub(super) block: Vec<T>,
+    /// The scores of a few rows.
+    pub(super) scores: Vec<T>,
     /// Scores: the smallest of each row ...
     pub(crate) best: Vec<T>,
     /// ... whose index has these bits ...
@@ -29,7 +31,7 @@ pub(crate) struct Scratch<T> {
 }
 
 impl<T: Scalar> Scratch<T> {
-    fn reserve(&mut self, block: usize, rows: usize) {
+    pub(super) fn reserve(&mut self, block: usize, rows: usize) {
         let zero = T::default();
         if self.block.len() < block {
             self.block.resize(block, zero);

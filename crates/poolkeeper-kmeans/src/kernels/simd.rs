@@ -27,6 +27,8 @@ pub(crate) unsafe trait Simd: Copy + 'static {
     unsafe fn store(p: *mut Self::T, v: Self::V);
     /// `a * b + c`, rounded once.
     unsafe fn fused(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `x * scale - offset`, rounded once.
+    unsafe fn moved(x: Self::V, scale: Self::V, offset: Self::V) -> Self::V;
     /// The smaller, `b` if they are equal.
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
     /// The larger, `b` if they are equal.

@@ -1,0 +1,346 @@
+//! The other way to score, for few centers and many columns: lanes lie along
+//! a row, so nothing is packed; two rows at a time against a few centers.
+//!
+//! A score is summed in as many lanes as fill 64 bytes, whatever the kernel,
+//! and the lanes are added in a fixed order: the same bits everywhere.
+
+use super::scan::Scratch;
+use super::simd::Simd;
+use crate::Scalar;
+use crate::panels::Panels;
+use crate::rows::{Moved, Rows};
+use crate::scalar::Sealed;
+
+/// Rows at a time.
+pub(crate) const ROWS: usize = 2;
+/// Numbers of the smallest type in 64 bytes.
+const MOST: usize = 16;
+
+/// Adds lanes in a fixed order: halves, quarters, ...
+#[inline(always)]
+fn total<T: Scalar>(lanes: &mut [T]) -> T {
+    let mut half = lanes.len() / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] = lanes[i] + lanes[i + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+/// The products of `ROWS` rows, moved, and `CENTERS` centers that lie `stride`
+/// apart, both padded to whole lanes.
+///
+/// # Safety
+///
+/// The processor has the instructions of `S`; `padded` numbers are at each
+/// row, at `offset` and at each center; `UNITS * S::LANES` fill 64 bytes.
+#[inline(always)]
+unsafe fn products<S: Simd, const UNITS: usize, const CENTERS: usize>(
+    rows: [*const S::T; ROWS],
+    moved: (S::T, *const S::T),
+    centers: *const S::T,
+    stride: usize,
+    padded: usize,
+    sums: &mut [[[S::V; UNITS]; CENTERS]; ROWS],
+) {
+    let wide = UNITS * S::LANES;
+    // SAFETY: the caller vouches for all pointers.
+    unsafe {
+        let scale = S::splat(moved.0);
+        for j in (0..padded).step_by(wide) {
+            for u in 0..UNITS {
+                let at = j + u * S::LANES;
+                let offset = S::load(moved.1.add(at));
+                let mut x = [offset; ROWS];
+                for (x, row) in x.iter_mut().zip(rows) {
+                    *x = S::moved(S::load(row.add(at)), scale, offset);
+                }
+                for c in 0..CENTERS {
+                    let center = S::load(centers.add(c * stride + at));
+                    for r in 0..ROWS {
+                        sums[r][c][u] = S::fused(x[r], center, sums[r][c][u]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What stays the same for all rows of a call.
+struct Call<'a, T> {
+    columns: usize,
+    /// The columns that fill whole lanes.
+    whole: usize,
+    scale: T,
+    offset: *const T,
+    panels: &'a Panels<T>,
+    /// The last columns of the offset and of each center, padded with zeros.
+    ends: *const T,
+}
+
+/// Scores `ROWS` rows against `CENTERS` centers from `first`, into `scores`.
+///
+/// # Safety
+///
+/// As [`products`].
+#[inline(always)]
+unsafe fn group<S: Simd, const UNITS: usize, const CENTERS: usize>(
+    call: &Call<S::T>,
+    rows: [*const S::T; ROWS],
+    row_ends: &[[S::T; MOST]; ROWS],
+    first: usize,
+    scores: [*mut S::T; ROWS],
+    stride: usize,
+) {
+    let wide = UNITS * S::LANES;
+    // SAFETY: whole lanes of rows, offset and centers are in their arrays;
+    // the ends are padded. `scores` has room for every center.
+    unsafe {
+        let zero = S::splat(S::T::default());
+        let mut sums = [[[zero; UNITS]; CENTERS]; ROWS];
+        let (centers, moved) = (call.panels.panel(first), (call.scale, call.offset));
+        products::<S, UNITS, CENTERS>(rows, moved, centers, call.columns, call.whole, &mut sums);
+        if call.whole < call.columns {
+            let ends = [row_ends[0].as_ptr(), row_ends[1].as_ptr()];
+            let (centers, moved) = (call.ends.add((first + 1) * wide), (call.scale, call.ends));
+            products::<S, UNITS, CENTERS>(ends, moved, centers, wide, wide, &mut sums);
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            for (c, sums) in sums.iter().enumerate() {
+                let mut lanes = [S::T::default(); MOST];
+                for (u, &sum) in sums.iter().enumerate() {
+                    S::store(lanes.as_mut_ptr().add(u * S::LANES), sum);
+                }
+                let score = *call.panels.norms(first + c) + total(&mut lanes[..wide]);
+                *scores[r].add((first + c) * stride) = score;
+            }
+        }
+    }
+}
+
+/// Copies the last columns, padded: of the offset, then of each center.
+fn ends<T: Scalar>(
+    moved: &Moved<T>,
+    panels: &Panels<T>,
+    whole: usize,
+    wide: usize,
+    to: &mut Vec<T>,
+) {
+    to.clear();
+    let columns = moved.offset.len();
+    let mut push = |numbers: &[T]| {
+        to.extend_from_slice(numbers);
+        to.resize(to.len() + wide - numbers.len(), T::default());
+    };
+    push(&moved.offset[whole..]);
+    for center in 0..panels.count() {
+        push(&panels.center(center)[whole..columns]);
+    }
+}
+
+/// Writes the scores of two rows, center `c` at `scores[r] + c * stride`.
+///
+/// # Safety
+///
+/// As [`products`]; `panels.width` is 1.
+#[inline(always)]
+unsafe fn two_rows<S: Simd, const UNITS: usize, const FEW: bool>(
+    call: &Call<S::T>,
+    rows: [*const S::T; ROWS],
+    scores: [*mut S::T; ROWS],
+    stride: usize,
+) {
+    let mut row_ends = [[S::T::default(); MOST]; ROWS];
+    for (end, row) in row_ends.iter_mut().zip(rows) {
+        for (j, to) in (call.whole..call.columns).zip(end) {
+            // SAFETY: rows have `columns` numbers.
+            *to = unsafe { *row.add(j) };
+        }
+    }
+    let k = call.panels.count();
+    let mut first = 0;
+    while first < k {
+        let left = k - first;
+        // SAFETY: the caller vouches for all pointers.
+        unsafe {
+            match left {
+                1 => group::<S, UNITS, 1>(call, rows, &row_ends, first, scores, stride),
+                2 => group::<S, UNITS, 2>(call, rows, &row_ends, first, scores, stride),
+                4 if !FEW => group::<S, UNITS, 4>(call, rows, &row_ends, first, scores, stride),
+                3 | 4 => group::<S, UNITS, 3>(call, rows, &row_ends, first, scores, stride),
+                5.. if !FEW => group::<S, UNITS, 5>(call, rows, &row_ends, first, scores, stride),
+                _ => group::<S, UNITS, 3>(call, rows, &row_ends, first, scores, stride),
+            }
+        }
+        first += match left {
+            1..=3 => left,
+            4 if FEW => 3,
+            4 => 4,
+            _ if FEW => 3,
+            _ => 5,
+        };
+    }
+}
+
+/// `|x|²` of a moved row, added as scores are.
+///
+/// # Safety
+///
+/// As [`products`].
+#[inline(always)]
+unsafe fn norm<S: Simd, const UNITS: usize>(call: &Call<S::T>, row: *const S::T) -> S::T {
+    let wide = UNITS * S::LANES;
+    let mut end = [S::T::default(); MOST];
+    let mut lanes = [S::T::default(); MOST];
+    // SAFETY: whole lanes are in the row and the offset; the ends are padded.
+    unsafe {
+        for (j, to) in (call.whole..call.columns).zip(&mut end) {
+            *to = *row.add(j);
+        }
+        let scale = S::splat(call.scale);
+        let mut sums = [S::splat(S::T::default()); UNITS];
+        let mut add = (row, call.offset);
+        for j in (0..call.columns).step_by(wide) {
+            if j == call.whole {
+                add = (end.as_ptr().wrapping_sub(j), call.ends.wrapping_sub(j));
+            }
+            for (u, sum) in sums.iter_mut().enumerate() {
+                let at = j + u * S::LANES;
+                let x = S::load(add.0.wrapping_add(at));
+                let x = S::moved(x, scale, S::load(add.1.wrapping_add(at)));
+                *sum = S::fused(x, x, *sum);
+            }
+        }
+        for (u, &sum) in sums.iter().enumerate() {
+            S::store(lanes.as_mut_ptr().add(u * S::LANES), sum);
+        }
+    }
+    total(&mut lanes[..wide])
+}
+
+/// Does for each pair of rows: score, then `take` with the row, its scores,
+/// and `|x|²` if `NORM`.
+///
+/// # Safety
+///
+/// The processor has the instructions of `S`; `rows` points to valid rows of
+/// as many columns as `moved` and `panels` have; `panels.width` is 1.
+#[inline(always)]
+unsafe fn each_row<S: Simd, const UNITS: usize, const FEW: bool, const NORM: bool>(
+    rows: &Rows<S::T>,
+    moved: &Moved<S::T>,
+    panels: &Panels<S::T>,
+    buffers: (&mut Vec<S::T>, &mut Vec<S::T>),
+    mut take: impl FnMut(usize, &[S::T], S::T),
+) {
+    let wide = UNITS * S::LANES;
+    let columns = moved.offset.len();
+    let whole = columns / wide * wide;
+    let (padded, scores) = buffers;
+    ends(moved, panels, whole, wide, padded);
+    let k = panels.count();
+    scores.resize(ROWS * k, S::T::default());
+    let call = Call {
+        columns,
+        whole,
+        scale: moved.scale,
+        offset: moved.offset.as_ptr(),
+        panels,
+        ends: padded.as_ptr(),
+    };
+    for first in (0..rows.count).step_by(ROWS) {
+        let second = (first + 1).min(rows.count - 1);
+        let pair = [rows.row(first), rows.row(second)];
+        let to = scores.as_mut_ptr();
+        // SAFETY: `scores` has a row of `k` numbers for each of the two rows.
+        unsafe { two_rows::<S, UNITS, FEW>(&call, pair, [to, to.add(k)], 1) };
+        let mut norms = [S::T::default(); ROWS];
+        if NORM {
+            for (norm_of, row) in norms.iter_mut().zip(pair) {
+                // SAFETY: a row of `columns` numbers.
+                *norm_of = unsafe { norm::<S, UNITS>(&call, row) };
+            }
+        }
+        take(first, &scores[..k], norms[0]);
+        if second != first {
+            take(second, &scores[k..2 * k], norms[1]);
+        }
+    }
+}
+
+/// As [`scan::nearest`](super::scan::nearest).
+///
+/// # Safety
+///
+/// As [`each_row`].
+#[inline(always)]
+pub(crate) unsafe fn nearest<S: Simd, const UNITS: usize, const FEW: bool, const SECOND: bool>(
+    rows: &Rows<S::T>,
+    moved: &Moved<S::T>,
+    panels: &Panels<S::T>,
+    scratch: &mut Scratch<S::T>,
+) {
+    scratch.reserve(0, rows.count.next_multiple_of(ROWS));
+    let Scratch {
+        block,
+        scores,
+        best,
+        index,
+        second,
+        norm: norms,
+        ..
+    } = scratch;
+    let take = |row: usize, scores: &[S::T], norm: S::T| {
+        let (mut one, mut two, mut which) = (S::T::INFINITY, S::T::INFINITY, 0);
+        for (c, &score) in scores.iter().enumerate() {
+            if score < one {
+                (two, one, which) = (one, score, c);
+            } else if score < two {
+                two = score;
+            }
+        }
+        best[row] = one;
+        index[row] = S::T::from_index(which as u32);
+        if SECOND {
+            second[row] = two;
+            norms[row] = norm;
+        }
+    };
+    // SAFETY: the promises of this function.
+    unsafe { each_row::<S, UNITS, FEW, SECOND>(rows, moved, panels, (block, scores), take) };
+}
+
+/// As [`scan::scores`](super::scan::scores).
+///
+/// # Safety
+///
+/// As [`each_row`]; `out` has room for every center, with `stride` at least
+/// `rows.count`.
+#[inline(always)]
+pub(crate) unsafe fn scores<S: Simd, const UNITS: usize, const FEW: bool>(
+    rows: &Rows<S::T>,
+    moved: &Moved<S::T>,
+    panels: &Panels<S::T>,
+    scratch: &mut Scratch<S::T>,
+    out: *mut S::T,
+    stride: usize,
+) {
+    scratch.reserve(0, rows.count.next_multiple_of(ROWS));
+    let Scratch {
+        block,
+        scores,
+        norm: norms,
+        ..
+    } = scratch;
+    let take = |row: usize, scores: &[S::T], norm: S::T| {
+        for (c, &score) in scores.iter().enumerate() {
+            // SAFETY: the caller has room for every center and row.
+            unsafe { *out.add(c * stride + row) = score };
+        }
+        norms[row] = norm;
+    };
+    // SAFETY: the promises of this function.
+    unsafe { each_row::<S, UNITS, FEW, true>(rows, moved, panels, (block, scores), take) };
+}
