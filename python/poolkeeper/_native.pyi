@@ -288,13 +288,12 @@ def _kmeans_summary(x: Any, weights: Any | None, n_jobs: int | None) -> _KMeansS
 def _kmeans_partial(
     x: Any, weights: Any | None, centers: Any, summary: _KMeansSummary, n_jobs: int | None
 ) -> tuple[Any, _KMeansPartial]: ...
+
 @final
 class _KMeansSummary:
     def __new__(
         cls,
-        fields: tuple[
-            int, float, float, list[float], list[float], list[float], list[float]
-        ],
+        fields: tuple[int, float, float, list[float], list[float], list[float], list[float]],
     ) -> Self: ...
     @property
     def rows(self) -> int: ...

@@ -159,7 +159,17 @@ def test_nonsense_is_told_with_all_names_and_no_guess(name: str) -> None:
     error = _refused(limit, {name: 1})
     assert error.code == "unknown-pool"
     assert "did you mean" not in str(error)
-    names = ("openmp", "blas", "openblas", "mkl", "blis", "flexiblas", "libgomp", "libomp", "kmeans")
+    names = (
+        "openmp",
+        "blas",
+        "openblas",
+        "mkl",
+        "blis",
+        "flexiblas",
+        "libgomp",
+        "libomp",
+        "kmeans",
+    )
     assert f"known names: {', '.join(names)}, or the path of a loaded library" in str(error)
 
 

@@ -12,7 +12,9 @@ without it they work as well. Importing this lists a pool, ``"kmeans"``, in
 try:
     import numpy as _numpy  # noqa: F401
 except ImportError as error:
-    raise ImportError(f"poolkeeper.cluster needs numpy; type: pip install numpy ({error})") from error
+    raise ImportError(
+        f"poolkeeper.cluster needs numpy; type: pip install numpy ({error})"
+    ) from error
 
 from .._native import _kmeans_announce
 from ._kmeans import KMeans

@@ -84,7 +84,9 @@ class Parts:
 
         weights = dask.array.asarray(sample_weight)
         if weights.ndim != 1:
-            raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
+            raise ValueError(
+                f"Sample weights must be 1D array or scalar, got {weights.ndim}D array."
+            )
         if any(np.isnan(weights.shape)):
             weights = weights.compute_chunk_sizes()
         if weights.shape[0] != sum(self._lengths):
@@ -140,9 +142,7 @@ class Parts:
         return labels, len(dask.array.unique(labels).compute())
 
 
-def _start(
-    estimator: KMeans, parts: Parts, X: Any, random: Any, number: int, show: Any
-) -> Found:
+def _start(estimator: KMeans, parts: Parts, X: Any, random: Any, number: int, show: Any) -> Found:
     """Lloyd's iterations from one start."""
     centers = _first_centers(estimator, parts, X, random)
     tol = estimator.tol * parts.summary.variance
@@ -217,7 +217,12 @@ def _summary(samples: Array, weights: Array | None, row: int, n_jobs: int | None
 
 
 def _partial(
-    samples: Array, weights: Array | None, row: int, centers: Array, summary: Any, n_jobs: int | None
+    samples: Array,
+    weights: Array | None,
+    row: int,
+    centers: Array,
+    summary: Any,
+    n_jobs: int | None,
 ) -> Any:
     return _native._kmeans_partial(samples, weights, centers, summary, n_jobs)[1]
 

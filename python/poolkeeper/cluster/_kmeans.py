@@ -187,9 +187,7 @@ class KMeans(Centers):
                 "tol": float(self.tol),
                 "seed": seed,
             }
-            found = Found(
-                *_native._kmeans_fit(samples, weights, request, self.n_jobs, show)
-            )
+            found = Found(*_native._kmeans_fit(samples, weights, request, self.n_jobs, show))
             if best is None or found.inertia < best.inertia:
                 best = found
         assert best is not None, "there is at least one start"
@@ -215,8 +213,7 @@ class KMeans(Centers):
     def _warn_if_one_cluster(self) -> None:
         if self.algorithm == "elkan" and self.n_clusters == 1:
             warnings.warn(
-                "algorithm='elkan' doesn't make sense for a single cluster. "
-                "Using 'lloyd' instead.",
+                "algorithm='elkan' doesn't make sense for a single cluster. Using 'lloyd' instead.",
                 RuntimeWarning,
                 stacklevel=caller(),
             )

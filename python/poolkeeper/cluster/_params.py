@@ -45,7 +45,9 @@ def _flag(value: Any) -> bool:
 
 
 def _is_init(value: Any) -> bool:
-    return str(value) in INITS if isinstance(value, str) else callable(value) or is_array_like(value)
+    return (
+        str(value) in INITS if isinstance(value, str) else callable(value) or is_array_like(value)
+    )
 
 
 #: By name: whether a value is allowed, and what is, in words.

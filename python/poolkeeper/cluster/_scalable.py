@@ -119,9 +119,7 @@ def weights_near(
     return np.bincount(labels, weights, minlength=len(drawn)).astype(np.float64)
 
 
-def squares_to_nearest(
-    samples: Array, centers: Array, n_jobs: int | None
-) -> tuple[Array, Array]:
+def squares_to_nearest(samples: Array, centers: Array, n_jobs: int | None) -> tuple[Array, Array]:
     """Return each sample's nearest center, and the squared distance to it."""
     labels = _native._kmeans_assign(samples, centers, n_jobs)
     squares = np.zeros(len(samples))

@@ -44,10 +44,16 @@ fn aligned<'py, T>(array: &impl PyUntypedArrayMethods<'py>) -> PyResult<()> {
     // SAFETY: the object is an array, whose fields are valid while it is borrowed.
     let address = unsafe { (*array.as_array_ptr()).fields.data } as usize;
     let strides = array.strides();
-    if address.is_multiple_of(size) && strides.iter().all(|s| s.unsigned_abs().is_multiple_of(size)) {
+    if address.is_multiple_of(size)
+        && strides
+            .iter()
+            .all(|s| s.unsigned_abs().is_multiple_of(size))
+    {
         return Ok(());
     }
-    Err(PyValueError::new_err("the array is not aligned; copy it first"))
+    Err(PyValueError::new_err(
+        "the array is not aligned; copy it first",
+    ))
 }
 
 impl Samples<'_> {
@@ -81,9 +87,8 @@ impl<'py, T: Element> Weights<'py, T> {
     pub(crate) fn new(weights: Option<Bound<'py, PyAny>>) -> PyResult<Self> {
         let array = weights.map(|weights| -> PyResult<_> {
             let array = weights.extract::<PyReadonlyArray1<'py, T>>();
-            let array = array.map_err(|_| {
-                PyTypeError::new_err("weights must be an array of X's number type")
-            })?;
+            let array = array
+                .map_err(|_| PyTypeError::new_err("weights must be an array of X's number type"))?;
             aligned::<T>(&*array)?;
             Ok(array)
         });

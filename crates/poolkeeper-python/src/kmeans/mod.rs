@@ -52,7 +52,9 @@ fn init<T: Element>(init: &Bound<'_, PyAny>) -> PyResult<Init<T>> {
     match name.as_str() {
         "k-means++" => Ok(Init::PlusPlus { local_trials: None }),
         "random" => Ok(Init::Random),
-        _ => Err(PyValueError::new_err(format!("no start is called {name:?}"))),
+        _ => Err(PyValueError::new_err(format!(
+            "no start is called {name:?}"
+        ))),
     }
 }
 
@@ -159,7 +161,9 @@ fn inertia<'py, T: Element>(
 ) -> PyResult<f64> {
     let (centers, weights) = (centers_of::<T>(centers)?, Weights::<T>::new(weights)?);
     let (x, centers, weights) = (x.as_array(), centers.as_array(), weights.as_array());
-    watch.run(py, || poolkeeper_kmeans::inertia(x, weights, centers, watch))
+    watch.run(py, || {
+        poolkeeper_kmeans::inertia(x, weights, centers, watch)
+    })
 }
 
 /// The distance of every row of `x` to every center.

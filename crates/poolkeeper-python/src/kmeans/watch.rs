@@ -95,7 +95,9 @@ impl Watch {
 
 impl Control for Watch {
     fn threads(&self) -> usize {
-        self.caller.as_ref().map_or(1, |caller| caller.threads() as usize)
+        self.caller
+            .as_ref()
+            .map_or(1, |caller| caller.threads() as usize)
     }
 
     /// Python runs signal handlers in its main thread only, and there only when
