@@ -50,6 +50,7 @@ mod parallel;
 mod partial;
 mod predict;
 mod problem;
+mod prune;
 mod random;
 mod rows;
 mod scalar;

@@ -9,7 +9,7 @@ use crate::parallel::with_team;
 use crate::problem::Problem;
 use crate::rows::{Data, Weights};
 use crate::update::{Bound, Exact, Sums};
-use crate::{Control, Kernel, Result, Scalar, check};
+use crate::{Algorithm, Control, Kernel, Result, Scalar, check};
 
 /// What a part of the data gives to the next centers. Parts that were made
 /// with the same frame and centers can be merged in any order, to the same bits.
@@ -149,7 +149,7 @@ fn once<T: Scalar>(
     let mut labels = vec![-1; data.rows];
     let (sums, inertia) = with_team(|team| {
         let problem = Problem { data: &data, weights, frame, table, team, control };
-        let mut pass = Pass::new(&problem, centers.nrows(), &mut labels);
+        let mut pass = Pass::new(&problem, centers.nrows(), Algorithm::Brute, &mut labels);
         pass.run(centers)?;
         let bound = Bound::new(frame.largest_distance(centers));
         let inertia = ending::exact_inertia(&mut pass, centers, bound)?;

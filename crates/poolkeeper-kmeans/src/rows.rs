@@ -63,6 +63,11 @@ impl<'a, T: Scalar> Data<'a, T> {
         Data { base: x.as_ptr(), strides, rows, columns, chunk, view: PhantomData }
     }
 
+    /// Whether rows are read where they lie.
+    pub(crate) fn direct(&self) -> bool {
+        self.strides[1] == 1 || self.columns == 1
+    }
+
     pub(crate) fn chunks(&self) -> usize {
         self.rows.div_ceil(self.chunk)
     }
@@ -88,8 +93,8 @@ impl<'a, T: Scalar> Data<'a, T> {
     /// Some rows, copied to `buffer` only if their numbers don't lie side by side.
     pub(crate) fn read<'b>(&'b self, range: Range<usize>, buffer: &'b mut Vec<T>) -> Rows<'b, T> {
         let count = range.len();
-        let [down, right] = self.strides;
-        if right == 1 || self.columns == 1 {
+        let [down, _] = self.strides;
+        if self.direct() {
             let base = self.base.wrapping_offset(range.start as isize * down);
             return Rows { base, stride: down, list: None, count };
         }

@@ -33,6 +33,9 @@ pub trait Sealed: Sized {
     /// The largest finite number, as `f64`.
     const LARGEST: f64;
 
+    /// The distance from 1 to the next larger number.
+    const SPACING: f64;
+
     /// The same number as `f64`, exactly.
     fn wide(self) -> f64;
     /// The nearest number of this type.
@@ -52,6 +55,7 @@ macro_rules! scalar {
         impl Sealed for $t {
             const INFINITY: Self = <$t>::INFINITY;
             const LARGEST: f64 = <$t>::MAX as f64;
+            const SPACING: f64 = <$t>::EPSILON as f64;
 
             #[inline(always)]
             fn wide(self) -> f64 {

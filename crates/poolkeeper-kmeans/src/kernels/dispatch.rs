@@ -1,7 +1,8 @@
 //! Which kernels this processor can run, and the tables of them.
 
 use super::scan::{Scratch, nearest, scores};
-use super::{Table, Tile, plain};
+use super::classify::Motion;
+use super::{Table, Tile, classify, plain};
 use crate::panels::Panels;
 use crate::rows::{Moved, Rows};
 use crate::update::Quanta;
@@ -107,6 +108,10 @@ macro_rules! table {
             table!(@function $(#[$features])?, fn column_range<[]>(
                 rows: &Rows<T>, columns: usize, found: &mut plain::Columns<T>,
             ) = plain::column_range::<T>);
+            table!(@function $(#[$features])?, fn classify_run<[]>(
+                labels: &[i32], upper: &mut [f32], lower: &mut [f32], motion: &Motion,
+                some: &mut Vec<u32>, all: &mut Vec<u32>,
+            ) = classify::classify);
             table!(@function $(#[$features])?, fn potential<[]>(
                 near: *const T, score: *const T, norm: *const T, weights: *const T, count: usize,
             ) -> f64 = plain::potential::<T>);
@@ -125,6 +130,7 @@ macro_rules! table {
                 square_distance,
                 add_row,
                 move_row,
+                classify: classify_run,
                 column_range,
                 potential,
                 lower,

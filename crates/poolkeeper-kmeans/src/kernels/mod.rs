@@ -1,5 +1,6 @@
 //! The kernels: one source, compiled once for each set of instructions.
 
+pub(crate) mod classify;
 pub(crate) mod dispatch;
 pub(crate) mod plain;
 mod portable;
@@ -51,6 +52,8 @@ pub struct Table<T: 'static> {
     pub(crate) add_row: unsafe fn(*const T, f64, &Quanta, *mut i64),
     /// See [`plain::move_row`].
     pub(crate) move_row: unsafe fn(*const T, f64, &Quanta, *mut i64, *mut i64),
+    /// See [`classify::classify`].
+    pub(crate) classify: classify::Classify,
     /// See [`plain::column_range`].
     pub(crate) column_range: unsafe fn(&Rows<T>, usize, &mut plain::Columns<T>),
     /// See [`plain::potential`].

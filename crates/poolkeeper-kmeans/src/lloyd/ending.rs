@@ -34,7 +34,7 @@ pub(crate) fn exact_inertia<T: Scalar>(
     Ok(total.into_inner().unwrap_or_else(|e| e.into_inner()))
 }
 
-/// Calls `take` for each chunk with the squared distances of its samples to the
+/// Calls `take` for each span with the squared distances of its samples to the
 /// centers of their labels, with the labels, and with its range.
 pub(super) fn each_distance<T: Scalar>(
     pass: &Pass<T>,
@@ -45,11 +45,11 @@ pub(super) fn each_distance<T: Scalar>(
     let columns = data.columns;
     let centers = centers.as_standard_layout();
     let threads = pass.problem.threads(4).min(pass.workers.len());
-    team.each(threads, data.chunks(), *control, &|worker, chunk| {
-        let range = data.range(chunk);
+    team.each(threads, pass.labels.len(), *control, &|worker, span| {
+        let range = pass.range(span);
         let worker = &mut *lock(&pass.workers[worker]);
         let rows = data.read(range.clone(), &mut worker.rows);
-        let labels = lock(&pass.labels[chunk]);
+        let labels = lock(&pass.labels[span]);
         let distance = |(i, &label): (usize, &i32)| {
             let center = centers.as_ptr().wrapping_add(label as usize * columns);
             // SAFETY: the table is one for this processor; the row and the

@@ -3,7 +3,10 @@
 
 pub(crate) mod ending;
 pub(crate) mod pass;
+mod policy;
+mod pruned;
 mod relocate;
+mod worker;
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
@@ -91,7 +94,7 @@ fn one_start<T: Scalar>(
     let k = options.n_clusters;
     let mut centers = first_centers(problem, &options.init, k, options.seed, init as u64)?;
     let mut labels = vec![-1; problem.data.rows];
-    let mut pass = Pass::new(problem, k, &mut labels);
+    let mut pass = Pass::new(problem, k, options.algorithm, &mut labels);
     let tol = options.tol * problem.frame.variance;
     let (mut strict, mut converged, mut iterations) = (false, false, 0);
     while iterations < options.max_iter && !converged {

@@ -1,73 +1,108 @@
 //! One pass over the data: nearest centers, and the sums that the next
 //! centers are made of.
 
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::{Array2, ArrayView2};
 
+use super::policy::{Kind, Policy};
+use super::pruned::Movers;
+use super::worker::Worker;
 use super::{ending, relocate};
 use crate::kernels::Tile;
 use crate::kernels::scan::Scratch;
 use crate::panels::Panels;
 use crate::problem::{Problem, lock};
+use crate::prune::threshold::Cost;
+use crate::prune::{Bounds, Precision};
 use crate::update::Sums;
-use crate::{Kernel, Result, Scalar};
+use crate::{Algorithm, Kernel, Result, Scalar};
 
 /// Above this share of changed labels, summing all samples anew is cheaper
 /// than taking the changed ones from one sum to another.
 const SUM_ANEW: f64 = 0.5;
-
-/// What one thread needs.
-pub(super) struct Worker<T> {
-    pub(super) scratch: Scratch<T>,
-    pub(super) rows: Vec<T>,
-    sums: Sums,
-}
+/// A thread takes the samples in so many spans, so that all end together.
+const SPANS: usize = 8;
+/// The most samples of a span.
+const LONGEST: usize = 8192;
 
 /// The state that goes from pass to pass.
 pub(crate) struct Pass<'a, T: 'static> {
     pub(super) problem: &'a Problem<'a, T>,
+    /// Samples that a thread takes at a time.
+    span: usize,
     pub(super) labels: Vec<Mutex<&'a mut [i32]>>,
+    pub(super) bounds: Vec<Mutex<Bounds>>,
     pub(super) workers: Vec<Mutex<Worker<T>>>,
     pub(super) tile: Tile<T>,
     pub(super) panels: Panels<T>,
+    /// As the caller knows them, row by row.
+    pub(super) centers: Vec<T>,
+    pub(super) precision: Precision,
     k: usize,
     /// Of the labels as they are.
     sums: Sums,
     /// The share of the labels that changed in the last pass.
-    changed: f64,
+    pub(super) changed: f64,
+    policy: Option<Policy>,
 }
 
 impl<'a, T: Scalar> Pass<'a, T> {
     /// `labels` are below 0 before the first pass.
-    pub(crate) fn new(problem: &'a Problem<'a, T>, k: usize, labels: &'a mut [i32]) -> Self {
+    pub(crate) fn new(
+        problem: &'a Problem<'a, T>,
+        k: usize,
+        algorithm: Algorithm,
+        labels: &'a mut [i32],
+    ) -> Self {
+        let data = problem.data;
+        let span = data.rows / (problem.threads(k) * SPANS);
+        let longest = if data.direct() { LONGEST } else { data.chunk };
+        let span = span.next_multiple_of(data.chunk).clamp(data.chunk, longest);
+        let tile = problem.tile(k);
+        let panels = Panels::default();
+        let cost = Cost::new(data.columns, size_of::<T>(), tile.centers);
         Pass {
             problem,
-            labels: labels.chunks_mut(problem.data.chunk).map(Mutex::new).collect(),
+            span,
+            bounds: (0..data.rows.div_ceil(span)).map(|_| Mutex::default()).collect(),
+            labels: labels.chunks_mut(span).map(Mutex::new).collect(),
             workers: Vec::new(),
-            tile: problem.tile(k),
-            panels: Panels::default(),
+            tile,
+            precision: Precision::new(data.columns, &panels),
+            panels,
+            centers: Vec::new(),
             k,
-            sums: Sums::new(k, problem.data.columns),
+            sums: Sums::new(k, data.columns),
             changed: 1.0,
+            policy: Some(Policy::new(algorithm, k, cost)),
         }
+    }
+
+    /// The samples of a span.
+    pub(super) fn range(&self, span: usize) -> Range<usize> {
+        span * self.span..self.problem.data.rows.min((span + 1) * self.span)
     }
 
     /// Gives every sample the label of its nearest center, and returns how
     /// many labels changed.
     pub(crate) fn run(&mut self, centers: ArrayView2<T>) -> Result<usize> {
-        self.panels.fill(centers, self.problem.frame, self.tile.centers);
-        let anew = self.changed > SUM_ANEW;
+        let (kind, movers) = self.prepare(centers);
+        let anew = self.changed > SUM_ANEW && movers.is_none();
         if anew {
             self.sums.clear();
         }
         let threads = self.prepare_workers();
         let changed = AtomicUsize::new(0);
         let Problem { data, team, control, .. } = self.problem;
-        team.each(threads, data.chunks(), *control, &|worker, chunk| {
+        team.each(threads, self.labels.len(), *control, &|worker, span| {
             let worker = &mut lock(&self.workers[worker]);
-            let n = self.chunk(worker, chunk, anew);
+            let n = match &movers {
+                Some(movers) => self.prune_span(worker, span, movers),
+                None => self.scan_span(worker, span, anew, kind == Kind::Bound),
+            };
             changed.fetch_add(n, Ordering::Relaxed);
         })?;
         for worker in &self.workers {
@@ -78,63 +113,72 @@ impl<'a, T: Scalar> Pass<'a, T> {
         Ok(changed)
     }
 
+    /// Packs the centers, and decides what the pass is to do.
+    fn prepare(&mut self, centers: ArrayView2<T>) -> (Kind, Option<Movers<T>>) {
+        let old = std::mem::take(&mut self.panels);
+        self.panels.fill(centers, self.problem.frame, self.tile.centers);
+        self.centers.clear();
+        self.centers.extend(centers.iter());
+        self.precision = Precision::new(self.problem.data.columns, &self.panels);
+        let Some(mut policy) = self.policy.take() else {
+            return (Kind::Brute, None);
+        };
+        let moved = policy.prunes() && !old.is_empty();
+        let motion = moved.then(|| self.precision.motion(&self.panels.drift(&old, self.k)));
+        let kind = policy.next(self, motion.as_ref());
+        self.policy = Some(policy);
+        let movers = match (kind, motion) {
+            (Kind::Prune(threshold), Some(mut motion)) => {
+                motion.threshold = threshold;
+                Some(Movers::new(motion, &self.panels))
+            }
+            _ => None,
+        };
+        (kind, movers)
+    }
+
     /// Makes a worker for each thread, all with empty sums.
     pub(super) fn prepare_workers(&mut self) -> usize {
-        let threads = self.problem.threads(self.k).min(self.problem.data.chunks());
+        let threads = self.problem.threads(self.k).min(self.labels.len());
         for worker in &mut self.workers {
             worker.get_mut().unwrap_or_else(|e| e.into_inner()).sums.clear();
         }
         let columns = self.problem.data.columns;
         while self.workers.len() < threads {
-            self.workers.push(Mutex::new(Worker {
-                scratch: Scratch::default(),
-                rows: Vec::new(),
-                sums: Sums::new(self.k, columns),
-            }));
+            self.workers.push(Mutex::new(Worker::new(self.k, columns)));
         }
         threads
     }
 
-    fn chunk(&self, worker: &mut Worker<T>, chunk: usize, anew: bool) -> usize {
-        let Problem { data, frame, table, weights, .. } = self.problem;
-        let columns = data.columns;
-        let Worker { scratch, rows, sums } = worker;
-        let range = data.range(chunk);
-        let rows = data.read(range.clone(), rows);
-        let labels = &mut lock(&self.labels[chunk]);
-        // SAFETY: the table is one for this processor; rows, frame and panels
-        // have the columns of the data, and the panels the width of the tile.
-        unsafe { (self.tile.nearest)(&rows, &frame.moved, &self.panels, scratch) };
-        let mut changed = 0;
-        for (i, label) in labels.iter_mut().enumerate() {
-            let new = scratch.index[i].to_index() as i32;
-            let old = std::mem::replace(label, new);
-            changed += usize::from(old != new);
-            if old == new && !anew {
-                continue;
-            }
-            let weight = weights.of(range.start + i);
-            let count = frame.quanta.weight(weight);
-            let to = new as usize;
-            sums.weights[to] = sums.weights[to].wrapping_add(count);
-            let values = sums.values.as_mut_ptr();
-            // SAFETY: labels are below k, and `values` has k rows of sums;
-            // where the labels differ, so do the rows.
-            unsafe {
-                let to = values.add(to * columns);
-                if anew {
-                    (table.add_row)(rows.row(i), weight, &frame.quanta, to);
-                } else {
-                    let from = values.add(old as usize * columns);
-                    (table.move_row)(rows.row(i), weight, &frame.quanta, from, to);
-                }
-            }
-            if !anew {
-                let from = old as usize;
-                sums.weights[from] = sums.weights[from].wrapping_sub(count);
+    /// Label and bounds of about `count` samples.
+    pub(super) fn some_bounds(&self, count: usize) -> Vec<(i32, f32, f32)> {
+        let step = (self.problem.data.rows / count).max(1);
+        let mut some = Vec::with_capacity(count);
+        for (labels, bounds) in self.labels.iter().zip(&self.bounds) {
+            let (labels, bounds) = (lock(labels), lock(bounds));
+            for i in (0..bounds.upper.len()).step_by(step) {
+                some.push((labels[i], bounds.upper[i], bounds.lower[i]));
             }
         }
-        changed
+        some
+    }
+
+    /// The nearest centers of about `count` samples, and what their bounds would be.
+    pub(super) fn probe(&self, count: usize) -> Vec<(i32, f32, f32)> {
+        let data = self.problem.data;
+        let block = self.tile.samples;
+        let step = (data.rows / (count / block).max(1)).max(block);
+        let (mut buffer, mut scratch) = (Vec::new(), Scratch::default());
+        let mut found = Vec::with_capacity(count);
+        for first in (0..data.rows).step_by(step) {
+            let rows = data.read(first..data.rows.min(first + block), &mut buffer);
+            self.nearest(&rows, &mut scratch, true);
+            for i in 0..rows.count {
+                let (upper, lower) = self.precision.bounds(&scratch, i);
+                found.push((scratch.index[i].to_index() as i32, upper, lower));
+            }
+        }
+        found
     }
 
     /// The means of the samples of each center, with every empty center moved
@@ -164,8 +208,15 @@ impl<'a, T: Scalar> Pass<'a, T> {
         self.sums
     }
 
+    /// What was done, in words.
     pub(super) fn choice(&self, kernel: Kernel) -> String {
         let Tile { samples, centers, .. } = self.tile;
-        format!("brute ({}, {samples} samples x {centers} centers)", kernel.name())
+        let [brute, bound, prune] = self.policy.as_ref().map_or([0; 3], |p| p.passes);
+        format!(
+            "{}, tiles of {samples} samples x {centers} centers; {} thread(s); passes: \
+             {brute} with every distance, {bound} that made bounds, {prune} pruned",
+            kernel.name(),
+            self.workers.len(),
+        )
     }
 }

@@ -1,0 +1,100 @@
+//! Which samples may have changed their nearest center: the test that
+//! `prune/README.md` derives, for a run of samples.
+
+/// What the centers did since the bounds were made.
+pub(crate) struct Motion {
+    /// How far each center moved, rounded up.
+    pub(crate) drift: Vec<f32>,
+    /// The largest of these.
+    pub(crate) largest: f32,
+    /// Centers that moved more than this are looked at one by one.
+    pub(crate) threshold: f32,
+    /// No center is farther from the offset.
+    pub(crate) farthest: f32,
+    /// Twice the relative error of a score: see [`safe`].
+    pub(crate) error: f32,
+}
+
+/// More than the rounding of two operations in `f32`.
+const ROUNDING: f32 = 1.0 / (1 << 22) as f32;
+
+/// Whether no other center can have a score as small as that of a sample's
+/// own, if that is at most `upper` away and every other at least `lower`.
+#[inline(always)]
+pub(crate) fn safe(upper: f32, lower: f32, farthest: f32, error: f32) -> bool {
+    let norm = upper + farthest;
+    (lower - upper) * (lower + upper) > error * (norm * norm + farthest * farthest)
+}
+
+/// `lower` after centers may have come nearer by `by`.
+#[inline(always)]
+pub(crate) fn nearer(lower: f32, by: f32) -> f32 {
+    let left = (lower - by) * (1.0 - ROUNDING);
+    if left > 0.0 { left } else { 0.0 }
+}
+
+/// `upper` after the own center moved by `by`.
+#[inline(always)]
+pub(crate) fn farther(upper: f32, by: f32) -> f32 {
+    (upper + by) * (1.0 + ROUNDING)
+}
+
+/// The type of [`classify`].
+pub(crate) type Classify =
+    unsafe fn(&[i32], &mut [f32], &mut [f32], &Motion, &mut Vec<u32>, &mut Vec<u32>);
+
+/// Samples at a time whose tests are made before any is listed.
+const GROUP: usize = 32;
+
+/// Brings the bounds of samples up to date. Those that are safe against every
+/// center are done. Those that are safe but for the centers that moved more
+/// than the threshold go to `some`, the others, with `lower` untouched, to `all`.
+///
+/// # Safety
+///
+/// None but the instructions; `unsafe` as every kernel is.
+#[inline(always)]
+pub(crate) unsafe fn classify(
+    labels: &[i32],
+    upper: &mut [f32],
+    lower: &mut [f32],
+    motion: &Motion,
+    some: &mut Vec<u32>,
+    all: &mut Vec<u32>,
+) {
+    let Motion { largest, threshold, farthest, error, .. } = *motion;
+    let mut first = 0;
+    while first < labels.len() {
+        let count = GROUP.min(labels.len() - first);
+        let group = first..first + count;
+        let (labels, upper) = (&labels[group.clone()], &mut upper[group.clone()]);
+        let lower = &mut lower[group];
+        let mut state = [0_u8; GROUP];
+        let mut moved = [0.0_f32; GROUP];
+        for (moved, &label) in moved.iter_mut().zip(labels) {
+            *moved = motion.drift[label as usize];
+        }
+        let mut unsafe_ones = 0_u32;
+        for i in 0..count {
+            let u = farther(upper[i], moved[i]);
+            upper[i] = u;
+            let (l, cautious) = (nearer(lower[i], threshold), nearer(lower[i], largest));
+            let but_some = safe(u, l, farthest, error);
+            let quite = safe(u, cautious, farthest, error);
+            let next = if but_some { l } else { lower[i] };
+            lower[i] = if quite { cautious } else { next };
+            state[i] = u8::from(!quite) + u8::from(!quite & !but_some);
+            unsafe_ones += u32::from(!quite);
+        }
+        if unsafe_ones > 0 {
+            for (i, &state) in state[..count].iter().enumerate() {
+                match state {
+                    0 => {}
+                    1 => some.push((first + i) as u32),
+                    _ => all.push((first + i) as u32),
+                }
+            }
+        }
+        first += count;
+    }
+}

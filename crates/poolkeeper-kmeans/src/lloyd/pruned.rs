@@ -1,0 +1,174 @@
+//! A pass that computes only the distances that `prune/README.md` can't rule out.
+
+use crate::Scalar;
+use crate::kernels::classify::{Motion, nearer, safe};
+use crate::panels::Panels;
+use crate::problem::{Problem, lock};
+use crate::prune::Bounds;
+use crate::rows::Rows;
+
+use super::pass::Pass;
+use super::worker::{Worker, relabel};
+
+/// What the centers did, and those of them that moved far.
+pub(super) struct Movers<T> {
+    pub(super) motion: Motion,
+    pub(super) centers: Vec<u32>,
+    pub(super) panels: Panels<T>,
+}
+
+impl<T: Scalar> Movers<T> {
+    /// Those that moved more than the threshold.
+    pub(super) fn new(motion: Motion, all: &Panels<T>) -> Self {
+        let moved = motion.drift.iter().enumerate();
+        let moved = moved.filter(|(_, drift)| **drift > motion.threshold);
+        let centers: Vec<u32> = moved.map(|(c, _)| c as u32).collect();
+        let mut panels = Panels::default();
+        panels.pick(all, &centers);
+        Movers { motion, centers, panels }
+    }
+}
+
+/// A span of samples.
+struct Span<'a, T> {
+    rows: Rows<'a, T>,
+    /// The index of its first sample.
+    first: usize,
+    labels: &'a mut [i32],
+    bounds: &'a mut Bounds,
+    movers: &'a Movers<T>,
+    changed: usize,
+}
+
+impl<T: Scalar> Pass<'_, T> {
+    /// Brings labels, bounds and sums of a span up to date; returns how many
+    /// labels changed.
+    pub(super) fn prune_span(
+        &self,
+        worker: &mut Worker<T>,
+        span: usize,
+        movers: &Movers<T>,
+    ) -> usize {
+        let Problem { data, table, .. } = self.problem;
+        let range = self.range(span);
+        let labels = &mut *lock(&self.labels[span]);
+        let bounds = &mut *lock(&self.bounds[span]);
+        let mut buffer = std::mem::take(&mut worker.rows);
+        worker.some.clear();
+        worker.all.clear();
+        // SAFETY: the table is one for this processor.
+        unsafe {
+            let (upper, lower) = (&mut bounds.upper, &mut bounds.lower);
+            let (some, all) = (&mut worker.some, &mut worker.all);
+            (table.classify)(labels, upper, lower, &movers.motion, some, all);
+        }
+        let mut changed = 0;
+        if !worker.some.is_empty() || !worker.all.is_empty() {
+            let rows = data.read(range.clone(), &mut buffer);
+            let mut span = Span { rows, first: range.start, labels, bounds, movers, changed };
+            self.tighten(worker, &mut span);
+            self.score_movers(worker, &mut span);
+            self.score_all(worker, &mut span);
+            changed = span.changed;
+        }
+        worker.rows = buffer;
+        changed
+    }
+
+    /// Computes the distance to the own center, which may be enough.
+    fn tighten(&self, worker: &mut Worker<T>, span: &mut Span<T>) {
+        let columns = self.problem.data.columns;
+        let Motion { largest, threshold, farthest, error, .. } = span.movers.motion;
+        let scale = self.problem.frame.moved.scale.wide();
+        let Worker { some, all, .. } = worker;
+        all.retain(|&at| {
+            let i = at as usize;
+            let center = self.centers[span.labels[i] as usize * columns..].as_ptr();
+            // SAFETY: the table is one for this processor; the row and the
+            // center have `columns` numbers.
+            let square = unsafe {
+                (self.problem.table.square_distance)(span.rows.row(i), center, columns)
+            };
+            let tight = self.precision.upper_of_distance(square.sqrt() * scale);
+            let upper = tight.min(span.bounds.upper[i]);
+            span.bounds.upper[i] = upper;
+            let lower = &mut span.bounds.lower[i];
+            let (cautious, next) = (nearer(*lower, largest), nearer(*lower, threshold));
+            if safe(upper, cautious, farthest, error) {
+                *lower = cautious;
+                return false;
+            }
+            if safe(upper, next, farthest, error) {
+                *lower = next;
+                some.push(at);
+                return false;
+            }
+            true
+        });
+    }
+
+    /// Scores the movers for the samples that only they can have come near.
+    fn score_movers(&self, worker: &mut Worker<T>, span: &mut Span<T>) {
+        if worker.some.is_empty() {
+            return;
+        }
+        let Motion { threshold, farthest, error, ref drift, .. } = span.movers.motion;
+        let Worker { scratch, some, all, sums, .. } = worker;
+        let rows = span.rows.pick(some);
+        // SAFETY: the tile is one for this processor; rows, frame and panels
+        // have the columns of the data, and the panels the width of the tile.
+        unsafe {
+            let moved = &self.problem.frame.moved;
+            (self.tile.two_nearest)(&rows, moved, &span.movers.panels, scratch);
+        }
+        for (at, &sample) in some.iter().enumerate() {
+            let i = sample as usize;
+            let label = span.labels[i];
+            let best = span.movers.centers[scratch.index[at].to_index() as usize] as i32;
+            let (upper, lower) = self.precision.bounds(scratch, at);
+            let bound = &mut span.bounds.lower[i];
+            if drift[label as usize] > threshold {
+                *bound = bound.min(lower);
+                span.bounds.upper[i] = upper;
+                if best != label {
+                    let row = rows.row(at);
+                    let labels = [label as usize, best as usize];
+                    // SAFETY: a row of the data, and two centers.
+                    unsafe { relabel(self.problem, sums, row, span.first + i, labels) };
+                    span.labels[i] = best;
+                    span.changed += 1;
+                }
+                continue;
+            }
+            let norm = scratch.norm[at].wide();
+            let nearest = self.precision.lower(norm, scratch.best[at].wide());
+            if safe(span.bounds.upper[i], nearest, farthest, error) {
+                *bound = bound.min(nearest);
+            } else {
+                all.push(sample);
+            }
+        }
+    }
+
+    /// Scores every center for what is left.
+    fn score_all(&self, worker: &mut Worker<T>, span: &mut Span<T>) {
+        if worker.all.is_empty() {
+            return;
+        }
+        let Worker { scratch, all, sums, .. } = worker;
+        let rows = span.rows.pick(all);
+        self.nearest(&rows, scratch, true);
+        for (at, &sample) in all.iter().enumerate() {
+            let i = sample as usize;
+            let new = scratch.index[at].to_index() as i32;
+            let old = std::mem::replace(&mut span.labels[i], new);
+            (span.bounds.upper[i], span.bounds.lower[i]) = self.precision.bounds(scratch, at);
+            if old != new {
+                let labels = [old as usize, new as usize];
+                // SAFETY: a row of the data, and two centers.
+                unsafe { relabel(self.problem, sums, rows.row(at), span.first + i, labels) };
+                span.changed += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What one thread of a pass does.
+
+use std::ops::Range;
+
+use crate::Scalar;
+use crate::kernels::scan::Scratch;
+use crate::problem::{Problem, lock};
+use crate::rows::Rows;
+use crate::update::Sums;
+
+use super::pass::Pass;
+
+/// The buffers and the sums of one thread.
+pub(super) struct Worker<T> {
+    pub(super) scratch: Scratch<T>,
+    pub(super) rows: Vec<T>,
+    pub(super) sums: Sums,
+    /// Samples that few, or all, centers are to be scored for.
+    pub(super) some: Vec<u32>,
+    pub(super) all: Vec<u32>,
+}
+
+impl<T: Scalar> Worker<T> {
+    pub(super) fn new(k: usize, columns: usize) -> Self {
+        Worker {
+            scratch: Scratch::default(),
+            rows: Vec::new(),
+            sums: Sums::new(k, columns),
+            some: Vec::new(),
+            all: Vec::new(),
+        }
+    }
+}
+
+/// Adds a sample that had no label.
+///
+/// # Safety
+///
+/// `row` has the columns of the data; `label` is below the number of centers.
+#[inline]
+pub(super) unsafe fn add<T: Scalar>(
+    problem: &Problem<T>,
+    sums: &mut Sums,
+    row: *const T,
+    index: usize,
+    label: usize,
+) {
+    let weight = problem.weights.of(index);
+    let quanta = &problem.frame.quanta;
+    sums.weights[label] = sums.weights[label].wrapping_add(quanta.weight(weight));
+    let columns = problem.data.columns;
+    let to = &mut sums.values[label * columns..][..columns];
+    // SAFETY: the table is one for this processor; `row` and `to` have `columns` numbers.
+    unsafe { (problem.table.add_row)(row, weight, quanta, to.as_mut_ptr()) };
+}
+
+/// Moves a sample from the sums of one label to those of another.
+///
+/// # Safety
+///
+/// `row` has the columns of the data; the labels differ and are below the
+/// number of centers.
+#[inline]
+pub(super) unsafe fn relabel<T: Scalar>(
+    problem: &Problem<T>,
+    sums: &mut Sums,
+    row: *const T,
+    index: usize,
+    [from, to]: [usize; 2],
+) {
+    debug_assert_ne!(from, to);
+    let weight = problem.weights.of(index);
+    let quanta = &problem.frame.quanta;
+    let count = quanta.weight(weight);
+    sums.weights[from] = sums.weights[from].wrapping_sub(count);
+    sums.weights[to] = sums.weights[to].wrapping_add(count);
+    let columns = problem.data.columns;
+    let values = sums.values.as_mut_ptr();
+    // SAFETY: `values` has a row of `columns` sums for each center, and these
+    // are two of them; the table is one for this processor.
+    unsafe {
+        let (from, to) = (values.add(from * columns), values.add(to * columns));
+        (problem.table.move_row)(row, weight, quanta, from, to);
+    }
+}
+
+impl<T: Scalar> Pass<'_, T> {
+    /// Scores every center for every sample of a span. `anew`: the sums are
+    /// those of no sample; `bound`: the bounds are made, too.
+    pub(super) fn scan_span(
+        &self,
+        worker: &mut Worker<T>,
+        span: usize,
+        anew: bool,
+        bound: bool,
+    ) -> usize {
+        let whole = self.range(span);
+        let labels = &mut *lock(&self.labels[span]);
+        let bounds = &mut *lock(&self.bounds[span]);
+        if bound {
+            bounds.upper.resize(whole.len(), 0.0);
+            bounds.lower.resize(whole.len(), 0.0);
+        }
+        let mut changed = 0;
+        let mut first = whole.start;
+        while first < whole.end {
+            let range = first..whole.end.min(first + self.problem.data.chunk);
+            first = range.end;
+            let here = range.start - whole.start..range.end - whole.start;
+            let Worker { scratch, rows, sums, .. } = worker;
+            let rows = self.problem.data.read(range.clone(), rows);
+            self.nearest(&rows, scratch, bound);
+            changed += self.take(&rows, scratch, sums, &mut labels[here.clone()], range, anew);
+            if bound {
+                let upper = &mut bounds.upper[here.clone()];
+                let both = upper.iter_mut().zip(&mut bounds.lower[here]);
+                for (i, (upper, lower)) in both.enumerate() {
+                    (*upper, *lower) = self.precision.bounds(scratch, i);
+                }
+            }
+        }
+        changed
+    }
+
+    /// Fills `scratch` with the nearest center, or the two nearest, of each row.
+    pub(super) fn nearest(&self, rows: &Rows<T>, scratch: &mut Scratch<T>, two: bool) {
+        let kernel = if two { self.tile.two_nearest } else { self.tile.nearest };
+        let Problem { frame, .. } = self.problem;
+        // SAFETY: the tile is one for this processor; rows, frame and panels
+        // have the columns of the data, and the panels the width of the tile.
+        unsafe { kernel(rows, &frame.moved, &self.panels, scratch) };
+    }
+
+    /// Takes the labels found, and the sums along. Returns how many changed.
+    fn take(
+        &self,
+        rows: &Rows<T>,
+        scratch: &Scratch<T>,
+        sums: &mut Sums,
+        labels: &mut [i32],
+        range: Range<usize>,
+        anew: bool,
+    ) -> usize {
+        let mut changed = 0;
+        for (i, label) in labels.iter_mut().enumerate() {
+            let new = scratch.index[i].to_index() as i32;
+            let old = std::mem::replace(label, new);
+            changed += usize::from(old != new);
+            let (row, index) = (rows.row(i), range.start + i);
+            // SAFETY: a row of the data; labels are below k, and after the
+            // first pass, which is anew, not below 0.
+            unsafe {
+                if anew {
+                    add(self.problem, sums, row, index, new as usize);
+                } else if old != new {
+                    relabel(self.problem, sums, row, index, [old as usize, new as usize]);
+                }
+            }
+        }
+        changed
+    }
+}
