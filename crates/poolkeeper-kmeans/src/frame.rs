@@ -256,8 +256,9 @@ fn coarse<T: Scalar>(mean: f64, span: f64) -> T {
 /// 1, or the power of two that brings `reach` near 1 when its square would
 /// be near the limits of the type.
 fn scale_for<T: Scalar>(reach: f64) -> f64 {
-    let limit = T::LARGEST.powf(0.25);
-    if reach == 0.0 || (1.0 / limit..=limit).contains(&reach) {
+    // Its square must also fit the bounds of the pruning, which are f32.
+    const LIMIT: f64 = (1_u64 << 30) as f64;
+    if reach == 0.0 || (1.0 / LIMIT..=LIMIT).contains(&reach) {
         return 1.0;
     }
     // A power of two of the type: 2^127 is the largest for f32.

@@ -1,5 +1,7 @@
 //! Which samples may have changed their nearest center: the test that
-//! `prune/README.md` derives, for a run of samples.
+//! `prune/README.md` derives, for a run of samples; and how bounds are made.
+
+use crate::Scalar;
 
 /// What the centers did since the bounds were made.
 pub(crate) struct Motion {
@@ -74,7 +76,6 @@ pub(crate) unsafe fn classify(
         for (moved, &label) in moved.iter_mut().zip(labels) {
             *moved = motion.drift[label as usize];
         }
-        let mut unsafe_ones = 0_u32;
         for i in 0..count {
             let u = farther(upper[i], moved[i]);
             upper[i] = u;
@@ -84,17 +85,79 @@ pub(crate) unsafe fn classify(
             let next = if but_some { l } else { lower[i] };
             lower[i] = if quite { cautious } else { next };
             state[i] = u8::from(!quite) + u8::from(!quite & !but_some);
-            unsafe_ones += u32::from(!quite);
         }
-        if unsafe_ones > 0 {
-            for (i, &state) in state[..count].iter().enumerate() {
-                match state {
-                    0 => {}
-                    1 => some.push((first + i) as u32),
-                    _ => all.push((first + i) as u32),
-                }
-            }
-        }
+        list(&state, 1, first, some);
+        list(&state, 2, first, all);
         first += count;
     }
+}
+
+/// Lists those that have the state `wanted`, counted from `first`.
+#[inline(always)]
+fn list(state: &[u8; GROUP], wanted: u8, first: usize, to: &mut Vec<u32>) {
+    let mut bits = 0_u32;
+    for (i, &state) in state.iter().enumerate() {
+        bits |= u32::from(state == wanted) << i;
+    }
+    while bits != 0 {
+        to.push(first as u32 + bits.trailing_zeros());
+        bits &= bits - 1;
+    }
+}
+
+/// What scores may be off by, and what [`bounds`] turns them to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Margin {
+    /// Of `|x|² + square`.
+    pub(crate) relative: f64,
+    /// The largest `|c|²`.
+    pub(crate) square: f64,
+}
+
+/// The type of [`bounds`].
+pub(crate) type MakeBounds<T> = unsafe fn(&[T], &[T], &[T], Margin, &mut [f32], &mut [f32]);
+
+/// From `|x|²` and the two smallest scores: no less than the distance to the
+/// nearest center, and no more than that to the second nearest. All slices
+/// have one length.
+///
+/// # Safety
+///
+/// None but the instructions.
+#[inline(always)]
+pub(crate) unsafe fn bounds<T: Scalar>(
+    norm: &[T],
+    best: &[T],
+    second: &[T],
+    margin: Margin,
+    upper: &mut [f32],
+    lower: &mut [f32],
+) {
+    let count = norm.len();
+    let (best, second) = (&best[..count], &second[..count]);
+    let (upper, lower) = (&mut upper[..count], &mut lower[..count]);
+    for i in 0..count {
+        let x = norm[i].wide();
+        let margin = margin.relative * (x + margin.square);
+        let near = x + best[i].wide() + margin;
+        let near = if near > 0.0 { near } else { 0.0 };
+        upper[i] = above(near);
+        lower[i] = below(x + second[i].wide() - margin);
+    }
+}
+
+/// No less than the root of `square`.
+#[inline(always)]
+fn above(square: f64) -> f32 {
+    let more = (square as f32 + f32::MIN_POSITIVE) * (1.0 + ROUNDING);
+    more.sqrt() * (1.0 + ROUNDING)
+}
+
+/// No more than the root of `square`, and not below 0.
+#[inline(always)]
+pub(crate) fn below(square: f64) -> f32 {
+    let near = square as f32;
+    let near = if near > f32::MIN_POSITIVE { near } else { 0.0 };
+    let near = if near < f32::MAX { near } else { f32::MAX };
+    (near * (1.0 - ROUNDING)).sqrt() * (1.0 - ROUNDING)
 }

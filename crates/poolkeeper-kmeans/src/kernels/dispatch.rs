@@ -112,6 +112,10 @@ macro_rules! table {
                 labels: &[i32], upper: &mut [f32], lower: &mut [f32], motion: &Motion,
                 some: &mut Vec<u32>, all: &mut Vec<u32>,
             ) = classify::classify);
+            table!(@function $(#[$features])?, fn bounds<[]>(
+                norm: &[T], best: &[T], second: &[T], margin: classify::Margin,
+                upper: &mut [f32], lower: &mut [f32],
+            ) = classify::bounds::<T>);
             table!(@function $(#[$features])?, fn potential<[]>(
                 near: *const T, score: *const T, norm: *const T, weights: *const T, count: usize,
             ) -> f64 = plain::potential::<T>);
@@ -131,6 +135,7 @@ macro_rules! table {
                 add_row,
                 move_row,
                 classify: classify_run,
+                bounds,
                 column_range,
                 potential,
                 lower,

@@ -54,6 +54,8 @@ pub struct Table<T: 'static> {
     pub(crate) move_row: unsafe fn(*const T, f64, &Quanta, *mut i64, *mut i64),
     /// See [`classify::classify`].
     pub(crate) classify: classify::Classify,
+    /// See [`classify::bounds`].
+    pub(crate) bounds: classify::MakeBounds<T>,
     /// See [`plain::column_range`].
     pub(crate) column_range: unsafe fn(&Rows<T>, usize, &mut plain::Columns<T>),
     /// See [`plain::potential`].

@@ -23,6 +23,9 @@ pub(crate) struct Scratch<T> {
     pub(crate) second: Vec<T>,
     /// `|x|²` of each row, where asked for.
     pub(crate) norm: Vec<T>,
+    /// Bounds made of these.
+    pub(crate) upper: Vec<f32>,
+    pub(crate) lower: Vec<f32>,
 }
 
 impl<T: Scalar> Scratch<T> {
@@ -35,6 +38,8 @@ impl<T: Scalar> Scratch<T> {
             for buffer in [&mut self.best, &mut self.index, &mut self.second, &mut self.norm] {
                 buffer.resize(rows, zero);
             }
+            self.upper.resize(rows, 0.0);
+            self.lower.resize(rows, 0.0);
         }
     }
 }

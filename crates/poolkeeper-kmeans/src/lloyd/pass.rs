@@ -28,6 +28,10 @@ const SPANS: usize = 8;
 /// The most samples of a span.
 const LONGEST: usize = 8192;
 
+/// Where scoring all centers takes this many cycles, one distance is
+/// computed first.
+const TIGHTEN: f64 = 400.0;
+
 /// The state that goes from pass to pass.
 pub(crate) struct Pass<'a, T: 'static> {
     pub(super) problem: &'a Problem<'a, T>,
@@ -41,6 +45,8 @@ pub(crate) struct Pass<'a, T: 'static> {
     /// As the caller knows them, row by row.
     pub(super) centers: Vec<T>,
     pub(super) precision: Precision,
+    /// Whether one distance is computed before all of a sample's.
+    pub(super) tightens: bool,
     k: usize,
     /// Of the labels as they are.
     sums: Sums,
@@ -72,6 +78,7 @@ impl<'a, T: Scalar> Pass<'a, T> {
             workers: Vec::new(),
             tile,
             precision: Precision::new(data.columns, &panels),
+            tightens: cost.scan(k) > TIGHTEN,
             panels,
             centers: Vec::new(),
             k,
@@ -174,8 +181,8 @@ impl<'a, T: Scalar> Pass<'a, T> {
             let rows = data.read(first..data.rows.min(first + block), &mut buffer);
             self.nearest(&rows, &mut scratch, true);
             for i in 0..rows.count {
-                let (upper, lower) = self.precision.bounds(&scratch, i);
-                found.push((scratch.index[i].to_index() as i32, upper, lower));
+                let label = scratch.index[i].to_index() as i32;
+                found.push((label, scratch.upper[i], scratch.lower[i]));
             }
         }
         found

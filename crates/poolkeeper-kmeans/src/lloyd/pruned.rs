@@ -66,7 +66,9 @@ impl<T: Scalar> Pass<'_, T> {
         if !worker.some.is_empty() || !worker.all.is_empty() {
             let rows = data.read(range.clone(), &mut buffer);
             let mut span = Span { rows, first: range.start, labels, bounds, movers, changed };
-            self.tighten(worker, &mut span);
+            if self.tightens {
+                self.tighten(worker, &mut span);
+            }
             self.score_movers(worker, &mut span);
             self.score_all(worker, &mut span);
             changed = span.changed;
@@ -121,15 +123,15 @@ impl<T: Scalar> Pass<'_, T> {
             let moved = &self.problem.frame.moved;
             (self.tile.two_nearest)(&rows, moved, &span.movers.panels, scratch);
         }
+        self.precision.bounds(self.problem.table, scratch, rows.count);
         for (at, &sample) in some.iter().enumerate() {
             let i = sample as usize;
             let label = span.labels[i];
             let best = span.movers.centers[scratch.index[at].to_index() as usize] as i32;
-            let (upper, lower) = self.precision.bounds(scratch, at);
             let bound = &mut span.bounds.lower[i];
             if drift[label as usize] > threshold {
-                *bound = bound.min(lower);
-                span.bounds.upper[i] = upper;
+                *bound = bound.min(scratch.lower[at]);
+                span.bounds.upper[i] = scratch.upper[at];
                 if best != label {
                     let row = rows.row(at);
                     let labels = [label as usize, best as usize];
@@ -162,7 +164,8 @@ impl<T: Scalar> Pass<'_, T> {
             let i = sample as usize;
             let new = scratch.index[at].to_index() as i32;
             let old = std::mem::replace(&mut span.labels[i], new);
-            (span.bounds.upper[i], span.bounds.lower[i]) = self.precision.bounds(scratch, at);
+            span.bounds.upper[i] = scratch.upper[at];
+            span.bounds.lower[i] = scratch.lower[at];
             if old != new {
                 let labels = [old as usize, new as usize];
                 // SAFETY: a row of the data, and two centers.

@@ -112,23 +112,25 @@ impl<T: Scalar> Pass<'_, T> {
             self.nearest(&rows, scratch, bound);
             changed += self.take(&rows, scratch, sums, &mut labels[here.clone()], range, anew);
             if bound {
-                let upper = &mut bounds.upper[here.clone()];
-                let both = upper.iter_mut().zip(&mut bounds.lower[here]);
-                for (i, (upper, lower)) in both.enumerate() {
-                    (*upper, *lower) = self.precision.bounds(scratch, i);
-                }
+                let count = here.len();
+                bounds.upper[here.clone()].copy_from_slice(&scratch.upper[..count]);
+                bounds.lower[here].copy_from_slice(&scratch.lower[..count]);
             }
         }
         changed
     }
 
-    /// Fills `scratch` with the nearest center, or the two nearest, of each row.
+    /// Fills `scratch` with the nearest center of each row, or the two
+    /// nearest and the bounds.
     pub(super) fn nearest(&self, rows: &Rows<T>, scratch: &mut Scratch<T>, two: bool) {
         let kernel = if two { self.tile.two_nearest } else { self.tile.nearest };
         let Problem { frame, .. } = self.problem;
         // SAFETY: the tile is one for this processor; rows, frame and panels
         // have the columns of the data, and the panels the width of the tile.
         unsafe { kernel(rows, &frame.moved, &self.panels, scratch) };
+        if two {
+            self.precision.bounds(self.problem.table, scratch, rows.count);
+        }
     }
 
     /// Takes the labels found, and the sums along. Returns how many changed.

@@ -4,7 +4,8 @@
 pub(crate) mod threshold;
 
 use crate::Scalar;
-use crate::kernels::classify::Motion;
+use crate::kernels::Table;
+use crate::kernels::classify::{Margin, Motion, below};
 use crate::kernels::scan::Scratch;
 use crate::panels::Panels;
 
@@ -19,12 +20,6 @@ pub(crate) struct Bounds {
 pub(crate) fn up(x: f64) -> f32 {
     let near = x as f32;
     if f64::from(near) < x { near.next_up() } else { near }
-}
-
-/// The next `f32` that is not above `x`.
-pub(crate) fn down(x: f64) -> f32 {
-    let near = x as f32;
-    if f64::from(near) > x { near.next_down() } else { near }
 }
 
 /// How far what the kernels compute may be from the truth.
@@ -49,19 +44,13 @@ impl Precision {
         }
     }
 
-    fn margin(&self, norm: f64) -> f64 {
-        self.relative * (norm + self.farthest_square)
-    }
-
-    /// No less than the distance whose score this is.
-    pub(crate) fn upper(&self, norm: f64, score: f64) -> f32 {
-        up((norm + score).max(0.0) + self.margin(norm)).sqrt().next_up()
+    fn margin(&self) -> Margin {
+        Margin { relative: self.relative, square: self.farthest_square }
     }
 
     /// No more than the distance whose score this is.
     pub(crate) fn lower(&self, norm: f64, score: f64) -> f32 {
-        let square = norm + score - self.margin(norm);
-        if square > 0.0 { down(square).sqrt().next_down().max(0.0) } else { 0.0 }
+        below(norm + score - self.relative * (norm + self.farthest_square))
     }
 
     /// No less than a distance that was computed in `f64` from the numbers
@@ -84,10 +73,16 @@ impl Precision {
         }
     }
 
-    /// The bounds of row `i` of what a scan for the two nearest found.
-    pub(crate) fn bounds<T: Scalar>(&self, scratch: &Scratch<T>, i: usize) -> (f32, f32) {
-        let norm = scratch.norm[i].wide();
-        let upper = self.upper(norm, scratch.best[i].wide());
-        (upper, self.lower(norm, scratch.second[i].wide()))
+    /// Makes the bounds of the first `count` rows of which a scan found the
+    /// two nearest centers.
+    pub(crate) fn bounds<T: Scalar>(
+        &self,
+        table: &Table<T>,
+        scratch: &mut Scratch<T>,
+        count: usize,
+    ) {
+        let Scratch { norm, best, second, upper, lower, .. } = scratch;
+        // SAFETY: the table is one for this processor.
+        unsafe { (table.bounds)(&norm[..count], best, second, self.margin(), upper, lower) };
     }
 }
