@@ -66,4 +66,5 @@ pub use options::{Algorithm, Init, Options};
 pub use partial::{Partial, Step, partial};
 pub use predict::{assign, inertia, transform};
 pub use scalar::Scalar;
+pub use start::oversample::{draw_candidates, lower_distances};
 pub use start::plus_plus;

@@ -15,6 +15,10 @@ pub enum Init<T> {
         /// How many samples to try for each center, at least 1.
         local_trials: Option<usize>,
     },
+    /// k-means|| (Bahmani and others 2012): a few passes that draw many
+    /// candidates, then greedy k-means++ on these. Faster than `PlusPlus`
+    /// for many centers.
+    Parallel,
     /// Different samples, drawn in proportion to their weights.
     Random,
     /// These, one a row.

@@ -110,10 +110,12 @@ impl Team {
     /// How many threads to use for `work` multiplications: what the caller
     /// allows now, or 1 where more would not pay.
     pub(crate) fn size(control: &dyn Control, work: usize) -> usize {
-        if work < WORTH_A_THREAD {
-            return 1;
-        }
-        control.threads().max(1)
+        if Team::pays(work) { control.threads().max(1) } else { 1 }
+    }
+
+    /// Whether `work` multiplications are enough for more than the simplest way.
+    pub(crate) fn pays(work: usize) -> bool {
+        work >= WORTH_A_THREAD
     }
 
     /// Calls `job` once on each of `threads` threads, with 0 on this one and

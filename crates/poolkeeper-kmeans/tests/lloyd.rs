@@ -88,7 +88,7 @@ fn threads_kernels_algorithms_and_strides_change_no_bit_of_double_precision() {
 #[test]
 fn the_seed_decides() {
     let x = clouds::<f32>(900, 4, 12, 1.0, 1);
-    for init in [Init::Random, Init::PlusPlus { local_trials: None }] {
+    for init in [Init::Random, Init::Parallel, Init::PlusPlus { local_trials: None }] {
         let run = |seed, threads| {
             let options = Options { seed, init: init.clone(), n_init: 2, ..Options::new(12) };
             bits(&fit(x.view(), None, &options, &Threads(threads)).unwrap())

@@ -14,6 +14,7 @@ use super::{ending, relocate};
 use crate::kernels::Tile;
 use crate::kernels::scan::Scratch;
 use crate::panels::Panels;
+use crate::parallel::Team;
 use crate::problem::{Problem, lock};
 use crate::prune::threshold::Cost;
 use crate::prune::{Bounds, Precision};
@@ -68,6 +69,11 @@ impl<'a, T: Scalar> Pass<'a, T> {
         let longest = if data.direct() { LONGEST } else { data.chunk };
         let span = span.next_multiple_of(data.chunk).clamp(data.chunk, longest);
         let tile = problem.tile(k);
+        let small = !Team::pays(data.rows * data.columns * k);
+        let algorithm = match algorithm {
+            Algorithm::Auto if small => Algorithm::Brute,
+            other => other,
+        };
         let panels = Panels::default();
         let cost = Cost::new(data.columns, size_of::<T>(), tile.centers);
         Pass {

@@ -10,9 +10,10 @@ use super::pass::Pass;
 /// Pruning has to promise this share of a full pass at most, to go on, ...
 const KEEP: f64 = 0.95;
 /// ... and this share to be started, as bounds have to be made first.
-const START: f64 = 0.75;
-/// Where making bounds costs at most this, it is done in the first pass.
-const CHEAP: f64 = 1.12;
+const START: f64 = 0.7;
+/// Where making bounds costs at most this, it is done in the first pass, and
+/// they are kept while pruning costs at most this.
+const CHEAP: f64 = 1.08;
 /// With more labels changing than this, no bound would hold.
 const SETTLED: f64 = 0.3;
 /// How many samples are asked.
@@ -70,18 +71,20 @@ impl Policy {
     }
 
     fn first(&self) -> Kind {
-        let full = self.cost.scan(self.k);
-        let bound = full + 0.1 * self.k as f64 + 0.2 * self.cost.pack;
-        if self.algorithm == Algorithm::Pruned || bound <= CHEAP * full && self.k >= 64 {
+        if self.algorithm == Algorithm::Pruned || self.cheap() {
             Kind::Bound
         } else {
             Kind::Brute
         }
     }
 
+    fn cheap(&self) -> bool {
+        self.cost.bound(self.k) <= CHEAP * self.cost.scan(self.k)
+    }
+
     fn go_on<T: Scalar>(&mut self, pass: &Pass<T>, motion: &Motion) -> Kind {
         let forecast = choose(&pass.some_bounds(ASKED), motion, &self.cost);
-        if self.algorithm == Algorithm::Pruned || self.pays(forecast, KEEP) {
+        if self.algorithm == Algorithm::Pruned || self.pays(forecast, if self.cheap() { CHEAP } else { KEEP }) {
             return Kind::Prune(forecast.threshold);
         }
         self.give_up()

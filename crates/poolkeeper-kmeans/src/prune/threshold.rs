@@ -22,10 +22,20 @@ impl Cost {
         let columns = columns as f64;
         Cost {
             skip: 4.0,
-            pack: 0.5 * columns + 40.0,
-            center: columns * bytes as f64 / 64.0 + 0.35,
+            pack: 0.4 * columns + 15.0,
+            center: columns * bytes as f64 / 64.0 + 0.2,
             width,
         }
+    }
+
+    /// The same, and its bounds made.
+    pub(crate) fn bound(&self, centers: usize) -> f64 {
+        self.scan(centers) + 0.15 * centers as f64 + 12.0
+    }
+
+    /// The same of a sample that is picked out.
+    fn picked(&self, centers: usize) -> f64 {
+        self.bound(centers) + 28.0
     }
 
     /// Of a sample that is scored against `centers` centers.
@@ -58,7 +68,7 @@ pub(crate) fn choose(bounds: &[(i32, f32, f32)], motion: &Motion, cost: &Cost) -
         let threshold = drift[movers.min(k - 1)];
         let all = share(threshold);
         let some = if movers == 0 { 0.0 } else { unsafe_share - all };
-        let cycles = cost.skip + all * cost.scan(k) + some * cost.scan(movers);
+        let cycles = cost.skip + all * cost.picked(k) + some * cost.picked(movers);
         Forecast { threshold, cycles }
     };
     let mut best = forecast(0);

@@ -1,5 +1,6 @@
 //! First centers.
 
+pub(crate) mod oversample;
 mod plus_plus;
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
@@ -22,6 +23,7 @@ pub(crate) fn first_centers<T: Scalar>(
     let mut random = Random::new(seed, stream);
     let rows = match init {
         Init::Centers(centers) => return Ok(centers.clone()),
+        Init::Parallel => return oversample::choose(problem, k, &mut random),
         Init::Random => random.samples(k, problem.data.rows, &problem.weights),
         Init::PlusPlus { local_trials } => {
             plus_plus::choose(problem, k, trials(*local_trials, k), &mut random)?
