@@ -10,8 +10,8 @@ pub struct Progress {
     pub init: usize,
     /// Which iteration has ended, from 1.
     pub iteration: usize,
-    /// How many samples changed their cluster.
-    pub changed: usize,
+    /// How many samples changed their cluster; not known from blocks.
+    pub changed: Option<usize>,
     /// The sum of the squared distances that the centers moved.
     pub shift: f64,
     /// The sum of squared distances to the nearest center, where it is known.

@@ -62,6 +62,20 @@ impl Summary {
         with_team(|team| summarise(team, table, &Data::new(x), &Weights::new(weights), control))
     }
 
+    /// The same of a part, whose weights may all be 0.
+    pub(crate) fn of_part<T: Scalar>(
+        x: ArrayView2<T>,
+        weights: Option<ArrayView1<T>>,
+        control: &dyn Control,
+    ) -> Result<Summary> {
+        let mut summary = Summary::of(x, None, control)?;
+        let weights = Weights::new(weights);
+        if weights.given() {
+            (summary.weight, summary.largest_weight) = check::weight_values(&weights, x.nrows())?;
+        }
+        Ok(summary)
+    }
+
     /// Adds what another part of the same data told.
     ///
     /// # Errors

@@ -38,12 +38,14 @@
 //! [`Control`] says how many, before each iteration, and can stop a fit. They
 //! end before a call returns. Small problems run on the calling thread.
 
+mod blocks;
 mod check;
 mod control;
 mod error;
 mod frame;
 mod kernels;
 mod lloyd;
+mod mini_batch;
 mod options;
 mod panels;
 mod parallel;
@@ -57,11 +59,13 @@ mod scalar;
 mod start;
 mod update;
 
+pub use blocks::{Blocks, BlocksFit, InMemory, Npy, Take, fit_blocks};
 pub use control::{Control, Progress, Threads};
 pub use error::{Error, Result};
 pub use frame::{Frame, Summary};
 pub use kernels::dispatch::Kernel;
 pub use lloyd::{Fit, fit};
+pub use mini_batch::{Batch, MiniBatch};
 pub use options::{Algorithm, Init, Options};
 pub use partial::{Partial, Step, partial};
 pub use predict::{assign, inertia, transform};

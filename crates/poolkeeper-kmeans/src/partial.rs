@@ -39,6 +39,11 @@ pub struct Step<T> {
 }
 
 impl Partial {
+    /// That of no sample.
+    pub(crate) fn empty(k: usize, columns: usize) -> Self {
+        Partial { sums: vec![0; k * columns], weights: vec![0; k], inertia: [0; 2] }
+    }
+
     /// Adds another part.
     ///
     /// # Errors
@@ -112,13 +117,8 @@ pub fn partial<T: Scalar>(
     check::not_empty(&centers)?;
     check::columns("the data", x.ncols(), frame.columns())?;
     check::columns("the array of centers", centers.ncols(), frame.columns())?;
-    let weights = Weights::new(weights);
-    if weights.given() {
-        check::weight_values(&weights, x.nrows())?;
-    }
-    let (labels, sums, inertia) = once(x, weights, centers, frame, control)?;
-    let Sums { values, weights } = sums;
-    Ok((labels, Partial { sums: values, weights, inertia: inertia.parts() }))
+    let found = part(x, weights, centers, frame, Kernel::choose(None)?, control, |_| Ok(()))?;
+    Ok((found.labels, found.partial))
 }
 
 /// The labels of all samples, and their inertia.
@@ -132,28 +132,44 @@ pub(crate) fn whole<T: Scalar>(
     check::not_empty(&centers)?;
     check::columns("the data", x.ncols(), centers.ncols())?;
     let frame = Frame::new(&Summary::of(x, weights, control)?)?;
-    let (labels, _, inertia) = once(x, Weights::new(weights), centers, &frame, control)?;
+    let (labels, partial) = crate::partial(x, weights, centers, &frame, control)?;
     let bound = Bound::new(frame.largest_distance(centers));
-    Ok((labels, inertia.value(bound)))
+    Ok((labels, Exact::from_parts(partial.inertia).value(bound)))
 }
 
-fn once<T: Scalar>(
+/// What [`part`] found.
+pub(crate) struct Part<M> {
+    pub(crate) labels: Vec<i32>,
+    pub(crate) partial: Partial,
+    pub(crate) more: M,
+}
+
+/// One pass over a part of the data that `frame` is of; `more` is called after it.
+pub(crate) fn part<T: Scalar, M>(
     x: ArrayView2<T>,
-    weights: Weights<T>,
+    weights: Option<ArrayView1<T>>,
     centers: ArrayView2<T>,
     frame: &Frame<T>,
+    kernel: Kernel,
     control: &dyn Control,
-) -> Result<(Vec<i32>, Sums, Exact)> {
-    let data = Data::new(x);
-    let table = T::table(Kernel::choose(None)?);
+    more: impl FnOnce(&Pass<T>) -> Result<M>,
+) -> Result<Part<M>> {
+    check::columns("the block", x.ncols(), frame.columns())?;
+    let (data, weights) = (Data::new(x), Weights::new(weights));
+    if weights.given() {
+        check::weight_values(&weights, data.rows)?;
+    }
+    let table = T::table(kernel);
     let mut labels = vec![-1; data.rows];
-    let (sums, inertia) = with_team(|team| {
+    let (partial, more) = with_team(|team| {
         let problem = Problem { data: &data, weights, frame, table, team, control };
         let mut pass = Pass::new(&problem, centers.nrows(), Algorithm::Brute, &mut labels);
         pass.run(centers)?;
         let bound = Bound::new(frame.largest_distance(centers));
-        let inertia = ending::exact_inertia(&mut pass, centers, bound)?;
-        Ok::<_, crate::Error>((pass.into_sums(), inertia))
+        let inertia = ending::exact_inertia(&mut pass, centers, bound)?.parts();
+        let more = more(&pass)?;
+        let Sums { values, weights } = pass.into_sums();
+        Ok::<_, crate::Error>((Partial { sums: values, weights, inertia }, more))
     })?;
-    Ok((labels, sums, inertia))
+    Ok(Part { labels, partial, more })
 }

@@ -5,7 +5,7 @@ pub(crate) mod ending;
 pub(crate) mod pass;
 mod policy;
 mod pruned;
-mod relocate;
+pub(crate) mod relocate;
 mod worker;
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
@@ -106,8 +106,13 @@ fn one_start<T: Scalar>(
         centers = next;
         strict = changed == 0;
         converged = strict || shift <= tol;
-        let progress = Progress { init, iteration: iterations, changed, shift, inertia: None };
-        problem.control.progress(progress);
+        problem.control.progress(Progress {
+            init,
+            iteration: iterations,
+            changed: Some(changed),
+            shift,
+            inertia: None,
+        });
     }
     let inertia = pass.end(centers.view(), !strict)?;
     let choice = pass.choice(kernel);

@@ -217,6 +217,17 @@ impl<'a, T: Scalar> Pass<'a, T> {
         ending::inertia(self, centers)
     }
 
+    /// The squared distances of all samples to the centers of their labels.
+    pub(crate) fn distances(&self, centers: ArrayView2<T>) -> Result<Vec<f64>> {
+        let mut all = vec![0.0; self.problem.data.rows];
+        let parts: Vec<_> = all.chunks_mut(self.span).map(Mutex::new).collect();
+        ending::each_distance(self, centers, &|distances, _, range| {
+            lock(&parts[range.start / self.span]).copy_from_slice(distances);
+        })?;
+        drop(parts);
+        Ok(all)
+    }
+
     pub(crate) fn into_sums(self) -> Sums {
         self.sums
     }

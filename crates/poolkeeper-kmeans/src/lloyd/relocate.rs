@@ -3,6 +3,7 @@
 //! As scikit-learn does (`_relocate_empty_clusters_dense`): each takes, for
 //! the mean only, one of the samples that are farthest from their centers.
 
+use std::cmp::Ordering;
 use std::sync::Mutex;
 
 use ndarray::ArrayView2;
@@ -10,20 +11,28 @@ use ndarray::ArrayView2;
 use super::ending::each_distance;
 use super::pass::Pass;
 use crate::problem::{Problem, lock};
-use crate::update::Sums;
+use crate::kernels::Table;
+use crate::update::{Quanta, Sums};
 use crate::{Result, Scalar};
 
 /// A sample that is far from its center.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Far {
-    distance: f64,
-    row: usize,
-    label: usize,
+pub(crate) struct Far {
+    pub(crate) distance: f64,
+    pub(crate) row: usize,
+    pub(crate) label: usize,
+}
+
+impl Far {
+    /// The farthest first; of those as far, the earlier.
+    pub(crate) fn order(&self, other: &Far) -> Ordering {
+        other.distance.total_cmp(&self.distance).then(self.row.cmp(&other.row))
+    }
 }
 
 /// The `count` samples farthest from their centers, the farthest first; of
 /// those as far, the earlier. None that lies on its center.
-pub(super) fn farthest<T: Scalar>(
+pub(crate) fn farthest<T: Scalar>(
     pass: &Pass<T>,
     centers: ArrayView2<T>,
     count: usize,
@@ -44,7 +53,7 @@ pub(super) fn farthest<T: Scalar>(
 }
 
 fn keep_farthest(samples: &mut Vec<Far>, count: usize) {
-    samples.sort_by(|a, b| b.distance.total_cmp(&a.distance).then(a.row.cmp(&b.row)));
+    samples.sort_by(Far::order);
     samples.truncate(count);
 }
 
@@ -55,21 +64,33 @@ pub(super) fn move_samples<T: Scalar>(
     empty: &[usize],
     sums: &mut Sums,
 ) {
-    let columns = problem.data.columns;
     let quanta = &problem.frame.quanta;
     for (sample, &center) in far.iter().zip(empty) {
         let weight = problem.weights.of(sample.row);
-        let count = quanta.weight(weight);
-        sums.weights[sample.label] -= count;
-        sums.weights[center] += count;
         let row = problem.data.row(sample.row);
-        let values = sums.values.as_mut_ptr();
-        // SAFETY: both are centers, and different ones: `center` has no
-        // sample. The table is one for this processor.
-        unsafe {
-            let from = values.add(sample.label * columns);
-            let to = values.add(center * columns);
-            (problem.table.move_row)(row.as_ptr(), weight, quanta, from, to);
-        }
+        move_sample(problem.table, quanta, &row, weight, [sample.label, center], sums);
+    }
+}
+
+/// Moves a sample from one label to another, which must not be the same.
+pub(crate) fn move_sample<T: Scalar>(
+    table: &Table<T>,
+    quanta: &Quanta,
+    row: &[T],
+    weight: f64,
+    [from, to]: [usize; 2],
+    sums: &mut Sums,
+) {
+    assert!(from != to && row.len() == quanta.magic.len());
+    let count = quanta.weight(weight);
+    sums.weights[from] -= count;
+    sums.weights[to] += count;
+    let columns = row.len();
+    let values = sums.values.as_mut_ptr();
+    // SAFETY: both have `columns` sums, and are not the same; so has the row
+    // numbers. The table is one for this processor.
+    unsafe {
+        let (from, to) = (values.add(from * columns), values.add(to * columns));
+        (table.move_row)(row.as_ptr(), weight, quanta, from, to);
     }
 }

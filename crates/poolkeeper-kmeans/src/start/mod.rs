@@ -37,6 +37,24 @@ fn trials(asked: Option<usize>, k: usize) -> usize {
     asked.unwrap_or(2 + (k as f64).ln() as usize)
 }
 
+/// `k` of some candidates, by k-means++ with their weights.
+pub(crate) fn plus_plus_of<T: Scalar>(
+    candidates: ArrayView2<T>,
+    weights: ArrayView1<T>,
+    k: usize,
+    random: &mut Random,
+    control: &dyn Control,
+) -> Result<Array2<T>> {
+    let table = T::table(Kernel::choose(None)?);
+    let (data, weights) = (Data::new(candidates), Weights::new(Some(weights)));
+    with_team(|team| {
+        let frame = Frame::new(&summarise(team, table, &data, &weights, control)?)?;
+        let problem = Problem { data: &data, weights, frame: &frame, table, team, control };
+        let rows = plus_plus::choose(&problem, k, trials(None, k), random)?;
+        Ok(gather(&data, &rows))
+    })
+}
+
 fn gather<T: Scalar>(data: &Data<T>, rows: &[usize]) -> Array2<T> {
     let mut centers = Array2::default((rows.len(), data.columns));
     for (mut center, &row) in centers.axis_iter_mut(Axis(0)).zip(rows) {

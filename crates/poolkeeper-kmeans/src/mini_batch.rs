@@ -1,0 +1,148 @@
+//! k-means on a stream: each batch moves the centers a little (Sculley 2010,
+//! "Web-scale k-means clustering"), as scikit-learn's `MiniBatchKMeans` does.
+
+use ndarray::{Array2, ArrayView1, ArrayView2};
+
+use crate::partial::part;
+use crate::random::Random;
+use crate::rows::{Data, Weights};
+use crate::{Control, Frame, Kernel, Result, Scalar, Summary, check};
+
+/// Centers that batches move.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MiniBatch<T> {
+    /// The centers, one a row.
+    pub centers: Array2<T>,
+    /// The weight of the samples that each center is the mean of.
+    pub counts: Vec<f64>,
+}
+
+/// What a batch did.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Batch {
+    /// The nearest center of each sample, before the centers moved.
+    pub labels: Vec<i32>,
+    /// The sum of the squared distances to these, times weights.
+    pub inertia: f64,
+    /// The sum of the squared distances that the centers moved.
+    pub shift: f64,
+}
+
+impl<T: Scalar> MiniBatch<T> {
+    /// Centers that no sample has moved yet.
+    ///
+    /// # Errors
+    ///
+    /// `Empty` or `NotFinite`.
+    pub fn new(centers: Array2<T>) -> Result<Self> {
+        check::not_empty(&centers.view())?;
+        let rows = centers.nrows();
+        check::finite("the array of centers", &Data::new(centers.view()), 0..rows)?;
+        Ok(MiniBatch { counts: vec![0.0; rows], centers })
+    }
+
+    /// Moves each center towards the mean of those samples of a batch that are
+    /// nearest to it, by their share of all samples it has seen.
+    ///
+    /// # Errors
+    ///
+    /// `Empty`, `Shape`, `NotFinite`, `TooLarge` or `Weight` for a batch that
+    /// can't be used, which then moves nothing; `Cancelled`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use poolkeeper_kmeans::{MiniBatch, Threads};
+    ///
+    /// let mut model = MiniBatch::new(array![[0.0_f32], [9.0]])?;
+    /// model.partial_fit(array![[1.0], [8.0]].view(), None, &Threads(1))?;
+    /// model.partial_fit(array![[3.0]].view(), None, &Threads(1))?;
+    /// assert_eq!(model.centers, array![[2.0], [8.0]]);
+    /// # Ok::<(), poolkeeper_kmeans::Error>(())
+    /// ```
+    pub fn partial_fit(
+        &mut self,
+        x: ArrayView2<T>,
+        weights: Option<ArrayView1<T>>,
+        control: &dyn Control,
+    ) -> Result<Batch> {
+        check::not_empty(&x)?;
+        check::columns("the batch", x.ncols(), self.centers.ncols())?;
+        check::columns("the array of counts", self.counts.len(), self.centers.nrows())?;
+        let frame = Frame::new(&Summary::of_part(x, weights, control)?)?;
+        let kernel = Kernel::choose(None)?;
+        let old = self.centers.view();
+        let found = part(x, weights, old, &frame, kernel, control, |_| Ok(()))?;
+        let step = found.partial.finish(old, &frame)?;
+        let quantum = frame.quanta.weight_quantum;
+        let mut next = self.centers.clone();
+        for (c, mut center) in next.outer_iter_mut().enumerate() {
+            let weight = found.partial.weights[c] as f64 * quantum;
+            if weight > 0.0 {
+                self.counts[c] += weight;
+                let share = weight / self.counts[c];
+                center.zip_mut_with(&step.centers.row(c), |center, mean| {
+                    let old = center.wide();
+                    *center = T::near(old + (mean.wide() - old) * share);
+                });
+            }
+        }
+        let shift = crate::lloyd::square_shift(old, next.view());
+        self.centers = next;
+        Ok(Batch { labels: found.labels, inertia: step.inertia, shift })
+    }
+
+    /// Puts centers that have seen few samples, less than `ratio` of those of
+    /// the center with most, to different samples of a batch, but at most
+    /// half as many as it has. Returns how many were moved. They count
+    /// as the least of the others from then on.
+    ///
+    /// # Errors
+    ///
+    /// `Shape`, if the batch doesn't fit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use poolkeeper_kmeans::MiniBatch;
+    ///
+    /// let mut model = MiniBatch::new(array![[0.0_f64], [1e6]])?;
+    /// model.counts = vec![50.0, 0.0];
+    /// let batch = array![[5.0], [5.0]];
+    /// assert_eq!(model.reassign(batch.view(), None, 0.01, 0)?, 1);
+    /// assert_eq!((model.centers[[1, 0]], model.counts[1]), (5.0, 50.0));
+    /// # Ok::<(), poolkeeper_kmeans::Error>(())
+    /// ```
+    pub fn reassign(
+        &mut self,
+        x: ArrayView2<T>,
+        weights: Option<ArrayView1<T>>,
+        ratio: f64,
+        seed: u64,
+    ) -> Result<usize> {
+        check::columns("the batch", x.ncols(), self.centers.ncols())?;
+        let weights = Weights::new(weights);
+        if weights.given() {
+            check::weight_values(&weights, x.nrows())?;
+        }
+        let most = self.counts.iter().copied().fold(0.0, f64::max);
+        let mut few: Vec<usize> = (0..self.counts.len())
+            .filter(|&c| self.counts[c] < ratio * most)
+            .collect();
+        few.sort_by(|&a, &b| self.counts[a].total_cmp(&self.counts[b]));
+        few.truncate(x.nrows() / 2);
+        let others = (0..self.counts.len()).filter(|c| !few.contains(c));
+        let least = others.map(|c| self.counts[c]).fold(f64::INFINITY, f64::min);
+        let rows = Random::new(seed, 2).samples(few.len(), x.nrows(), &weights);
+        for (&center, &row) in few.iter().zip(&rows) {
+            self.centers.row_mut(center).assign(&x.row(row));
+            if least.is_finite() {
+                self.counts[center] = least;
+            }
+        }
+        Ok(few.len())
+    }
+}
