@@ -99,9 +99,13 @@ pub(crate) fn weight_values<T: Scalar>(
 
 /// Squared distances, summed over samples, must stay within `f64`.
 pub(crate) fn reach(reach: &[f64]) -> Result<()> {
-    const LIMIT: f64 = 1e140;
-    match reach.iter().position(|&r| r > LIMIT) {
-        Some(column) => Err(Error::TooLarge { column, span: reach[column], limit: LIMIT }),
+    reach_within(reach, 1e140)
+}
+
+/// Nothing may be farther away than `limit`.
+pub(crate) fn reach_within(reach: &[f64], limit: f64) -> Result<()> {
+    match reach.iter().position(|&r| r > limit) {
+        Some(column) => Err(Error::TooLarge { column, span: reach[column], limit }),
         None => Ok(()),
     }
 }

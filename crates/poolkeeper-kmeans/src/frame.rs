@@ -120,8 +120,8 @@ impl Summary {
                 .iter()
                 .zip(shifts())
                 .map(|(&q, s)| q - n * s * s)
-                // Not `max`, which would make 0 of NaN: `summarise` looks for that.
-                .map(|spread| if spread < 0.0 { 0.0 } else { spread })
+                // `max` would turn NaN to 0.
+                .map(|squares| if squares < 0.0 { 0.0 } else { squares })
                 .collect(),
         }
     }

@@ -56,6 +56,7 @@ mod prune;
 mod random;
 mod rows;
 mod scalar;
+mod sparse;
 mod start;
 mod update;
 
@@ -70,5 +71,6 @@ pub use options::{Algorithm, Init, Options};
 pub use partial::{Partial, Step, partial};
 pub use predict::{assign, inertia, transform};
 pub use scalar::Scalar;
+pub use sparse::{Csr, Index, assign_csr, fit_csr};
 pub use start::oversample::{draw_candidates, lower_distances};
 pub use start::plus_plus;

@@ -1,11 +1,12 @@
 //! From blocks as from memory, bit by bit.
 
+mod clouds;
 mod common;
 
 use std::fs;
 use std::path::PathBuf;
 
-use common::clouds;
+use clouds::clouds;
 use ndarray::{Array1, Array2, ArrayView2, array, s};
 use poolkeeper_kmeans::{
     Blocks, BlocksFit, Error, InMemory, Init, Npy, Options, Result, Scalar, Take, Threads, fit,

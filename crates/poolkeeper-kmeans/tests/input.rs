@@ -52,6 +52,11 @@ fn parameters_out_of_range_are_refused_by_name() {
 #[test]
 fn numbers_that_are_not_finite_are_found() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        for rows in [1, 2, 50] {
+            let mut x = line(rows);
+            x[[rows - 1, 0]] = bad;
+            assert_eq!(refused(&x, &Options::new(1)).code(), "not-finite");
+        }
         let mut x = Array2::from_elem((3000, 5), 1.0_f32);
         x[[2999, 3]] = bad;
         let at = |error: Error| match error {

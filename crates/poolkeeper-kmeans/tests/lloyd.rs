@@ -1,9 +1,10 @@
 //! The same as the plainest k-means, and the same bits however it is done.
 
+mod clouds;
 mod common;
 mod plain;
 
-use common::{Near, clouds};
+use clouds::{Near, clouds};
 use ndarray::{Array1, Array2, ArrayView2, s};
 use plain::plain_lloyd;
 use poolkeeper_kmeans::{Algorithm, Fit, Init, Kernel, Options, Scalar, Threads, fit};

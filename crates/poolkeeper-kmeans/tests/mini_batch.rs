@@ -1,22 +1,23 @@
 //! Batches end near what the whole gives.
 
+mod clouds;
 mod common;
 
-use common::clouds;
-use ndarray::{Array1, array, s};
+use clouds::clouds;
+use ndarray::{Array1, Array2, array, s};
 use poolkeeper_kmeans::{MiniBatch, Result, Threads, inertia, plus_plus};
 
 #[test]
 fn a_stream_of_batches_finds_the_clouds() -> Result<()> {
     let x = clouds::<f32>(6000, 5, 8, 4.0, 3);
     let (start, _) = plus_plus(x.slice(s![..500, ..]), None, 8, None, 1, &Threads(1))?;
-    let score = |centers| inertia(x.view(), None, centers, &Threads(1));
-    let before = score(start.view())?;
+    let score = |centers: &Array2<f32>| inertia(x.view(), None, centers.view(), &Threads(1));
+    let before = score(&start)?;
     let mut model = MiniBatch::new(start)?;
     for batch in x.axis_chunks_iter(ndarray::Axis(0), 256) {
         model.partial_fit(batch, None, &Threads(2))?;
     }
-    let after = score(model.centers.view())?;
+    let after = score(&model.centers)?;
     // Each cloud has the variance 1 in each of the 5 columns.
     assert!(after < 1.1 * 5.0 * 6000.0 && after < before, "{before} {after}");
     assert_eq!(model.counts.iter().sum::<f64>(), 6000.0);

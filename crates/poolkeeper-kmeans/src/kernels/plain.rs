@@ -47,7 +47,7 @@ pub(crate) unsafe fn square_distance<T: Scalar>(a: *const T, b: *const T, column
 
 /// `value` as a number of quanta: what `magic` (3/2 * 2^52 quanta) rounds it to.
 #[inline(always)]
-fn quantised(value: f64, magic: f64) -> i64 {
+pub(crate) fn quantised(value: f64, magic: f64) -> i64 {
     ((value + magic).to_bits() as i64).wrapping_sub(magic.to_bits() as i64)
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn first_centers<T: Scalar>(
 }
 
 /// As many as scikit-learn tries.
-fn trials(asked: Option<usize>, k: usize) -> usize {
+pub(crate) fn trials(asked: Option<usize>, k: usize) -> usize {
     asked.unwrap_or(2 + (k as f64).ln() as usize)
 }
 

@@ -1,0 +1,286 @@
+//! Sparse data, handled as sparse: time and memory go with the numbers that
+//! are stored. Nothing is centred, which would fill the zeros.
+
+mod csr;
+mod score;
+mod start;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ndarray::{Array2, ArrayView1, ArrayView2};
+
+use crate::control::check as not_cancelled;
+use crate::kernels::plain::quantised;
+use crate::lloyd::relocate::Far;
+use crate::parallel::{Team, with_team};
+use crate::problem::lock;
+use crate::rows::Weights;
+use crate::update::{Bound, Exact, Quanta, Sums};
+use crate::{Control, Error, Fit, Options, Progress, Result, Scalar, check};
+pub use csr::{Csr, Index};
+use score::Across;
+
+/// Rows that a thread takes at a time.
+const CHUNK: usize = 256;
+
+/// Clusters the rows of a sparse matrix; as [`fit`](crate::fit), but
+/// `algorithm` and `kernel` make no difference, and `Init::Parallel` is
+/// `Init::PlusPlus`.
+///
+/// # Errors
+///
+/// As [`fit`](crate::fit).
+///
+/// # Examples
+///
+/// ```
+/// use poolkeeper_kmeans::{Csr, Options, Threads, fit_csr};
+///
+/// let x = Csr::new(&[0, 1, 2, 3], &[0, 0, 9], &[1.0_f64, 3.0, 5.0], 10)?;
+/// let fit = fit_csr(&x, None, &Options::new(2), &Threads(1))?;
+/// assert_eq!(fit.inertia, 2.0);
+/// # Ok::<(), poolkeeper_kmeans::Error>(())
+/// ```
+pub fn fit_csr<T: Scalar, I: Index>(
+    x: &Csr<T, I>,
+    weights: Option<ArrayView1<T>>,
+    options: &Options<T>,
+    control: &dyn Control,
+) -> Result<Fit<T>> {
+    options.check(x.rows(), x.columns)?;
+    with_team(|team| {
+        let problem = Problem::new(x, Weights::new(weights), team, control)?;
+        let mut best: Option<Fit<T>> = None;
+        for init in 0..options.starts() {
+            let fit = problem.one_start(options, init)?;
+            if best.as_ref().is_none_or(|best| fit.inertia < best.inertia) {
+                best = Some(fit);
+            }
+        }
+        best.ok_or(Error::Cancelled)
+    })
+}
+
+/// The nearest of `centers` to each row, and the inertia.
+///
+/// # Errors
+///
+/// As [`assign`](crate::assign).
+///
+/// # Examples
+///
+/// ```
+/// use ndarray::array;
+/// use poolkeeper_kmeans::{Csr, Threads, assign_csr};
+///
+/// let x = Csr::new(&[0, 1, 1], &[1], &[4.0_f32], 2)?;
+/// let centers = array![[0.0, 0.0], [0.0, 3.0]];
+/// let (labels, inertia) = assign_csr(&x, None, centers.view(), &Threads(1))?;
+/// assert_eq!((&labels[..], inertia), (&[1, 0][..], 1.0));
+/// # Ok::<(), poolkeeper_kmeans::Error>(())
+/// ```
+pub fn assign_csr<T: Scalar, I: Index>(
+    x: &Csr<T, I>,
+    weights: Option<ArrayView1<T>>,
+    centers: ArrayView2<T>,
+    control: &dyn Control,
+) -> Result<(Vec<i32>, f64)> {
+    check::not_empty(&centers)?;
+    x.check_centers("the array of centers", centers.ncols())?;
+    let data = crate::rows::Data::new(centers);
+    check::finite("the array of centers", &data, 0..data.rows)?;
+    with_team(|team| {
+        let problem = Problem::new(x, Weights::new(weights), team, control)?;
+        let mut labels = vec![-1; x.rows()];
+        let across = Across::new(centers);
+        problem.pass(&across, &mut labels, None)?;
+        let inertia = problem.inertia(&across, centers, &labels)?;
+        Ok((labels, inertia))
+    })
+}
+
+/// What all parts of a fit work on.
+struct Problem<'a, T, I> {
+    x: &'a Csr<'a, T, I>,
+    weights: Weights<'a, T>,
+    quanta: Quanta,
+    /// The largest size of a number in each column, and the largest weight.
+    reach: Vec<f64>,
+    largest_weight: f64,
+    /// The mean of the columns' variances.
+    variance: f64,
+    team: &'a Team,
+    control: &'a dyn Control,
+}
+
+impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
+    fn new(
+        x: &'a Csr<'a, T, I>,
+        weights: Weights<'a, T>,
+        team: &'a Team,
+        control: &'a dyn Control,
+    ) -> Result<Self> {
+        let n = x.rows() as f64;
+        let (total, largest_weight) = match weights.given() {
+            true => check::weights(&weights, x.rows())?,
+            false => (n, 1.0),
+        };
+        let mut reach = vec![0.0_f64; x.columns];
+        let (mut sums, mut squares) = (vec![0.0; x.columns], vec![0.0; x.columns]);
+        for row in 0..x.rows() {
+            for (column, value) in x.row(row) {
+                let value = value.wide();
+                reach[column] = reach[column].max(value.abs());
+                sums[column] += value;
+                squares[column] += value * value;
+            }
+        }
+        check::reach_within(&reach, T::LARGEST.sqrt() / 4.0 / n.min(1e3))?;
+        let variances = sums.iter().zip(&squares).map(|(s, q)| (q / n - s / n * (s / n)).max(0.0));
+        let variance = variances.sum::<f64>() / x.columns as f64;
+        let quanta = Quanta::new(&reach, &vec![T::default(); x.columns], total, largest_weight);
+        Ok(Problem { x, weights, quanta, reach, largest_weight, variance, team, control })
+    }
+
+    fn threads(&self, k: usize) -> usize {
+        Team::size(self.control, self.x.stored() * k)
+    }
+
+    fn one_start(&self, options: &Options<T>, init: usize) -> Result<Fit<T>> {
+        let mut centers = self.first_centers(options, init as u64)?;
+        let mut labels = vec![-1; self.x.rows()];
+        let mut sums = Sums::new(options.n_clusters, self.x.columns);
+        let tol = options.tol * self.variance;
+        let (mut strict, mut converged, mut iterations) = (false, false, 0);
+        while iterations < options.max_iter && !converged {
+            not_cancelled(self.control)?;
+            let across = Across::new(centers.view());
+            let changed = self.pass(&across, &mut labels, Some(&mut sums))?;
+            let next = self.next_centers(&across, centers.view(), &labels, &sums);
+            let shift = crate::lloyd::square_shift(centers.view(), next.view());
+            centers = next;
+            iterations += 1;
+            strict = changed == 0;
+            converged = strict || shift <= tol;
+            self.control.progress(Progress {
+                init,
+                iteration: iterations,
+                changed: Some(changed),
+                shift,
+                inertia: None,
+            });
+        }
+        let across = Across::new(centers.view());
+        if !strict {
+            self.pass(&across, &mut labels, None)?;
+        }
+        let inertia = self.inertia(&across, centers.view(), &labels)?;
+        let choice = "sparse rows, every distance".to_owned();
+        Ok(Fit { centers, labels, inertia, iterations, converged, strict, choice })
+    }
+
+    /// Labels every row; takes `sums`, if there are any, along. Returns how
+    /// many labels changed.
+    fn pass(
+        &self,
+        across: &Across<T>,
+        labels: &mut [i32],
+        sums: Option<&mut Sums>,
+    ) -> Result<usize> {
+        let changed = AtomicUsize::new(0);
+        let parts: Vec<_> = labels.chunks_mut(CHUNK).map(Mutex::new).collect();
+        let threads = self.threads(across.k).min(parts.len());
+        let with_sums = sums.is_some();
+        let columns = if with_sums { self.x.columns } else { 0 };
+        let workers: Vec<_> = (0..threads)
+            .map(|_| Mutex::new((Vec::new(), Sums::new(across.k, columns))))
+            .collect();
+        self.team.each(threads, parts.len(), self.control, &|worker, chunk| {
+            let (scores, sums) = &mut *lock(&workers[worker]);
+            for (i, label) in lock(&parts[chunk]).iter_mut().enumerate() {
+                let row = chunk * CHUNK + i;
+                let new = across.nearest(self.x, row, scores) as i32;
+                let old = std::mem::replace(label, new);
+                if old != new {
+                    changed.fetch_add(1, Ordering::Relaxed);
+                    if with_sums {
+                        self.relabel(sums, row, usize::try_from(old).ok(), new as usize);
+                    }
+                }
+            }
+        })?;
+        if let Some(sums) = sums {
+            workers.iter().for_each(|worker| sums.add(&lock(worker).1));
+        }
+        Ok(changed.into_inner())
+    }
+
+    /// Moves a row from one label, if it had one, to another.
+    fn relabel(&self, sums: &mut Sums, row: usize, from: Option<usize>, to: usize) {
+        let weight = self.weights.of(row);
+        let count = self.quanta.weight(weight);
+        let columns = self.x.columns;
+        let mut add = |label: usize, sign: i64| {
+            sums.weights[label] = sums.weights[label].wrapping_add(sign * count);
+            for (column, value) in self.x.row(row) {
+                let n = quantised(value.wide() * weight, self.quanta.magic[column]);
+                let sum = &mut sums.values[label * columns + column];
+                *sum = sum.wrapping_add(sign * n);
+            }
+        };
+        add(to, 1);
+        if let Some(from) = from {
+            add(from, -1);
+        }
+    }
+
+    /// The means, and every empty center on a far row, as for dense data.
+    fn next_centers(
+        &self,
+        across: &Across<T>,
+        centers: ArrayView2<T>,
+        labels: &[i32],
+        sums: &Sums,
+    ) -> Array2<T> {
+        let empty: Vec<usize> = (0..across.k).filter(|&c| sums.weights[c] == 0).collect();
+        if empty.is_empty() {
+            return sums.means(&self.quanta, centers);
+        }
+        let far = |(row, &label): (usize, &i32)| {
+            let label = label as usize;
+            Far { distance: across.square_distance(self.x, row, label), row, label }
+        };
+        let mut far: Vec<Far> = labels.iter().enumerate().map(far).collect();
+        far.retain(|sample| sample.distance > 0.0);
+        far.sort_by(Far::order);
+        let mut sums = sums.clone();
+        for (sample, &center) in far.iter().zip(&empty) {
+            self.relabel(&mut sums, sample.row, Some(sample.label), center);
+        }
+        sums.means(&self.quanta, centers)
+    }
+
+    fn inertia(&self, across: &Across<T>, centers: ArrayView2<T>, labels: &[i32]) -> Result<f64> {
+        let far = |(reach, column): (&f64, ArrayView1<T>)| {
+            let far = column.iter().map(|c| c.wide().abs()).fold(*reach, |a, b| a.max(b));
+            4.0 * far * far
+        };
+        let largest: f64 = self.reach.iter().zip(centers.columns()).map(far).sum();
+        let bound = Bound::new(largest * self.largest_weight);
+        let total = Mutex::new(Exact::default());
+        let chunks = labels.len().div_ceil(CHUNK);
+        let threads = self.threads(1).min(chunks);
+        self.team.each(threads, chunks, self.control, &|_, chunk| {
+            let mut sum = Exact::default();
+            let first = chunk * CHUNK;
+            for row in first..labels.len().min(first + CHUNK) {
+                let square = across.square_distance(self.x, row, labels[row] as usize);
+                sum.add(square * self.weights.of(row), bound);
+            }
+            lock(&total).merge(sum);
+        })?;
+        let total = lock(&total);
+        Ok(total.value(bound))
+    }
+}
