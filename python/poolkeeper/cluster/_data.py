@@ -65,6 +65,11 @@ def dense(X: Any) -> Array:
     return X.toarray() if is_sparse(X) else X  # type: ignore[no-any-return]
 
 
+def csr(X: Any) -> tuple[Array, Array, Array, int]:
+    """Return the arrays of a CSR matrix, as the kernels take them."""
+    return X.indptr, X.indices, X.data, X.shape[1]
+
+
 def weights_of(sample_weight: Any, samples: Any) -> Array | None:
     """Return one weight for each sample, of the samples' number type; None for none.
 
