@@ -143,15 +143,15 @@ class MiniBatchKMeans(Centers):
         self._start(samples, weights, random)
         steps = (self.max_iter * n_samples) // self._batch_size
         stopping = Stopping(self, samples, steps)
-        chances = None if weights is None else weights / weights.sum(dtype=np.float64)
+        sums = None if weights is None else np.cumsum(weights, dtype=np.float64)
         for step in range(steps):
-            rows = random.choice(n_samples, self._batch_size, p=chances)
+            rows = _random.rows(random, self._batch_size, n_samples, sums)
             inertia, shift = self._step(dense(samples[rows]), None, random)
             if stopping.is_enough(step, inertia, shift):
                 break
         self.n_steps_ = step + 1
         self.n_iter_ = int(np.ceil(self.n_steps_ * self._batch_size / n_samples))
-        total = n_samples if weights is None else float(weights.sum(dtype=np.float64))
+        total = float(n_samples if sums is None else sums[-1])
         self._end(samples, weights, stopping.smoothed, total)
         return self
 
