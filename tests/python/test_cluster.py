@@ -13,11 +13,10 @@ import pyarrow as pa
 import pytest
 import scipy.sparse
 import sklearn.cluster
+from poolkeeper.cluster import KMeans
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-
-from poolkeeper.cluster import KMeans
 
 BLOBS, TRUE = make_blobs(3000, n_features=5, centers=7, random_state=0)
 START = BLOBS[:7]
@@ -103,7 +102,7 @@ def test_the_layout_of_the_samples_means_nothing(shape: str, dtype: str) -> None
     fit = KMeans(7, init=START, n_init=1).fit(X)
     assert near(fit.cluster_centers_, expected.cluster_centers_)
     assert (fit.labels_ == expected.labels_).all()
-    assert (X == plain).all()
+    assert (plain == X).all()
 
 
 def test_samples_that_must_not_be_written_are_not(tmp_path: Any) -> None:
@@ -113,7 +112,9 @@ def test_samples_that_must_not_be_written_are_not(tmp_path: Any) -> None:
     assert near(fit.inertia_, KMeans(7, init=START, n_init=1).fit(BLOBS).inertia_)
 
 
-@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "arrow"])  # fmt: skip
+@pytest.mark.parametrize(
+    "make", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "arrow"]
+)
 def test_tables_have_feature_names(make: Any) -> None:
     names = list("abcde")
     table = make(dict(zip(names, BLOBS.T, strict=True)))

@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from isolated import run
+from poolkeeper.cluster import KMeans
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
-
-from poolkeeper.cluster import KMeans
 
 X, _ = make_blobs(5000, n_features=4, centers=9, random_state=0, cluster_std=2)
 WEIGHTS = np.random.default_rng(0).integers(0, 4, len(X)).astype(float)

@@ -116,7 +116,6 @@ def test_a_live_limit_holds_and_what_was_before_comes_back() -> None:
 @in_own_process
 def test_a_limit_of_another_thread_reaches_a_fit_that_runs() -> None:
     import poolkeeper
-
     from poolkeeper.cluster import KMeans, _kmeans
 
     counts: list[int] = []

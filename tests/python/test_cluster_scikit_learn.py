@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 from isolated import ROOT
-from sklearn.utils.estimator_checks import check_estimator
-
 from poolkeeper import cluster
+from sklearn.utils.estimator_checks import check_estimator
 
 sys.path.append(str(ROOT / "tests" / "tools"))
 

@@ -11,7 +11,6 @@ from . import _params, _scalable
 from ._base import Estimator, check_is_fitted
 from ._data import Array, centers_of, csr, dense, is_sparse, samples_of, weights_of
 
-
 #: Rows of a sparse matrix that are made dense at a time.
 ROWS = 4096
 
@@ -27,6 +26,8 @@ class Centers(Estimator):
     n_init: Any
     n_jobs: int | None
     _n_init: int
+    n_features_in_: int
+    feature_names_in_: Array
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Find the centers."""

@@ -83,7 +83,7 @@ def weights_of(sample_weight: Any, samples: Any) -> Array | None:
     n_samples = samples.shape[0]
     if isinstance(sample_weight, numbers.Number):
         sample_weight = np.full(n_samples, sample_weight, dtype=samples.dtype)
-    weights = np.require(sample_weight, dtype=samples.dtype, requirements="A")
+    weights: Array = np.require(sample_weight, dtype=samples.dtype, requirements="A")
     if weights.ndim != 1:
         raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
     if weights.shape != (n_samples,):

@@ -227,9 +227,7 @@ class MiniBatchKMeans(Centers):
         self._counts = np.zeros(self.n_clusters)
         self._since_reassigned = 0
 
-    def _some(
-        self, samples: Any, weights: Array | None, random: Any
-    ) -> tuple[Array, Array | None]:
+    def _some(self, samples: Any, weights: Array | None, random: Any) -> tuple[Array, Array | None]:
         rows = random.choice(samples.shape[0], self._init_size, replace=False)
         some = None if weights is None else weights[rows]
         # Weights that are all 0 here have no say on these samples.

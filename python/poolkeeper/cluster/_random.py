@@ -56,4 +56,5 @@ def rows(
         found = (draws * n_samples).astype(np.intp)
     else:
         found = np.searchsorted(sums, draws * sums[-1], side="right")
-    return np.minimum(found, n_samples - 1)
+    last: npt.NDArray[Any] = np.minimum(found, n_samples - 1)
+    return last

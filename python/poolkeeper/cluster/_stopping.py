@@ -39,7 +39,7 @@ class Stopping:
             self.smoothed = inertia
         else:
             self.smoothed += (inertia - self.smoothed) * self._weight
-        if 0 < self._tol and shift <= self._tol:
+        if self._tol > 0 and shift <= self._tol:
             self._say(f"Converged (small centers change) at step {step}/{self._steps}")
             return True
         if self._least is None or self.smoothed < self._least:

@@ -9,10 +9,7 @@ use pyo3::prelude::*;
 /// Centers, and the weight that each has seen.
 type Model<'py> = (Bound<'py, PyAny>, Bound<'py, PyArray1<f64>>);
 
-fn model<T: Element>(
-    centers: &Bound<'_, PyAny>,
-    counts: Vec<f64>,
-) -> PyResult<MiniBatch<T>> {
+fn model<T: Element>(centers: &Bound<'_, PyAny>, counts: Vec<f64>) -> PyResult<MiniBatch<T>> {
     let centers = centers_of::<T>(centers)?.as_array().to_owned();
     Ok(MiniBatch { centers, counts })
 }

@@ -9,7 +9,12 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 /// The arrays of a CSR matrix, as `(indptr, indices, data, columns)`.
-type Arrays<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, usize);
+type Arrays<'py> = (
+    Bound<'py, PyAny>,
+    Bound<'py, PyAny>,
+    Bound<'py, PyAny>,
+    usize,
+);
 
 /// A matrix of numbers of a type, with indices of another.
 struct Matrix<'py, T: Element, I: numpy::Element> {
@@ -32,7 +37,8 @@ impl<'py, T: Element, I: numpy::Element + Index> Matrix<'py, T, I> {
 
     fn view(&self, py: Python<'_>) -> PyResult<Csr<'_, T, I>> {
         let (indptr, indices) = (self.indptr.as_slice()?, self.indices.as_slice()?);
-        Csr::new(indptr, indices, self.data.as_slice()?, self.columns).map_err(|why| raise(py, &why))
+        Csr::new(indptr, indices, self.data.as_slice()?, self.columns)
+            .map_err(|why| raise(py, &why))
     }
 }
 
