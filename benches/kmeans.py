@@ -130,8 +130,10 @@ def main() -> int:
                 continue
             rows.append(run(case, options.rounds))
             print(kmeans_page.line(rows[-1]), flush=True)
-        results[group] = {"machine": report.machine(), "rows": rows}
-        if not options.case:
+            if options.case:
+                continue
+            # After each case, so that a run that is stopped has what it measured.
+            results[group] = {"machine": report.machine(), "rows": rows}
             RESULTS.write_text(json.dumps(results, indent=1) + "\n")
             (HERE.parent / "docs" / "kmeans.md").write_text(kmeans_page.page(results))
     return 0
