@@ -10,11 +10,11 @@ QUICK_WITHOUT = test_demo.py test_fork.py test_import.py test_memory.py test_com
 	test_simulate_story.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick bench docs format lock clean
+.PHONY: help demo test quick bench bench-kmeans docs format lock clean
 
 help: ## Show this list
 	@echo "poolkeeper: see, limit and explain native thread pools"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
 		while IFS='|' read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
 
 demo: ## Watch limits work on a real k-means (two minutes, after the build)
@@ -34,6 +34,10 @@ quick: ## The inner loop: unit tests and the fast Python tests
 bench: ## Measure; the numbers in the docs come from here
 	$(PREPARE) test
 	@$(VENV)/python benches/run.py
+
+bench-kmeans: ## Measure k-means against scikit-learn, scikit-learn-intelex and faiss (20 minutes)
+	$(PREPARE) test
+	@$(VENV)/python benches/kmeans.py
 
 docs: ## Make the generated pages, the site (site/) and the Rust docs (target/doc/)
 	$(PREPARE) docs

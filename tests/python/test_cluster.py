@@ -112,7 +112,9 @@ def test_samples_that_must_not_be_written_are_not(tmp_path: Any) -> None:
     assert near(fit.inertia_, KMeans(7, init=START, n_init=1).fit(BLOBS).inertia_)
 
 
-@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "arrow"])  # fmt: skip
+@pytest.mark.parametrize(
+    "make", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "arrow"]
+)
 def test_tables_have_feature_names(make: Any) -> None:
     names = list("abcde")
     table = make(dict(zip(names, BLOBS.T, strict=True)))

@@ -1,6 +1,7 @@
 """A pytest plugin: scikit-learn's own tests get our k-means in the place of its own.
 
-    PYTHONPATH=tests/tools python -m pytest -p our_kmeans --pyargs sklearn.cluster.tests.test_k_means
+    PYTHONPATH=tests/tools python -m pytest -p our_kmeans \\
+        --pyargs sklearn.cluster.tests.test_k_means
 
 Tests of what scikit-learn does in private are left out, each with its reason.
 """

@@ -18,8 +18,9 @@ except ImportError as error:
 
 from .._native import _kmeans_announce
 from ._kmeans import KMeans
+from ._minibatch import MiniBatchKMeans
 from ._params import ParameterError
 
-__all__ = ["KMeans", "ParameterError"]
+__all__ = ["KMeans", "MiniBatchKMeans", "ParameterError"]
 
 _kmeans_announce()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._plain import Estimator
+    from ._plain import Estimator as Estimator
 else:
     try:
         from sklearn.base import (

@@ -9,7 +9,10 @@ import numpy as np
 from .. import _native
 from . import _params, _scalable
 from ._base import Estimator, check_is_fitted
-from ._data import Array, centers_of, dense, samples_of, weights_of
+from ._data import Array, centers_of, csr, dense, is_sparse, samples_of, weights_of
+
+#: Rows of a sparse matrix that are made dense at a time.
+ROWS = 4096
 
 
 class Centers(Estimator):
@@ -23,6 +26,8 @@ class Centers(Estimator):
     n_init: Any
     n_jobs: int | None
     _n_init: int
+    n_features_in_: int
+    feature_names_in_: Array
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Find the centers."""
@@ -48,7 +53,12 @@ class Centers(Estimator):
             For other features than in ``fit``, NaN or an infinity.
         """
         samples = self._known(X)
-        return _native._kmeans_assign(samples, self._native_centers(samples), self.n_jobs)
+        centers = self._native_centers(samples)
+        if is_sparse(samples):
+            labels: Array = _native._kmeans_assign_csr(csr(samples), None, centers, self.n_jobs)[0]
+        else:
+            labels = _native._kmeans_assign(samples, centers, self.n_jobs)
+        return labels
 
     def transform(self, X: Any) -> Array:
         """Return the distance of each sample to each center.
@@ -69,7 +79,16 @@ class Centers(Estimator):
             As in :meth:`predict`.
         """
         samples = self._known(X)
-        return _native._kmeans_transform(samples, self._native_centers(samples), self.n_jobs)
+        centers = self._native_centers(samples)
+        if is_sparse(samples):  # what comes out is dense as well
+            parts = (
+                _native._kmeans_transform(samples[row : row + ROWS].toarray(), centers, self.n_jobs)
+                for row in range(0, samples.shape[0], ROWS)
+            )
+            distances: Array = np.concatenate(list(parts))
+        else:
+            distances = _native._kmeans_transform(samples, centers, self.n_jobs)
+        return distances
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the negative inertia: more is better, and 0 is best.
@@ -88,6 +107,8 @@ class Centers(Estimator):
         samples = self._known(X)
         weights = weights_of(sample_weight, samples)
         centers = self._native_centers(samples)
+        if is_sparse(samples):
+            return -_native._kmeans_assign_csr(csr(samples), weights, centers, self.n_jobs)[1]
         return -_native._kmeans_inertia(samples, weights, centers, self.n_jobs)
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
@@ -100,11 +121,19 @@ class Centers(Estimator):
         distances: Array = self.fit(X, sample_weight=sample_weight).transform(X)
         return distances
 
-    def _known(self, X: Any) -> Array:
+    def _known(self, X: Any) -> Any:
         check_is_fitted(self)
-        return dense(samples_of(self, X, reset=False))
+        return samples_of(self, X, reset=False)
 
-    def _native_centers(self, samples: Array) -> Array:
+    def _assigned(self, samples: Any, weights: Array | None) -> tuple[Array, float]:
+        """The labels and the inertia of samples that have been checked."""
+        centers = self._native_centers(samples)
+        if is_sparse(samples):
+            return _native._kmeans_assign_csr(csr(samples), weights, centers, self.n_jobs)
+        labels = _native._kmeans_assign(samples, centers, self.n_jobs)
+        return labels, _native._kmeans_inertia(samples, weights, centers, self.n_jobs)
+
+    def _native_centers(self, samples: Any) -> Array:
         """The centers as the samples' number type."""
         return np.require(self.cluster_centers_, dtype=samples.dtype, requirements="A")
 
@@ -127,7 +156,7 @@ class Centers(Estimator):
         if isinstance(init, str):
             if str(init) != "k-means||":
                 return str(init)
-            each = _scalable.blocks_of(samples, weights)
+            each = _scalable.blocks_of(dense(samples), weights)
             return _scalable.first_centers(each, self.n_clusters, seed, self.n_jobs)
         if callable(init):
             init = init(samples, self.n_clusters, random_state=random)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -48,13 +49,16 @@ def fit(estimator: KMeans, X: Any, sample_weight: Any) -> KMeans:
     return estimator
 
 
+def _module(name: str) -> Any:
+    """Dask without its types, half of which are there."""
+    return import_module(name)
+
+
 class Parts:
     """The parts of a Dask collection that have samples, on their workers."""
 
     def __init__(self, X: Any, sample_weight: Any, n_jobs: int | None) -> None:
-        import dask
-
-        self._dask = dask
+        dask = self._dask = _module("dask")
         self._n_jobs = n_jobs
         self.names = _names(X)
         X = array_of(X)
@@ -80,9 +84,7 @@ class Parts:
         """One task or None for each block."""
         if sample_weight is None:
             return [None] * len(self._lengths)
-        import dask.array
-
-        weights = dask.array.asarray(sample_weight)
+        weights = _module("dask.array").asarray(sample_weight)
         if weights.ndim != 1:
             raise ValueError(
                 f"Sample weights must be 1D array or scalar, got {weights.ndim}D array."
@@ -121,7 +123,8 @@ class Parts:
 
     def relocated(self, partial: Any, centers: Array, empty: list[int]) -> Any:
         """Give each empty center one of the samples farthest from their centers."""
-        far: list[Any] = sum(self.each(_farthest, centers, len(empty), self._n_jobs), [])
+        parts = self.each(_farthest, centers, len(empty), self._n_jobs)
+        far = [sample for part in parts for sample in part]
         far.sort(key=lambda sample: (-sample[0], sample[1]))
         for (_, _, label, sample, weight), center in zip(far, empty, strict=False):
             _, own = _native._kmeans_partial(sample, weight, centers, self.summary, 1)
@@ -130,16 +133,15 @@ class Parts:
 
     def labels(self, centers: Array) -> tuple[Any, int]:
         """Return the labels as a Dask array, and how many centers have samples."""
-        import dask.array
-
+        array = _module("dask.array")
         parts = self._dask.persist(*self._tasks(_labels, centers, self._n_jobs))
         lengths = [length for length in self._lengths if length]
         blocks = [
-            dask.array.from_delayed(part, (length,), np.int32)
+            array.from_delayed(part, (length,), np.int32)
             for part, length in zip(parts, lengths, strict=True)
         ]
-        labels = dask.array.concatenate(blocks)
-        return labels, len(dask.array.unique(labels).compute())
+        labels = array.concatenate(blocks)
+        return labels, len(array.unique(labels).compute())
 
 
 def _start(estimator: KMeans, parts: Parts, X: Any, random: Any, number: int, show: Any) -> Found:
@@ -238,7 +240,8 @@ def merged(parts: list[Any]) -> Any:
 def _labels(
     samples: Array, weights: Array | None, row: int, centers: Array, n_jobs: int | None
 ) -> Array:
-    return _native._kmeans_assign(samples, centers, n_jobs)
+    found: Array = _native._kmeans_assign(samples, centers, n_jobs)
+    return found
 
 
 def _farthest(

@@ -65,6 +65,11 @@ def dense(X: Any) -> Array:
     return X.toarray() if is_sparse(X) else X  # type: ignore[no-any-return]
 
 
+def csr(X: Any) -> tuple[Array, Array, Array, int]:
+    """Return the arrays of a CSR matrix, as the kernels take them."""
+    return X.indptr, X.indices, X.data, X.shape[1]
+
+
 def weights_of(sample_weight: Any, samples: Any) -> Array | None:
     """Return one weight for each sample, of the samples' number type; None for none.
 
@@ -78,7 +83,7 @@ def weights_of(sample_weight: Any, samples: Any) -> Array | None:
     n_samples = samples.shape[0]
     if isinstance(sample_weight, numbers.Number):
         sample_weight = np.full(n_samples, sample_weight, dtype=samples.dtype)
-    weights = np.require(sample_weight, dtype=samples.dtype, requirements="A")
+    weights: Array = np.require(sample_weight, dtype=samples.dtype, requirements="A")
     if weights.ndim != 1:
         raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
     if weights.shape != (n_samples,):

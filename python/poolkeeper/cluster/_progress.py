@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 #: Called after each iteration with start, iteration, changed labels, the squared
 #: distance that the centers moved, and the inertia if it is known.
-Progress = Callable[[int, int, int, float, "float | None"], None]
+Progress = Callable[[int, int, "int | None", float, "float | None"], None]
 
 BETWEEN_DRAWS = 0.1  # seconds
 WIDTH = 20
@@ -19,19 +19,19 @@ class Lines:
     """scikit-learn's lines, on standard output."""
 
     def __init__(self, max_iter: int, n_init: int) -> None:
-        self._last = (0, 0, 0, 0.0)
+        self._last = (0, 0.0)
 
     def __call__(
-        self, init: int, iteration: int, changed: int, shift: float, inertia: float | None
+        self, init: int, iteration: int, changed: int | None, shift: float, inertia: float | None
     ) -> None:
         if iteration == 1:
             print("Initialization complete")
         known = "?" if inertia is None else inertia
-        print(f"Iteration {iteration}, inertia {known}, {changed} labels changed.")
-        self._last = (init, iteration, changed, shift)
+        print(f"Iteration {iteration}, inertia {known}{_changed(changed)}.")
+        self._last = (iteration, shift)
 
     def close(self, converged: bool, strict: bool, choice: str) -> None:
-        _, iteration, _, shift = self._last
+        iteration, shift = self._last
         if strict:
             print(f"Converged at iteration {iteration}: strict convergence.")
         elif converged:
@@ -50,7 +50,7 @@ class Bar:
         self._done = 0
 
     def __call__(
-        self, init: int, iteration: int, changed: int, shift: float, inertia: float | None
+        self, init: int, iteration: int, changed: int | None, shift: float, inertia: float | None
     ) -> None:
         self._done += 1
         now = time.monotonic()
@@ -62,8 +62,8 @@ class Bar:
         bar = "#" * filled + "." * (WIDTH - filled)
         start = f" start {init + 1}/{self._n_init}," if self._n_init > 1 else ""
         self._write(
-            f"k-means [{bar}]{start} iteration {iteration} of at most {self._max_iter}, "
-            f"{changed:,} labels changed, {rate:.3g}/s"
+            f"k-means [{bar}]{start} iteration {iteration} of at most {self._max_iter}"
+            f"{_changed(changed)}, {rate:.3g}/s"
         )
 
     def close(self, converged: bool, strict: bool, choice: str) -> None:
@@ -74,6 +74,11 @@ class Bar:
     def _write(self, text: str) -> None:
         self._stream.write(f"\r\x1b[K{text}")
         self._stream.flush()
+
+
+def _changed(labels: int | None) -> str:
+    """In words, where it is known."""
+    return "" if labels is None else f", {labels:,} labels changed"
 
 
 def shown(verbose: Any, max_iter: int, n_init: int) -> Lines | Bar | None:

@@ -6,6 +6,7 @@ import numbers
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 
 def generator(random_state: Any) -> Any:
@@ -37,3 +38,23 @@ def seed(generator: Any) -> int:
     """Draw the seed of a fit, from 0 to 2**63 - 1."""
     draw = getattr(generator, "integers", None) or generator.randint
     return int(draw(0, np.iinfo(np.int64).max, dtype=np.int64))
+
+
+def rows(
+    generator: Any, count: int, n_samples: int, sums: npt.NDArray[np.float64] | None
+) -> npt.NDArray[Any]:
+    """Draw rows, each as often as its weight says.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (n_samples,), optional
+        The running sums of the weights. Without, every row has the weight 1,
+        and the rows are the same as with such weights.
+    """
+    draws = generator.random(count)
+    if sums is None:
+        found = (draws * n_samples).astype(np.intp)
+    else:
+        found = np.searchsorted(sums, draws * sums[-1], side="right")
+    last: npt.NDArray[Any] = np.minimum(found, n_samples - 1)
+    return last

@@ -116,7 +116,8 @@ def weights_near(
 ) -> Array:
     """Return the sum of the weights of the samples that are nearest to each of `drawn`."""
     labels = _native._kmeans_assign(samples, drawn, n_jobs)
-    return np.bincount(labels, weights, minlength=len(drawn)).astype(np.float64)
+    sums: Array = np.bincount(labels, weights, minlength=len(drawn)).astype(np.float64)
+    return sums
 
 
 def squares_to_nearest(samples: Array, centers: Array, n_jobs: int | None) -> tuple[Array, Array]:
@@ -145,7 +146,8 @@ def uniform(rows: Array, seed: tuple[int, int]) -> Array:
 def _mix(z: Array) -> Array:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    mixed: Array = z ^ (z >> np.uint64(31))
+    return mixed
 
 
 def _smallest(drawn: Drawn, count: int) -> Drawn:

@@ -4,12 +4,14 @@
 //! type they have is found here; everything below is generic.
 
 mod arrays;
+mod batch;
 mod parts;
+mod sparse;
 mod watch;
 
 use arrays::{Element, Samples, Weights, centers_of};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2};
-use poolkeeper_kmeans::{Init, Options};
+use poolkeeper_kmeans::{Fit, Init, Options};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use watch::Watch;
@@ -98,7 +100,11 @@ fn fit<'py, T: Element>(
     let weights = Weights::new(weights)?;
     let (x, weights) = (x.as_array(), weights.as_array());
     let fit = watch.run(py, || poolkeeper_kmeans::fit(x, weights, &options, watch))?;
-    Ok((
+    Ok(found(py, fit))
+}
+
+fn found<T: Element>(py: Python<'_>, fit: Fit<T>) -> Found<'_> {
+    (
         fit.centers.into_pyarray(py).into_any(),
         fit.labels.into_pyarray(py),
         fit.inertia,
@@ -106,7 +112,7 @@ fn fit<'py, T: Element>(
         fit.converged,
         fit.strict,
         fit.choice,
-    ))
+    )
 }
 
 /// The nearest center to each row of `x`.
@@ -205,7 +211,9 @@ fn _kmeans_announce() -> PyResult<()> {
 }
 
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    batch::add(module)?;
     parts::add(module)?;
+    sparse::add(module)?;
     module.add_function(wrap_pyfunction!(_kmeans_announce, module)?)?;
     module.add_function(wrap_pyfunction!(_kmeans_fit, module)?)?;
     module.add_function(wrap_pyfunction!(_kmeans_assign, module)?)?;

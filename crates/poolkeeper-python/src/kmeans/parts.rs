@@ -3,9 +3,10 @@
 
 use super::arrays::{Element, Samples, Weights, centers_of};
 use super::watch::{Watch, raise};
-use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray2};
 use poolkeeper_kmeans::{Frame, Partial, Summary};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 /// What is known of one part of the data, or of several.
 #[pyclass(frozen, module = "poolkeeper._native", name = "_KMeansSummary")]
@@ -66,25 +67,28 @@ impl PySummary {
 #[pyclass(frozen, module = "poolkeeper._native", name = "_KMeansPartial")]
 pub(super) struct PyPartial(Partial);
 
-type Sums<'py> = (
-    Bound<'py, PyArray1<i64>>,
-    Bound<'py, PyArray1<i64>>,
-    [i128; 2],
-);
+/// Sums and weights as bytes: an array would come out of a message at any address.
+type Sent<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, [i128; 2]);
+
+fn sent<'py>(py: Python<'py>, numbers: &[i64]) -> Bound<'py, PyBytes> {
+    let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+    PyBytes::new(py, &bytes)
+}
+
+fn received(bytes: &[u8]) -> Vec<i64> {
+    let (numbers, _) = bytes.as_chunks();
+    numbers.iter().map(|n| i64::from_le_bytes(*n)).collect()
+}
 
 #[pymethods]
 impl PyPartial {
     #[new]
-    fn new(
-        sums: PyReadonlyArray1<'_, i64>,
-        weights: PyReadonlyArray1<'_, i64>,
-        inertia: [i128; 2],
-    ) -> PyResult<Self> {
-        Ok(PyPartial(Partial {
-            sums: sums.to_vec()?,
-            weights: weights.to_vec()?,
+    fn new(sums: &[u8], weights: &[u8], inertia: [i128; 2]) -> Self {
+        PyPartial(Partial {
+            sums: received(sums),
+            weights: received(weights),
             inertia,
-        }))
+        })
     }
 
     fn merge(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
@@ -129,14 +133,13 @@ impl PyPartial {
         }
     }
 
-    fn __reduce__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyAny>, Sums<'py>) {
-        let own = self.0.clone();
-        let sums = (
-            own.sums.into_pyarray(py),
-            own.weights.into_pyarray(py),
-            own.inertia,
-        );
-        (py.get_type::<Self>().into_any(), sums)
+    fn __reduce__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyAny>, Sent<'py>) {
+        let own = &self.0;
+        let (sums, weights) = (sent(py, &own.sums), sent(py, &own.weights));
+        (
+            py.get_type::<Self>().into_any(),
+            (sums, weights, own.inertia),
+        )
     }
 }
 

@@ -1,0 +1,106 @@
+"""One contestant in a process of its own: does a task each time it is told.
+
+    kmeans_contestant.py CONTESTANT '{"name": "A", ...}'
+
+Prints a line of JSON when ready, and one for each line that it reads: the
+seconds, and the inertia of what was found.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from kmeans_cases import Case
+
+#: Does the task and returns what it found; then the inertia of that.
+Task = tuple[Callable[[], Any], Callable[[Any], float]]
+
+
+def of_estimators(case: Case, make: Callable[..., Any]) -> Task:
+    """The task of a class with scikit-learn's interface."""
+    X, start = case.samples()
+    given = {"init": start, "n_init": 1, "max_iter": case.max_iter, "tol": 0}
+    if case.task == "fit":
+        return lambda: make(case.k, **given).fit(X), lambda fit: fit.inertia_
+    if case.task == "predict":
+        fit = make(case.k, **{**given, "max_iter": 1}).fit(X)
+        return lambda: fit.predict(X), lambda labels: float(labels.sum())
+    raise ValueError(case.task)
+
+
+def ours(case: Case) -> Task:
+    from poolkeeper import _native
+    from poolkeeper.cluster import KMeans
+
+    if case.task == "start":
+        X, _ = case.samples()
+        return (
+            lambda: _native._kmeans_plus_plus(X, None, case.k, 0, case.threads),
+            lambda centers: _native._kmeans_inertia(X, None, centers, case.threads),
+        )
+    return of_estimators(case, lambda k, **given: KMeans(k, n_jobs=case.threads, **given))
+
+
+def scikit_learn(case: Case) -> Task:
+    from sklearn.cluster import KMeans, kmeans_plusplus
+
+    if case.task == "start":
+        from poolkeeper import _native
+
+        X, _ = case.samples()
+        return (
+            lambda: kmeans_plusplus(X, case.k, random_state=0)[0],
+            lambda centers: _native._kmeans_inertia(X, None, centers, case.threads),
+        )
+    return of_estimators(case, KMeans)
+
+
+def intelex(case: Case) -> Task:
+    from sklearnex.cluster import KMeans
+
+    return of_estimators(case, KMeans)
+
+
+def faiss(case: Case) -> Task:
+    import faiss
+
+    faiss.omp_set_num_threads(case.threads)
+    X, start = case.samples()
+    if case.task == "predict":
+        index = faiss.IndexFlatL2(case.d)
+        index.add(start)
+        return lambda: index.search(X, 1)[1], lambda labels: float(labels.sum())
+
+    def fit() -> Any:
+        kmeans = faiss.Kmeans(
+            case.d, case.k, niter=case.max_iter, max_points_per_centroid=len(X),
+            min_points_per_centroid=1,
+        )  # fmt: skip
+        kmeans.train(X, init_centroids=start)
+        return kmeans
+
+    return fit, lambda kmeans: float(kmeans.index.search(X, 1)[0].sum(dtype="float64"))
+
+
+CONTESTANTS = {"ours": ours, "scikit-learn": scikit_learn, "intelex": intelex, "faiss": faiss}
+
+
+def main(contestant: str, described: str) -> None:
+    warnings.simplefilter("ignore")
+    task, inertia = CONTESTANTS[contestant](Case(**json.loads(described)))
+    task()  # what is only made once is made now
+    print(json.dumps("ready"), flush=True)
+    for _ in sys.stdin:
+        begin = time.perf_counter()
+        found = task()
+        seconds = time.perf_counter() - begin
+        print(json.dumps([seconds, inertia(found)]), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,120 @@
+//! SciPy's CSR matrices, handled as sparse.
+
+use super::arrays::{Element, Weights, centers_of};
+use super::watch::{Watch, raise};
+use super::{Found, Request, found};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use poolkeeper_kmeans::{Csr, Index, assign_csr, fit_csr};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+
+/// The arrays of a CSR matrix, as `(indptr, indices, data, columns)`.
+type Arrays<'py> = (
+    Bound<'py, PyAny>,
+    Bound<'py, PyAny>,
+    Bound<'py, PyAny>,
+    usize,
+);
+
+/// A matrix of numbers of a type, with indices of another.
+struct Matrix<'py, T: Element, I: numpy::Element> {
+    indptr: PyReadonlyArray1<'py, I>,
+    indices: PyReadonlyArray1<'py, I>,
+    data: PyReadonlyArray1<'py, T>,
+    columns: usize,
+}
+
+impl<'py, T: Element, I: numpy::Element + Index> Matrix<'py, T, I> {
+    /// `None` where the arrays have other types.
+    fn of((indptr, indices, data, columns): &Arrays<'py>) -> Option<Self> {
+        Some(Matrix {
+            indptr: indptr.extract().ok()?,
+            indices: indices.extract().ok()?,
+            data: data.extract().ok()?,
+            columns: *columns,
+        })
+    }
+
+    fn view(&self, py: Python<'_>) -> PyResult<Csr<'_, T, I>> {
+        let (indptr, indices) = (self.indptr.as_slice()?, self.indices.as_slice()?);
+        Csr::new(indptr, indices, self.data.as_slice()?, self.columns)
+            .map_err(|why| raise(py, &why))
+    }
+}
+
+/// Calls a generic function with the matrix, whatever its types are.
+macro_rules! for_matrix {
+    ($arrays:expr, $matrix:ident => $call:expr) => {
+        if let Some($matrix) = Matrix::<f32, i32>::of($arrays) {
+            $call
+        } else if let Some($matrix) = Matrix::<f64, i32>::of($arrays) {
+            $call
+        } else if let Some($matrix) = Matrix::<f32, i64>::of($arrays) {
+            $call
+        } else if let Some($matrix) = Matrix::<f64, i64>::of($arrays) {
+            $call
+        } else {
+            Err(PyTypeError::new_err(
+                "X must have float32 or float64 data, and int32 or int64 indices",
+            ))
+        }
+    };
+}
+
+/// Clusters the rows of a CSR matrix.
+#[pyfunction]
+fn _kmeans_fit_csr<'py>(
+    py: Python<'py>,
+    x: Arrays<'py>,
+    weights: Option<Bound<'py, PyAny>>,
+    request: Request<'py>,
+    n_jobs: Option<i64>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Found<'py>> {
+    let watch = Watch::begin(n_jobs, x.2.len()? * request.n_clusters, progress)?;
+    for_matrix!(&x, matrix => fit(py, &matrix, weights, &request, &watch))
+}
+
+fn fit<'py, T: Element, I: numpy::Element + Index>(
+    py: Python<'py>,
+    matrix: &Matrix<'py, T, I>,
+    weights: Option<Bound<'py, PyAny>>,
+    request: &Request<'py>,
+    watch: &Watch,
+) -> PyResult<Found<'py>> {
+    let (options, weights) = (request.options::<T>()?, Weights::new(weights)?);
+    let (x, weights) = (matrix.view(py)?, weights.as_array());
+    let fit = watch.run(py, || fit_csr(&x, weights, &options, watch))?;
+    Ok(found(py, fit))
+}
+
+/// The nearest center to each row of a CSR matrix, and the inertia.
+#[pyfunction]
+fn _kmeans_assign_csr<'py>(
+    py: Python<'py>,
+    x: Arrays<'py>,
+    weights: Option<Bound<'py, PyAny>>,
+    centers: Bound<'py, PyAny>,
+    n_jobs: Option<i64>,
+) -> PyResult<(Bound<'py, PyArray1<i32>>, f64)> {
+    let watch = Watch::begin(n_jobs, x.2.len()? * centers.len()?, None)?;
+    for_matrix!(&x, matrix => assign(py, &matrix, weights, &centers, &watch))
+}
+
+fn assign<'py, T: Element, I: numpy::Element + Index>(
+    py: Python<'py>,
+    matrix: &Matrix<'py, T, I>,
+    weights: Option<Bound<'py, PyAny>>,
+    centers: &Bound<'py, PyAny>,
+    watch: &Watch,
+) -> PyResult<(Bound<'py, PyArray1<i32>>, f64)> {
+    let (centers, weights) = (centers_of::<T>(centers)?, Weights::<T>::new(weights)?);
+    let (x, centers, weights) = (matrix.view(py)?, centers.as_array(), weights.as_array());
+    let (labels, inertia) = watch.run(py, || assign_csr(&x, weights, centers, watch))?;
+    Ok((labels.into_pyarray(py), inertia))
+}
+
+pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(_kmeans_fit_csr, module)?)?;
+    module.add_function(wrap_pyfunction!(_kmeans_assign_csr, module)?)
+}

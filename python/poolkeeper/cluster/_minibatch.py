@@ -1,0 +1,279 @@
+"""``MiniBatchKMeans``: scikit-learn's, on one pool of our own."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from .. import _native
+from . import _random, _scalable
+from ._centers import Centers
+from ._data import Array, dense, samples_of, weights_of
+from ._params import caller, check
+from ._stopping import Stopping
+
+
+class MiniBatchKMeans(Centers):
+    """K-means on batches of samples: for streams, and for more samples than time.
+
+    It takes scikit-learn's parameters and has its attributes.
+
+    Parameters
+    ----------
+    n_clusters : int, default 8
+        How many centers.
+    init : {"k-means++", "random", "k-means||"}, callable or array, default "k-means++"
+        As in :class:`KMeans`, on `init_size` samples.
+    max_iter : int, default 100
+        The most passes over all samples.
+    batch_size : int, default 1024
+        Samples in a batch.
+    verbose : int, default 0
+        1 prints a line for each batch, as scikit-learn does.
+    compute_labels : bool, default True
+        Whether ``labels_`` and ``inertia_`` of all samples are found at the end.
+    random_state : int, RandomState, Generator or None, default None
+        The seed.
+    tol : float, default 0.0
+        A fit ends when the squared distances that the centers moved in a batch
+        sum to at most this, times the mean variance of the features. 0: never.
+    max_no_improvement : int or None, default 10
+        A fit ends after so many batches whose smoothed inertia was no better.
+        None: never.
+    init_size : int or None, default None
+        Samples to find the first centers among; None is three batches.
+    n_init : "auto" or int, default "auto"
+        How many starts to try; the best on `init_size` samples is used. "auto"
+        is 3 for "random" and a callable, else 1.
+    reassignment_ratio : float, default 0.01
+        A center that has seen less than this part of what the largest has is
+        put to another sample, now and then.
+    n_jobs : int or None, default None
+        As in :class:`KMeans`.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, n_features)
+    labels_ : ndarray of int32 of shape (n_samples,)
+        With `compute_labels`.
+    inertia_ : float
+        Of all samples with `compute_labels`, else smoothed over batches.
+    n_iter_ : int
+        Passes over the samples that were begun.
+    n_steps_ : int
+        Batches.
+
+    Notes
+    -----
+    D. Sculley, "Web-scale k-means clustering", 2010.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from poolkeeper.cluster import MiniBatchKMeans
+    >>> stream = np.random.default_rng(0).normal(size=(50, 100, 2))
+    >>> kmeans = MiniBatchKMeans(n_clusters=3, random_state=0)
+    >>> for batch in stream:
+    ...     kmeans = kmeans.partial_fit(batch)
+    >>> kmeans.n_steps_, kmeans.cluster_centers_.shape
+    (50, (3, 2))
+    """
+
+    n_iter_: int
+    n_steps_: int
+    _counts: Array
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        init: Any = "k-means++",
+        max_iter: int = 100,
+        batch_size: int = 1024,
+        verbose: int = 0,
+        compute_labels: bool = True,
+        random_state: Any = None,
+        tol: float = 0.0,
+        max_no_improvement: int | None = 10,
+        init_size: int | None = None,
+        n_init: Any = "auto",
+        reassignment_ratio: float = 0.01,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.init = init
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.verbose = verbose
+        self.compute_labels = compute_labels
+        self.random_state = random_state
+        self.tol = tol
+        self.max_no_improvement = max_no_improvement
+        self.init_size = init_size
+        self.n_init = n_init
+        self.reassignment_ratio = reassignment_ratio
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> MiniBatchKMeans:
+        """Find the centers, from batches drawn in proportion to the weights.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        MiniBatchKMeans
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            For a parameter or samples that can't be.
+        """
+        samples = self._begin(X, default_n_init=3)
+        weights = weights_of(sample_weight, samples)
+        n_samples = samples.shape[0]
+        self._size(n_samples)
+        random = _random.generator(self.random_state)
+        self._start(samples, weights, random)
+        steps = (self.max_iter * n_samples) // self._batch_size
+        stopping = Stopping(self, samples, steps)
+        sums = None if weights is None else np.cumsum(weights, dtype=np.float64)
+        for step in range(steps):
+            rows = _random.rows(random, self._batch_size, n_samples, sums)
+            inertia, shift = self._step(dense(samples[rows]), None, random)
+            if stopping.is_enough(step, inertia, shift):
+                break
+        self.n_steps_ = step + 1
+        self.n_iter_ = int(np.ceil(self.n_steps_ * self._batch_size / n_samples))
+        total = float(n_samples if sums is None else sums[-1])
+        self._end(samples, weights, stopping.smoothed, total)
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> MiniBatchKMeans:
+        """Move the centers by one batch; the first call also finds the first ones.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            At least `n_clusters` samples in the first call.
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        MiniBatchKMeans
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`fit`; nothing has moved then.
+        """
+        is_first = not hasattr(self, "cluster_centers_")
+        if is_first:
+            samples = self._begin(X, default_n_init=3)
+        else:
+            check(self.get_params(deep=False))
+            samples = samples_of(self, X, reset=False)
+        weights = weights_of(sample_weight, samples)
+        if not hasattr(self, "_random_state"):
+            self._random_state = _random.generator(self.random_state)
+        if is_first:
+            self._size(samples.shape[0])
+            self._start(samples, weights, self._random_state)
+            self.n_steps_ = 0
+        self._step(dense(samples), weights, self._random_state)
+        self.n_steps_ += 1
+        if self.compute_labels:
+            self._end(samples, weights, None, 1.0)
+        return self
+
+    def _size(self, n_samples: int) -> None:
+        """Decide on the sizes of a batch and of the samples to start from."""
+        self._batch_size = min(self.batch_size, n_samples)
+        size = self.init_size
+        if size is None:
+            size = 3 * self._batch_size
+            size = 3 * self.n_clusters if size < self.n_clusters else size
+        elif size < self.n_clusters:
+            warnings.warn(
+                f"init_size={size} should be larger than n_clusters={self.n_clusters}. "
+                "Setting it to min(3*n_clusters, n_samples)",
+                RuntimeWarning,
+                stacklevel=caller(),
+            )
+            size = 3 * self.n_clusters
+        self._init_size = min(size, n_samples)
+
+    def _start(self, samples: Any, weights: Array | None, random: Any) -> None:
+        """Find the first centers: the best start on some samples."""
+        valid, valid_weights = self._some(samples, weights, random)
+        best = float("inf")
+        for number in range(self._n_init):
+            some, some_weights = self._some(samples, weights, random)
+            centers = self._centers_among(some, some_weights, random)
+            inertia = _native._kmeans_inertia(valid, valid_weights, centers, self.n_jobs)
+            if self.verbose:
+                print(f"Inertia for init {number + 1}/{self._n_init}: {inertia}")
+            if number == 0 or inertia < best:
+                best, self.cluster_centers_ = inertia, centers
+        self._n_features_out = self.n_clusters
+        self._counts = np.zeros(self.n_clusters)
+        self._since_reassigned = 0
+
+    def _some(self, samples: Any, weights: Array | None, random: Any) -> tuple[Array, Array | None]:
+        rows = random.choice(samples.shape[0], self._init_size, replace=False)
+        some = None if weights is None else weights[rows]
+        # Weights that are all 0 here have no say on these samples.
+        return dense(samples[rows]), some if some is not None and some.any() else None
+
+    def _centers_among(self, samples: Array, weights: Array | None, random: Any) -> Array:
+        seed = _random.seed(random)
+        init = self._first_centers(samples, weights, random, seed)
+        if not isinstance(init, str):
+            return init
+        if init == "random":
+            each = _scalable.blocks_of(samples, weights)
+            return _scalable.random_centers(each, self.n_clusters, seed)
+        centers: Array = _native._kmeans_plus_plus(
+            samples, weights, self.n_clusters, seed, self.n_jobs
+        )
+        return centers
+
+    def _step(self, batch: Array, weights: Array | None, random: Any) -> tuple[float, float]:
+        """Move the centers by a batch; return its inertia before, and how far they moved."""
+        before = self._native_centers(batch)
+        (centers, counts), inertia, shift = _native._kmeans_batch(
+            batch, weights, before, self._counts, self.n_jobs
+        )
+        if self._is_time_to_reassign(len(batch)) and self.reassignment_ratio > 0:
+            (centers, counts), moved = _native._kmeans_reassign(
+                batch, centers, counts, self.reassignment_ratio, _random.seed(random)
+            )
+            if moved and self.verbose:
+                print(f"[MiniBatchKMeans] Reassigning {moved} cluster centers.")
+        self.cluster_centers_, self._counts = centers, counts
+        return inertia, shift
+
+    def _is_time_to_reassign(self, batch_size: int) -> bool:
+        """Each time ten samples a center have been seen, or while one has seen none."""
+        self._since_reassigned += batch_size
+        if (self._counts == 0).any() or self._since_reassigned >= 10 * self.n_clusters:
+            self._since_reassigned = 0
+            return True
+        return False
+
+    def _end(
+        self, samples: Any, weights: Array | None, smoothed: float | None, total: float
+    ) -> None:
+        if self.compute_labels:
+            self.labels_, self.inertia_ = self._assigned(samples, weights)
+        else:
+            assert smoothed is not None, "a fit has at least one batch"
+            self.inertia_ = smoothed * total

@@ -1,0 +1,80 @@
+"""MiniBatchKMeans: streams, and what it has of its own beside scikit-learn's suite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse
+from isolated import in_own_process
+from poolkeeper.cluster import KMeans, MiniBatchKMeans
+from sklearn.datasets import make_blobs
+
+X, _ = make_blobs(20_000, n_features=5, centers=12, random_state=3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_stream_gets_near_what_all_samples_at_once_give(dtype: str) -> None:
+    stream = MiniBatchKMeans(12, random_state=0, n_init=3, compute_labels=False)
+    for batch in np.array_split(X.astype(dtype), 40):
+        stream.partial_fit(batch)
+    assert stream.n_steps_ == 40
+    assert stream.cluster_centers_.dtype == dtype
+    best = KMeans(12, random_state=0, n_init=5).fit(X)
+    assert -stream.score(X.astype(dtype)) < 1.02 * best.inertia_
+
+
+def test_a_batch_moves_a_center_to_the_mean_of_all_it_has_seen() -> None:
+    start = np.array([[0.0], [100.0]])
+    model = MiniBatchKMeans(2, init=start, n_init=1, reassignment_ratio=0)
+    model.partial_fit([[1.0], [3.0], [99.0]]).partial_fit([[8.0]], sample_weight=[2.0])
+    assert model.cluster_centers_.tolist() == [[5.0], [99.0]]  # (1 + 3 + 2 * 8) / 4
+    assert start.tolist() == [[0.0], [100.0]]
+
+
+def test_a_batch_that_is_refused_moves_nothing() -> None:
+    model = MiniBatchKMeans(2, random_state=0).partial_fit(X[:100])
+    before = model.cluster_centers_.copy()
+    for wrong in (np.full((5, 5), np.nan), np.zeros((5, 4))):
+        with pytest.raises(ValueError, match="finite|features"):
+            model.partial_fit(wrong)
+    assert (model.cluster_centers_ == before).all()
+    assert model.n_steps_ == 1
+
+
+@pytest.mark.parametrize("init", ["k-means++", "random", "k-means||"])
+def test_the_same_seed_gives_the_same_also_for_sparse_samples(init: str) -> None:
+    few = np.where(X > 0, X, 0)
+    found = [
+        MiniBatchKMeans(12, init=init, random_state=1, n_jobs=jobs).fit(samples)
+        for jobs, samples in ((1, few), (2, few), (1, scipy.sparse.csr_array(few)))
+    ]
+    for other in found[1:]:
+        assert np.allclose(other.cluster_centers_, found[0].cluster_centers_)
+        assert (other.labels_ == found[0].labels_).all()
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"batch_size": 0}, "batch_size must be a whole number of 1 or more, not 0"),
+        ({"reassignment_ratio": -1}, "a finite number of 0 or more, not -1"),
+        ({"max_no_improvement": -1}, "None or a whole number of 0 or more, not -1"),
+        ({"init_size": 0}, "init_size must be None or a whole number"),
+    ],
+)
+def test_wrong_parameters(params: dict[str, Any], message: str) -> None:
+    for method in ("fit", "partial_fit"):
+        with pytest.raises(ValueError, match=message):
+            getattr(MiniBatchKMeans(2, **params), method)(X)
+
+
+@in_own_process
+def test_without_scikit_learn() -> None:
+    from test_cluster_plain import without_scikit_learn
+
+    cluster = without_scikit_learn()
+    samples = np.random.default_rng(0).normal(size=(500, 3)) + np.arange(500)[:, None] % 4 * 10
+    fit = cluster.MiniBatchKMeans(4, random_state=0, batch_size=100).fit(samples)
+    assert sorted(np.bincount(fit.labels_)) == [125] * 4
