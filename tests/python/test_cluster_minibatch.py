@@ -37,7 +37,7 @@ def test_a_batch_that_is_refused_moves_nothing() -> None:
     model = MiniBatchKMeans(2, random_state=0).partial_fit(X[:100])
     before = model.cluster_centers_.copy()
     for wrong in (np.full((5, 5), np.nan), np.zeros((5, 4))):
-        with pytest.raises(ValueError, match="finite|features"):
+        with pytest.raises(ValueError, match=r"finite|features"):
             model.partial_fit(wrong)
     assert (model.cluster_centers_ == before).all()
     assert model.n_steps_ == 1

@@ -22,7 +22,7 @@ fn total<T: Scalar>(lanes: &mut [T]) -> T {
     let mut half = lanes.len() / 2;
     while half > 0 {
         for i in 0..half {
-            lanes[i] = lanes[i] + lanes[i + half];
+            lanes[i] += lanes[i + half];
         }
         half /= 2;
     }
@@ -50,6 +50,8 @@ unsafe fn products<S: Simd, const UNITS: usize, const CENTERS: usize>(
     unsafe {
         let scale = S::splat(moved.0);
         for j in (0..padded).step_by(wide) {
+            // By index: each unit, center and row is one register.
+            #[allow(clippy::needless_range_loop)]
             for u in 0..UNITS {
                 let at = j + u * S::LANES;
                 let offset = S::load(moved.1.add(at));

@@ -34,12 +34,15 @@ pub(crate) fn exact_inertia<T: Scalar>(
     Ok(total.into_inner().unwrap_or_else(|e| e.into_inner()))
 }
 
+/// Takes a span's squared distances, its labels and its range.
+type Take<'a> = dyn Fn(&[f64], &[i32], std::ops::Range<usize>) + Sync + 'a;
+
 /// Calls `take` for each span with the squared distances of its samples to the
 /// centers of their labels, with the labels, and with its range.
 pub(super) fn each_distance<T: Scalar>(
     pass: &Pass<T>,
     centers: ArrayView2<T>,
-    take: &(dyn Fn(&[f64], &[i32], std::ops::Range<usize>) + Sync),
+    take: &Take<'_>,
 ) -> Result<()> {
     let Problem {
         data,

@@ -307,8 +307,9 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
         self.team.each(threads, chunks, self.control, &|_, chunk| {
             let mut sum = Exact::default();
             let first = chunk * CHUNK;
-            for row in first..labels.len().min(first + CHUNK) {
-                let square = across.square_distance(self.x, row, labels[row] as usize);
+            let of_chunk = labels.iter().enumerate().skip(first).take(CHUNK);
+            for (row, &label) in of_chunk {
+                let square = across.square_distance(self.x, row, label as usize);
                 sum.add(square * self.weights.of(row), bound);
             }
             lock(&total).merge(sum);
