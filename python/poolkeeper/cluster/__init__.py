@@ -9,12 +9,10 @@ without it they work as well. Importing this lists a pool, ``"kmeans"``, in
 :func:`poolkeeper.pools`; its threads are there only while a call needs them.
 """
 
-try:
-    import numpy as _numpy  # noqa: F401
-except ImportError as error:
-    raise ImportError(
-        f"poolkeeper.cluster needs numpy; type: pip install numpy ({error})"
-    ) from error
+from importlib.util import find_spec
+
+if find_spec("numpy") is None:
+    raise ImportError("poolkeeper.cluster needs numpy; type: pip install numpy")
 
 from .._native import _kmeans_announce
 from ._kmeans import KMeans

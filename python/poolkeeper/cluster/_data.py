@@ -19,7 +19,7 @@ except ImportError:
     _validate_data = None
 
 Array = npt.NDArray[Any]
-FLOATS = (np.float64, np.float32)
+FLOATS: tuple[type, ...] = (np.float64, np.float32)
 
 
 def samples_of(estimator: Any, X: Any, *, reset: bool) -> Any:
