@@ -297,7 +297,6 @@ def _environment_changes(
 def _pin(cpus: int) -> list[int]: ...
 
 # For poolkeeper.notebook alone.
-
 @final
 class Sampler:
     def __new__(cls) -> Self: ...
@@ -306,7 +305,6 @@ class Sampler:
 def _refresh() -> bool: ...
 
 # The doctor.
-
 @final
 class Finding:
     def _repr_html_(self) -> str: ...
