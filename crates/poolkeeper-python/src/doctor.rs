@@ -125,7 +125,7 @@ impl Report {
     fn text(&self, notes: bool) -> String {
         let style = poolkeeper_cli::Style {
             notes,
-            how_to_see_notes: "doctor().text()",
+            how_to_see_notes: "report.text()",
             ..Default::default()
         };
         poolkeeper_cli::doctor_text(&self.0, style)

@@ -9,6 +9,7 @@ from typing import Any
 import poolkeeper.threadpoolctl as ours
 import pytest
 import threadpoolctl as theirs
+from isolated import in_own_process
 
 #: Names of threadpoolctl 3.8 that are left out on purpose.
 ABSENT = {
@@ -162,7 +163,9 @@ def test_classes_derive_alike(name: str) -> None:
     assert inspect.isabstract(getattr(ours, name)) == inspect.isabstract(getattr(theirs, name))
 
 
+# On its own: scipy, where another test imports it, adds a controller to theirs.
 @pytest.mark.parametrize("name", [name for name in SHARED if name.startswith("_ALL")])
+@in_own_process
 def test_the_lists_of_what_is_known_are_the_same(name: str) -> None:
     def plain(module: ModuleType) -> set[str]:
         return {getattr(each, "__name__", each) for each in getattr(module, name)}
