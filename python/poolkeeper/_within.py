@@ -32,15 +32,16 @@ _thread = _Thread()
 class Held:
     """A limit of a worker thread that ends with the thread.
 
-    A thread's own values are deleted by that thread, as it ends: the scope is
-    released where it began.
+    A thread's own values are deleted by that thread, as it ends. A daemon thread
+    that outlives the interpreter, such as a ``ThreadPool``'s, loses them on the
+    main thread, where there is nothing to put back and nobody to warn.
     """
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
     def __del__(self) -> None:
-        self._scope.release()
+        self._scope._release_with_thread()
 
 
 def budget(wanted: int | None = None) -> int:

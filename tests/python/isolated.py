@@ -67,7 +67,7 @@ def in_own_process(
         command = [sys.executable, "-W", "error", __file__, test.__module__, test.__name__]
         done = run([*command, json.dumps(arguments)], env)
         assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}{done.stderr}"
-        assert done.stderr == ""
+        assert done.stderr == "", f"on standard error:\n{done.stderr}"
 
     return isolated
 

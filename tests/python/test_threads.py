@@ -229,6 +229,41 @@ def test_a_thread_that_is_given_another_share_keeps_the_last() -> None:
         ]  # fmt: skip
 
 
+def _begin_a_thread_that_never_ends() -> None:
+    begun = threading.Event()
+    spread = poolkeeper.spread(2, cpus=4)
+
+    def work() -> None:
+        spread()
+        begun.set()
+        threading.Event().wait()
+
+    threading.Thread(target=work, daemon=True).start()
+    assert begun.wait(timeout=30)
+
+
+# What the main thread then drops, it drops in silence: `in_own_process` fails
+# what writes to standard error.
+@in_own_process(env=EIGHT)
+def test_a_thread_may_outlive_the_interpreter() -> None:
+    _load()
+    _begin_a_thread_that_never_ends()
+    assert counts() == {"openblas": 2, "libgomp": 8}
+
+
+@in_own_process(env=EIGHT)
+def test_a_forked_child_drops_the_limits_of_threads_that_it_does_not_have() -> None:
+    _load()
+    _begin_a_thread_that_never_ends()
+    child = os.fork()
+    if child == 0:
+        import gc
+
+        gc.collect()
+        os._exit(0 if counts()["libgomp"] == 8 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 @in_own_process
 def test_a_library_loaded_in_a_worker_is_limited_too() -> None:
     with poolkeeper.ThreadPoolExecutor(2, cpus=4) as executor:

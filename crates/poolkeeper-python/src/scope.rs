@@ -6,7 +6,7 @@ use crate::interpreter::unlocked;
 use crate::numbers;
 use crate::pool::html;
 use crate::report::{Ending, Outcome};
-use poolkeeper::Request;
+use poolkeeper::{EndStatus, Request};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -172,6 +172,23 @@ impl Scope {
     pub(crate) fn release(&self, py: Python<'_>) -> PyResult<Vec<Ending>> {
         warn(py, self.end())?;
         Ok(self.endings())
+    }
+
+    /// Ends a limit that lasts as long as the thread it began on, and warns of
+    /// nothing that follows from the thread's end: the interpreter's end and a
+    /// fork drop what belongs to a thread on another one.
+    fn _release_with_thread(&self, py: Python<'_>) -> PyResult<()> {
+        let mut endings = self.end();
+        endings.retain(|ending| {
+            !matches!(
+                ending.status,
+                EndStatus::OtherThread | EndStatus::ThreadGone
+            )
+        });
+        if endings.is_empty() || is_finalizing(py) {
+            return Ok(());
+        }
+        warn(py, endings)
     }
 
     fn __enter__(slf: PyRef<'_, Self>) -> PyResult<PyRef<'_, Self>> {
