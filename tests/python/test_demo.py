@@ -214,7 +214,7 @@ def _clustering(inertia: float) -> contestants.Clustering:
 
 
 def _run(name: str, inertia: float, walls: list[float], threads: int | None = 1) -> runs.Run:
-    contestant = contestants.Contestant(name, lambda pixels, colors: _clustering(inertia))
+    contestant = contestants.Contestant(name, lambda pixels, start: _clustering(inertia))
     usages = [Usage(wall, 2 * wall, threads, threads) for wall in walls]
     return runs.Run(contestant, runs.Setting(), [], usages, _clustering(inertia))
 
@@ -229,7 +229,7 @@ def test_openmp_limit_is_outside_the_blas_limit(monkeypatch: pytest.MonkeyPatch)
         yield SimpleNamespace(outcomes=[f"applied {levels}"])
         assert alive.pop() == levels
 
-    def cluster(pixels: Any, colors: int) -> contestants.Clustering:
+    def cluster(pixels: Any, start: Any) -> contestants.Clustering:
         seen.append(list(alive))
         return _clustering(1.0)
 
@@ -237,7 +237,7 @@ def test_openmp_limit_is_outside_the_blas_limit(monkeypatch: pytest.MonkeyPatch)
     settings = [runs.Setting(), runs.Setting(openmp=3, blas=2)]
     contestant = contestants.Contestant("fake", cluster)
     with Progress(io.StringIO()) as progress:
-        made = runs.run_all([contestant], settings, [], 8, 2, progress)  # type: ignore[arg-type]
+        made = runs.run_all([contestant], settings, [], [], 2, progress)  # type: ignore[arg-type]
 
     limited = [{"openmp": 3}, {"blas": 2}]
     assert seen == [[], limited, [], limited]  # the repeats take turns
@@ -352,10 +352,16 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_the_limited_run_uses_no_more_threads_than_it_may(found: Any) -> None:
-    free, limited = found["runs"]
-    assert limited["threads_used"] == limited["peak_runnable"] == 1
-    if len(os.sched_getaffinity(0)) > 1:
-        assert free["threads_used"] > 1
+    for free, limited in zip(found["runs"][::2], found["runs"][1::2], strict=True):
+        assert limited["threads_used"] == limited["peak_runnable"] == 1
+        if len(os.sched_getaffinity(0)) > 1:
+            assert free["threads_used"] > 1
+
+
+def test_both_implementations_run_without_and_with_limits(found: Any) -> None:
+    both = [(run["contestant"], run["limits"]) for run in found["runs"]]
+    limits: list[dict[str, int]] = [{}, {"openmp": 1, "blas": 1}]
+    assert both == [(name, limit) for name in ("scikit-learn", "poolkeeper") for limit in limits]
 
 
 def test_json_has_every_field_and_names_the_picture(found: Any) -> None:
@@ -369,7 +375,6 @@ def test_json_has_every_field_and_names_the_picture(found: Any) -> None:
     assert found["photo"] == {"width": 640, "height": 427}
     assert found["colors"] == 16
     assert found["same_result"] is True
-    assert [run["limits"] for run in found["runs"]] == [{}, {"openmp": 1, "blas": 1}]
     for run in found["runs"]:
         assert run["cpu_wall_ratio"] == run["cpu_seconds"] / run["wall_seconds"]
         assert run["inertia"] > 0
@@ -390,6 +395,8 @@ def test_text_output_is_plain_and_complete(tmp_path: Path) -> None:
         "Native thread pools in this process\n",
         "scikit-learn (no limit) ",
         "scikit-learn (openmp=2, blas=1) ",
+        "poolkeeper (no limit) ",
+        "poolkeeper (openmp=2, blas=1) ",
         "threads used: OS threads that ran 5 ms or more;",
         "same result: yes",
         f"small.png ({2 * 160 + photo.GAP} x 107 pixels)",

@@ -3,7 +3,6 @@
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use crate::frame::{Frame, Summary};
-use crate::lloyd::ending;
 use crate::lloyd::pass::Pass;
 use crate::parallel::with_team;
 use crate::problem::Problem;
@@ -197,9 +196,8 @@ pub(crate) fn part<T: Scalar, M>(
             control,
         };
         let mut pass = Pass::new(&problem, centers.nrows(), Algorithm::Brute, &mut labels);
-        pass.run(centers)?;
         let bound = Bound::new(frame.largest_distance(centers));
-        let inertia = ending::exact_inertia(&mut pass, centers, bound)?.parts();
+        let inertia = pass.run_with_inertia(centers, bound)?.parts();
         let more = more(&pass)?;
         let Sums { values, weights } = pass.into_sums();
         Ok::<_, crate::Error>((

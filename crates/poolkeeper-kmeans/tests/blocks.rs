@@ -12,6 +12,8 @@ use poolkeeper_kmeans::{
     Blocks, BlocksFit, Error, InMemory, Init, Npy, Options, Result, Scalar, Take, Threads, fit,
     fit_blocks,
 };
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 /// Removes its file in the end.
 struct Temporary(PathBuf);
@@ -153,6 +155,28 @@ fn a_file_that_is_something_else_is_refused() {
         let file = file(name, &bytes);
         let message = Npy::<f64>::open(&file.0, 10).unwrap_err().to_string();
         assert!(message.contains(expected), "{name}: {message}");
+    }
+}
+
+proptest! {
+    /// Whatever a broken file says, the answer is an error or a fit, no panic
+    /// and no read past its end.
+    #[test]
+    fn a_broken_file_is_no_danger(
+        changes in vec((0..128_usize, any::<u8>()), 1..4),
+        left in 0..=176_usize,
+    ) {
+        let numbers = [0x3f; 48];
+        let mut bytes = npy("<f8", "False", "(3, 2)", &numbers);
+        for (at, byte) in changes {
+            bytes[at] = byte;
+        }
+        bytes.truncate(left);
+        let file = file("broken", &bytes);
+        if let Ok(mut blocks) = Npy::<f64>::open(&file.0, 2) {
+            let found = fit_blocks(&mut blocks, &Options::new(1), &Threads(1));
+            prop_assert!(found.is_err() || found?.rows > 0);
+        }
     }
 }
 

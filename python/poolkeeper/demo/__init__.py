@@ -1,8 +1,8 @@
 """``poolkeeper demo``: watch two nested limits work on a real k-means.
 
-One photograph, one k-means, run twice: with no limit, then inside
-``poolkeeper.limit(openmp=N)`` and ``poolkeeper.limit(blas=M)``. The threads in
-the table are counted by the operating system, not by the libraries.
+One photograph, scikit-learn's k-means and poolkeeper's, each run twice: with no
+limit, then inside ``poolkeeper.limit(openmp=N)`` and ``poolkeeper.limit(blas=M)``.
+The threads in the table are counted by the operating system, not by the libraries.
 
 Where to look:
 

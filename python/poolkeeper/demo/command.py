@@ -11,7 +11,7 @@ from pathlib import Path
 import poolkeeper
 
 from . import photo, report
-from .contestants import CONTESTANTS
+from .contestants import CONTESTANTS, choose_start
 from .libraries import MissingLibrary, import_libraries
 from .progress import BOLD, Progress, paint
 from .runs import Setting, run_all, unlimited
@@ -19,8 +19,9 @@ from .runs import Setting, run_all, unlimited
 TITLE = "poolkeeper demo: k-means on a photograph, without and with limits"
 
 DESCRIPTION = """\
-Reduce a photograph to a few colours with scikit-learn's KMeans: once with no
-limit, then inside two nested limits, and count the threads that really worked.
+Reduce a photograph to a few colours with scikit-learn's KMeans and with
+poolkeeper's: each once with no limit, then inside two nested limits, and count
+the threads that really worked.
 """
 
 EXAMPLES = """\
@@ -112,7 +113,9 @@ def run_demo(arguments: argparse.Namespace, progress: Progress) -> None:
         )
     settings = [first, Setting(arguments.openmp, arguments.blas)]
     pixels = photo.pixels_of(picture)
-    runs = run_all(CONTESTANTS, settings, pixels, arguments.colors, arguments.repeat, progress)
+    with progress.step("choosing the start, the same for all"):
+        start = choose_start(pixels, arguments.colors)
+    runs = run_all(CONTESTANTS, settings, pixels, start, arguments.repeat, progress)
 
     if not arguments.json:  # before the picture, which a full disk may refuse
         report.print_runs(runs, out)

@@ -1,21 +1,21 @@
 """The k-means implementations that the demo runs.
 
-To add one: write a function that takes the pixels and the number of colours
-and returns a ``Clustering``, and append it to ``CONTESTANTS`` at the end of
-this file. Tables, JSON and checks follow from that list.
+To add one: write a function that takes the pixels and the centres to begin
+with and returns a ``Clustering``, and append it to ``CONTESTANTS`` at the end
+of this file. Tables, JSON and checks follow from that list.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: The seed that every contestant uses, so that each run does the same work.
+#: Of the start, which all contestants share, so that each does the same work.
 SEED = 0
 
 
@@ -38,30 +38,71 @@ class Clustering:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A name for the table, and the function to run: ``cluster(pixels, colors)``."""
+    """A name for the table, and the function to run: ``cluster(pixels, start)``."""
 
     name: str
-    cluster: Callable[[NDArray[np.float64], int], Clustering]
+    cluster: Callable[[NDArray[np.float64], NDArray[np.float64]], Clustering]
 
 
-def scikit_learn_kmeans(pixels: NDArray[np.float64], colors: int) -> Clustering:
-    """Cluster with ``sklearn.cluster.KMeans``: OpenMP outside, BLAS inside.
+def choose_start(pixels: NDArray[np.float64], colors: int) -> NDArray[np.float64]:
+    """Choose the colours that every contestant begins with, by k-means++.
 
     Args:
         pixels: colours from 0 to 1, shape ``(pixels, 3)``.
         colors: the number of clusters.
 
+    Returns:
+        Shape ``(colors, 3)``.
+    """
+    from sklearn.cluster import kmeans_plusplus
+
+    start: NDArray[np.float64]
+    start, _ = kmeans_plusplus(pixels, colors, random_state=SEED)
+    return start
+
+
+def scikit_learn_kmeans(
+    pixels: NDArray[np.float64], start: NDArray[np.float64]
+) -> Clustering:
+    """Cluster with ``sklearn.cluster.KMeans``: OpenMP outside, BLAS inside.
+
+    Args:
+        pixels: colours from 0 to 1, shape ``(pixels, 3)``.
+        start: the centres to begin with, shape ``(colors, 3)``.
+
     Example:
         >>> import numpy
         >>> pixels = numpy.random.default_rng(0).random((1000, 3))
-        >>> scikit_learn_kmeans(pixels, 64).centers.shape
+        >>> scikit_learn_kmeans(pixels, pixels[:64]).centers.shape
         (64, 3)
     """
     from sklearn.cluster import KMeans
 
     # Lloyd is the algorithm that calls BLAS from inside its OpenMP loop.
-    model = KMeans(colors, n_init=1, random_state=SEED, algorithm="lloyd")
-    model.fit(pixels)
+    model = KMeans(len(start), init=start, n_init=1, algorithm="lloyd")
+    return _found(model.fit(pixels))
+
+
+def poolkeeper_kmeans(pixels: NDArray[np.float64], start: NDArray[np.float64]) -> Clustering:
+    """Cluster with ``poolkeeper.cluster.KMeans``: one pool, and no BLAS inside.
+
+    Args:
+        pixels: colours from 0 to 1, shape ``(pixels, 3)``.
+        start: the centres to begin with, shape ``(colors, 3)``.
+
+    Example:
+        >>> import numpy
+        >>> pixels = numpy.random.default_rng(0).random((1000, 3))
+        >>> poolkeeper_kmeans(pixels, pixels[:64]).centers.shape
+        (64, 3)
+    """
+    from poolkeeper.cluster import KMeans
+
+    model = KMeans(len(start), init=start, n_init=1)
+    return _found(model.fit(pixels))
+
+
+def _found(model: Any) -> Clustering:
     return Clustering(
         labels=model.labels_,
         centers=model.cluster_centers_,
@@ -70,7 +111,8 @@ def scikit_learn_kmeans(pixels: NDArray[np.float64], colors: int) -> Clustering:
     )
 
 
-#: Run in this order. poolkeeper's own k-means is to be appended here.
+#: Run in this order; the first is what the others are compared with.
 CONTESTANTS = [
     Contestant("scikit-learn", scikit_learn_kmeans),
+    Contestant("poolkeeper", poolkeeper_kmeans),
 ]

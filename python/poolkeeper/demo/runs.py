@@ -111,7 +111,7 @@ def run_all(
     contestants: Sequence[Contestant],
     settings: Sequence[Setting],
     pixels: NDArray[np.float64],
-    colors: int,
+    start: NDArray[np.float64],
     repeat: int,
     progress: Progress,
 ) -> list[Run]:
@@ -122,7 +122,7 @@ def run_all(
 
     Args:
         pixels: colours from 0 to 1, shape ``(pixels, 3)``.
-        colors: the number of clusters.
+        start: the centres that all begin with, shape ``(colors, 3)``.
         repeat: how many measurements to make of each run, at least 1.
 
     Returns:
@@ -133,11 +133,13 @@ def run_all(
         for run in runs:
             title = f"k-means by {run.name}"
             with progress.step(f"{title}, turn {turn} of {repeat}" if repeat > 1 else title):
-                _measure(run, pixels, colors, progress)
+                _measure(run, pixels, start, progress)
     return runs
 
 
-def _measure(run: Run, pixels: NDArray[np.float64], colors: int, progress: Progress) -> None:
+def _measure(
+    run: Run, pixels: NDArray[np.float64], start: NDArray[np.float64], progress: Progress
+) -> None:
     wait_until_quiet(ignore=progress.thread_ids)
     with ExitStack() as stack:
         # As a user writes it: with limit(openmp=8): with limit(blas=1): ...
@@ -147,7 +149,7 @@ def _measure(run: Run, pixels: NDArray[np.float64], colors: int, progress: Progr
         ]
         run.outcomes = [str(outcome) for scope in scopes for outcome in scope.outcomes]
         with ThreadMeter(ignore=progress.thread_ids) as meter:
-            run.clustering = run.contestant.cluster(pixels, colors)
+            run.clustering = run.contestant.cluster(pixels, start)
     run.usages.append(meter.usage)
 
 

@@ -5,7 +5,7 @@
 //! and the lanes are added in a fixed order: the same bits everywhere.
 
 use super::scan::Scratch;
-use super::simd::Simd;
+use super::simd::{Simd, prefetch};
 use crate::Scalar;
 use crate::panels::Panels;
 use crate::rows::{Moved, Rows};
@@ -30,7 +30,7 @@ fn total<T: Scalar>(lanes: &mut [T]) -> T {
 }
 
 /// The products of `ROWS` rows, moved, and `CENTERS` centers that lie `stride`
-/// apart, both padded to whole lanes.
+/// apart, both padded to whole lanes. Asks for the rows `ahead`.
 ///
 /// # Safety
 ///
@@ -39,6 +39,7 @@ fn total<T: Scalar>(lanes: &mut [T]) -> T {
 #[inline(always)]
 unsafe fn products<S: Simd, const UNITS: usize, const CENTERS: usize>(
     rows: [*const S::T; ROWS],
+    ahead: [*const S::T; ROWS],
     moved: (S::T, *const S::T),
     centers: *const S::T,
     stride: usize,
@@ -50,6 +51,9 @@ unsafe fn products<S: Simd, const UNITS: usize, const CENTERS: usize>(
     unsafe {
         let scale = S::splat(moved.0);
         for j in (0..padded).step_by(wide) {
+            for row in ahead {
+                prefetch::<_, false>(row.wrapping_add(j));
+            }
             // By index: each unit, center and row is one register.
             #[allow(clippy::needless_range_loop)]
             for u in 0..UNITS {
@@ -91,6 +95,7 @@ struct Call<'a, T> {
 unsafe fn group<S: Simd, const UNITS: usize, const CENTERS: usize>(
     call: &Call<S::T>,
     rows: [*const S::T; ROWS],
+    ahead: [*const S::T; ROWS],
     row_ends: &[[S::T; MOST]; ROWS],
     first: usize,
     scores: [*mut S::T; ROWS],
@@ -103,11 +108,19 @@ unsafe fn group<S: Simd, const UNITS: usize, const CENTERS: usize>(
         let zero = S::splat(S::T::default());
         let mut sums = [[[zero; UNITS]; CENTERS]; ROWS];
         let (centers, moved) = (call.panels.panel(first), (call.scale, call.offset));
-        products::<S, UNITS, CENTERS>(rows, moved, centers, call.columns, call.whole, &mut sums);
+        products::<S, UNITS, CENTERS>(
+            rows,
+            ahead,
+            moved,
+            centers,
+            call.columns,
+            call.whole,
+            &mut sums,
+        );
         if call.whole < call.columns {
             let ends = [row_ends[0].as_ptr(), row_ends[1].as_ptr()];
             let (centers, moved) = (call.ends.add((first + 1) * wide), (call.scale, call.ends));
-            products::<S, UNITS, CENTERS>(ends, moved, centers, wide, wide, &mut sums);
+            products::<S, UNITS, CENTERS>(ends, ends, moved, centers, wide, wide, &mut sums);
         }
         for (r, sums) in sums.iter().enumerate() {
             for (c, sums) in sums.iter().enumerate() {
@@ -151,6 +164,7 @@ fn ends<T: Scalar>(
 unsafe fn two_rows<S: Simd, const UNITS: usize, const FEW: bool>(
     call: &Call<S::T>,
     rows: [*const S::T; ROWS],
+    mut ahead: [*const S::T; ROWS],
     scores: [*mut S::T; ROWS],
     stride: usize,
 ) {
@@ -168,14 +182,19 @@ unsafe fn two_rows<S: Simd, const UNITS: usize, const FEW: bool>(
         // SAFETY: the caller vouches for all pointers.
         unsafe {
             match left {
-                1 => group::<S, UNITS, 1>(call, rows, &row_ends, first, scores, stride),
-                2 => group::<S, UNITS, 2>(call, rows, &row_ends, first, scores, stride),
-                4 if !FEW => group::<S, UNITS, 4>(call, rows, &row_ends, first, scores, stride),
-                3 | 4 => group::<S, UNITS, 3>(call, rows, &row_ends, first, scores, stride),
-                5.. if !FEW => group::<S, UNITS, 5>(call, rows, &row_ends, first, scores, stride),
-                _ => group::<S, UNITS, 3>(call, rows, &row_ends, first, scores, stride),
+                1 => group::<S, UNITS, 1>(call, rows, ahead, &row_ends, first, scores, stride),
+                2 => group::<S, UNITS, 2>(call, rows, ahead, &row_ends, first, scores, stride),
+                4 if !FEW => {
+                    group::<S, UNITS, 4>(call, rows, ahead, &row_ends, first, scores, stride)
+                }
+                3 | 4 => group::<S, UNITS, 3>(call, rows, ahead, &row_ends, first, scores, stride),
+                5.. if !FEW => {
+                    group::<S, UNITS, 5>(call, rows, ahead, &row_ends, first, scores, stride)
+                }
+                _ => group::<S, UNITS, 3>(call, rows, ahead, &row_ends, first, scores, stride),
             }
         }
+        ahead = rows;
         first += match left {
             1..=3 => left,
             4 if FEW => 3,
@@ -255,9 +274,10 @@ unsafe fn each_row<S: Simd, const UNITS: usize, const FEW: bool, const NORM: boo
     for first in (0..rows.count).step_by(ROWS) {
         let second = (first + 1).min(rows.count - 1);
         let pair = [rows.row(first), rows.row(second)];
+        let ahead = [first + ROWS, first + ROWS + 1].map(|row| rows.row(row.min(rows.count - 1)));
         let to = scores.as_mut_ptr();
         // SAFETY: `scores` has a row of `k` numbers for each of the two rows.
-        unsafe { two_rows::<S, UNITS, FEW>(&call, pair, [to, to.add(k)], 1) };
+        unsafe { two_rows::<S, UNITS, FEW>(&call, pair, ahead, [to, to.add(k)], 1) };
         let mut norms = [S::T::default(); ROWS];
         if NORM {
             for (norm_of, row) in norms.iter_mut().zip(pair) {

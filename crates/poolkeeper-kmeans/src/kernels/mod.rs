@@ -11,6 +11,8 @@ pub(crate) mod plain;
 mod portable;
 pub(crate) mod scan;
 mod simd;
+#[cfg(test)]
+mod tests;
 
 use crate::panels::Panels;
 use crate::rows::{Moved, Rows};

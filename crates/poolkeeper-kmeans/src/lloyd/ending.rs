@@ -11,13 +11,7 @@ use crate::{Result, Scalar};
 
 /// The sum of the squared distances of the samples to the centers of their
 /// labels, times their weights.
-pub(super) fn inertia<T: Scalar>(pass: &mut Pass<T>, centers: ArrayView2<T>) -> Result<f64> {
-    let bound = Bound::new(pass.problem.frame.largest_distance(centers));
-    Ok(exact_inertia(pass, centers, bound)?.value(bound))
-}
-
-/// The same as a sum that can be merged.
-pub(crate) fn exact_inertia<T: Scalar>(
+pub(super) fn inertia<T: Scalar>(
     pass: &mut Pass<T>,
     centers: ArrayView2<T>,
     bound: Bound,

@@ -18,7 +18,7 @@ use crate::parallel::Team;
 use crate::problem::{Problem, lock};
 use crate::prune::threshold::Cost;
 use crate::prune::{Bounds, Precision};
-use crate::update::Sums;
+use crate::update::{Bound, Exact, Sums};
 use crate::{Algorithm, Kernel, Result, Scalar};
 
 /// Above this share of changed labels, summing all samples anew is cheaper
@@ -28,10 +28,6 @@ const SUM_ANEW: f64 = 0.5;
 const SPANS: usize = 8;
 /// The most samples of a span.
 const LONGEST: usize = 8192;
-
-/// Where scoring all centers takes this many cycles, one distance is
-/// computed first.
-const TIGHTEN: f64 = 400.0;
 
 /// The state that goes from pass to pass.
 pub(crate) struct Pass<'a, T: 'static> {
@@ -53,6 +49,8 @@ pub(crate) struct Pass<'a, T: 'static> {
     sums: Sums,
     /// The share of the labels that changed in the last pass.
     pub(super) changed: f64,
+    /// Whether the pass sums the squared distances, while it has the samples.
+    pub(super) inertia: Option<Bound>,
     policy: Option<Policy>,
 }
 
@@ -86,12 +84,13 @@ impl<'a, T: Scalar> Pass<'a, T> {
             workers: Vec::new(),
             tile,
             precision: Precision::new(data.columns, &panels),
-            tightens: cost.scan(k) > TIGHTEN,
+            tightens: cost.tightens(k),
             panels,
             centers: Vec::new(),
             k,
             sums: Sums::new(k, data.columns),
             changed: 1.0,
+            inertia: None,
             policy: Some(Policy::new(algorithm, k, cost)),
         }
     }
@@ -133,6 +132,22 @@ impl<'a, T: Scalar> Pass<'a, T> {
         Ok(changed)
     }
 
+    /// The same, and the inertia with the new labels.
+    pub(crate) fn run_with_inertia(
+        &mut self,
+        centers: ArrayView2<T>,
+        bound: Bound,
+    ) -> Result<Exact> {
+        self.inertia = Some(bound);
+        self.run(centers)?;
+        self.inertia = None;
+        let mut total = Exact::default();
+        for worker in &self.workers {
+            total.merge(lock(worker).inertia);
+        }
+        Ok(total)
+    }
+
     /// Packs the centers, and decides what the pass is to do.
     fn prepare(&mut self, centers: ArrayView2<T>) -> (Kind, Option<Movers<T>>) {
         let old = std::mem::take(&mut self.panels);
@@ -162,11 +177,9 @@ impl<'a, T: Scalar> Pass<'a, T> {
     pub(super) fn prepare_workers(&mut self) -> usize {
         let threads = self.problem.threads(self.k).min(self.labels.len());
         for worker in &mut self.workers {
-            worker
-                .get_mut()
-                .unwrap_or_else(|e| e.into_inner())
-                .sums
-                .clear();
+            let worker = worker.get_mut().unwrap_or_else(|e| e.into_inner());
+            worker.sums.clear();
+            worker.inertia = Exact::default();
         }
         let columns = self.problem.data.columns;
         while self.workers.len() < threads {
@@ -223,10 +236,13 @@ impl<'a, T: Scalar> Pass<'a, T> {
 
     /// The inertia; the labels are found once more if `assign`.
     pub(super) fn end(&mut self, centers: ArrayView2<T>, assign: bool) -> Result<f64> {
-        if assign {
-            self.run(centers)?;
-        }
-        ending::inertia(self, centers)
+        let bound = Bound::new(self.problem.frame.largest_distance(centers));
+        let total = if assign {
+            self.run_with_inertia(centers, bound)?
+        } else {
+            ending::inertia(self, centers, bound)?
+        };
+        Ok(total.value(bound))
     }
 
     /// The squared distances of all samples to the centers of their labels.

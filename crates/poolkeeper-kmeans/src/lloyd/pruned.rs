@@ -84,6 +84,10 @@ impl<T: Scalar> Pass<'_, T> {
             self.score_all(worker, &mut span);
             changed = span.changed;
         }
+        if self.inertia.is_some() {
+            let rows = data.read(range.clone(), &mut buffer);
+            self.add_distances(&rows, labels, range, &mut worker.inertia);
+        }
         worker.rows = buffer;
         changed
     }

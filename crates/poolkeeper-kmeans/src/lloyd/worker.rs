@@ -6,7 +6,7 @@ use crate::Scalar;
 use crate::kernels::scan::Scratch;
 use crate::problem::{Problem, lock};
 use crate::rows::Rows;
-use crate::update::Sums;
+use crate::update::{Exact, Sums};
 
 use super::pass::Pass;
 
@@ -15,6 +15,7 @@ pub(super) struct Worker<T> {
     pub(super) scratch: Scratch<T>,
     pub(super) rows: Vec<T>,
     pub(super) sums: Sums,
+    pub(super) inertia: Exact,
     /// Samples that few, or all, centers are to be scored for.
     pub(super) some: Vec<u32>,
     pub(super) all: Vec<u32>,
@@ -26,6 +27,7 @@ impl<T: Scalar> Worker<T> {
             scratch: Scratch::default(),
             rows: Vec::new(),
             sums: Sums::new(k, columns),
+            inertia: Exact::default(),
             some: Vec::new(),
             all: Vec::new(),
         }
@@ -111,11 +113,14 @@ impl<T: Scalar> Pass<'_, T> {
                 scratch,
                 rows,
                 sums,
+                inertia,
                 ..
             } = worker;
             let rows = self.problem.data.read(range.clone(), rows);
             self.nearest(&rows, scratch, bound);
-            changed += self.take(&rows, scratch, sums, &mut labels[here.clone()], range, anew);
+            let labels = &mut labels[here.clone()];
+            changed += self.take(&rows, scratch, sums, labels, range.clone(), anew);
+            self.add_distances(&rows, labels, range, inertia);
             if bound {
                 let count = here.len();
                 bounds.upper[here.clone()].copy_from_slice(&scratch.upper[..count]);
@@ -140,6 +145,31 @@ impl<T: Scalar> Pass<'_, T> {
         if two {
             self.precision
                 .bounds(self.problem.table, scratch, rows.count);
+        }
+    }
+
+    /// Adds the squared distances of samples to the centers of their labels,
+    /// if the pass is to.
+    pub(super) fn add_distances(
+        &self,
+        rows: &Rows<T>,
+        labels: &[i32],
+        range: Range<usize>,
+        inertia: &mut Exact,
+    ) {
+        let Some(bound) = self.inertia else { return };
+        let Problem {
+            data,
+            table,
+            weights,
+            ..
+        } = self.problem;
+        for (at, (&label, i)) in labels.iter().zip(range).enumerate() {
+            let center = self.centers[label as usize * data.columns..].as_ptr();
+            // SAFETY: the table is one for this processor; the row and the
+            // center have `columns` numbers.
+            let square = unsafe { (table.square_distance)(rows.row(at), center, data.columns) };
+            inertia.add(square * weights.of(i), bound);
         }
     }
 

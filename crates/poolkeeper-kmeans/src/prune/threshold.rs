@@ -2,6 +2,10 @@
 
 use crate::kernels::classify::{Motion, farther, nearer, safe};
 
+/// Where scoring all centers takes this many cycles, one distance is
+/// computed first.
+const TIGHTEN: f64 = 400.0;
+
 /// Cycles for a sample, roughly, of what a pass can do with it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Cost {
@@ -11,6 +15,8 @@ pub(crate) struct Cost {
     pub(crate) pack: f64,
     /// To score one center.
     pub(crate) center: f64,
+    /// To compute its distance to one center in `f64`.
+    pub(crate) distance: f64,
     /// Centers that are scored at once.
     pub(crate) width: usize,
 }
@@ -22,8 +28,10 @@ impl Cost {
         let columns = columns as f64;
         Cost {
             skip: 4.0,
-            pack: 0.4 * columns + 15.0,
+            // One center at a time is scored along the rows, without packing.
+            pack: if width == 1 { 0.1 } else { 0.4 } * columns + 15.0,
             center: columns * bytes as f64 / 64.0 + 0.2,
+            distance: 0.5 * columns + 10.0,
             width,
         }
     }
@@ -36,6 +44,11 @@ impl Cost {
     /// The same of a sample that is picked out.
     fn picked(&self, centers: usize) -> f64 {
         self.bound(centers) + 28.0
+    }
+
+    /// Whether the distance to the own center is computed before all are scored.
+    pub(crate) fn tightens(&self, centers: usize) -> bool {
+        self.scan(centers) > TIGHTEN
     }
 
     /// Of a sample that is scored against `centers` centers.
@@ -64,11 +77,12 @@ pub(crate) fn choose(bounds: &[(i32, f32, f32)], motion: &Motion, cost: &Cost) -
         left as f64 / needed.len().max(1) as f64
     };
     let unsafe_share = share(motion.largest);
+    let first = if cost.tightens(k) { cost.distance } else { 0.0 };
     let forecast = |movers: usize| {
         let threshold = drift[movers.min(k - 1)];
         let all = share(threshold);
         let some = if movers == 0 { 0.0 } else { unsafe_share - all };
-        let cycles = cost.skip + all * cost.picked(k) + some * cost.picked(movers);
+        let cycles = cost.skip + all * (first + cost.picked(k)) + some * cost.picked(movers);
         Forecast { threshold, cycles }
     };
     let mut best = forecast(0);

@@ -7,10 +7,10 @@
 
 use std::sync::Mutex;
 
-use ndarray::Array2;
-
 use super::gather;
+use crate::kernels::Tile;
 use crate::kernels::scan::Scratch;
+use crate::panels::Panels;
 use crate::problem::{Problem, lock};
 use crate::random::Random;
 use crate::{Result, Scalar};
@@ -49,6 +49,24 @@ struct Worker<T> {
     weights: Vec<T>,
 }
 
+/// Some samples, as the kernels want centers.
+struct Candidates<T: 'static> {
+    tile: Tile<T>,
+    panels: Panels<T>,
+    count: usize,
+}
+
+impl<T: Scalar> Candidates<T> {
+    fn new(problem: &Problem<T>, rows: &[usize]) -> Self {
+        let tile = problem.tile(rows.len());
+        Candidates {
+            panels: problem.panels(gather(problem.data, rows).view(), &tile),
+            count: rows.len(),
+            tile,
+        }
+    }
+}
+
 struct State<'a, T: 'static> {
     problem: &'a Problem<'a, T>,
     /// The squared distance of each sample to its nearest center, before the
@@ -79,7 +97,7 @@ impl<'a, T: Scalar> State<'a, T> {
     fn pass(&mut self, last: Option<usize>, tried: &[usize]) -> Result<()> {
         let problem = self.problem;
         let rows: Vec<usize> = last.iter().chain(tried).copied().collect();
-        let centers = gather(problem.data, &rows);
+        let centers = Candidates::new(problem, &rows);
         let threads = problem.threads(rows.len());
         if self.workers.len() < threads {
             self.workers.resize_with(threads, Mutex::default);
@@ -102,14 +120,17 @@ impl<'a, T: Scalar> State<'a, T> {
         worker: &mut Worker<T>,
         chunk: usize,
         near: &mut [T],
-        centers: &Array2<T>,
+        centers: &Candidates<T>,
         update: bool,
     ) -> Vec<f64> {
         let Problem {
             data, table, frame, ..
         } = self.problem;
-        let tile = self.problem.tile(centers.nrows());
-        let panels = self.problem.panels(centers.view(), &tile);
+        let Candidates {
+            tile,
+            panels,
+            count: candidates,
+        } = centers;
         let range = data.range(chunk);
         let count = range.len();
         let stride = count.next_multiple_of(tile.samples);
@@ -136,7 +157,7 @@ impl<'a, T: Scalar> State<'a, T> {
             (tile.scores)(
                 &rows,
                 &frame.moved,
-                &panels,
+                panels,
                 scratch,
                 scores.as_mut_ptr(),
                 stride,
@@ -145,7 +166,7 @@ impl<'a, T: Scalar> State<'a, T> {
             if update {
                 (table.lower)(near.as_mut_ptr(), scores.as_ptr(), norm, count);
             }
-            (usize::from(update)..centers.nrows())
+            (usize::from(update)..*candidates)
                 .map(|c| {
                     let score = scores.as_ptr().add(c * stride);
                     (table.potential)(near.as_ptr(), score, norm, weights, count)
@@ -196,8 +217,7 @@ impl<'a, T: Scalar> State<'a, T> {
         } = self.problem;
         let range = data.range(chunk);
         let (mut buffer, mut scratch) = (Vec::new(), Scratch::default());
-        let tile = self.problem.tile(1);
-        let panels = self.problem.panels(gather(data, &[last]).view(), &tile);
+        let Candidates { tile, panels, .. } = Candidates::new(self.problem, &[last]);
         let stride = range.len().next_multiple_of(tile.samples);
         let mut scores = vec![T::default(); panels.count() * tile.centers * stride];
         let mut near = lock(&self.near[chunk]).to_vec();
