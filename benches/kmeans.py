@@ -26,10 +26,11 @@ from typing import Any
 import kmeans_page
 import report
 from kmeans_cases import GROUPS, Case
-from kmeans_contestant import CONTESTANTS
+from kmeans_contestant import CONTESTANTS, PRODUCT
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "kmeans.json"
+DOCS = HERE.parent / "docs"
 #: What would make a BLAS take other kernels than it would choose, or other threads.
 UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 #: Inertia may differ by so much, relatively: what round-off does to a few labels.
@@ -52,6 +53,7 @@ class Contestant:
         self.name = name
         self.seconds: list[float] = []
         self.inertia = math.nan
+        self.iterations: int | None = None
         self.works = self._answer() == "ready"
 
     def _answer(self) -> Any:
@@ -72,7 +74,7 @@ class Contestant:
         if answer is None:
             self.works = False
             return
-        seconds, self.inertia = answer
+        seconds, self.inertia, self.iterations = answer
         self.seconds.append(seconds)
 
     def end(self) -> None:
@@ -94,7 +96,11 @@ def run(case: Case, rounds: int) -> dict[str, Any]:
     mine = contestants[0]
     found: dict[str, Any] = {"case": dataclasses.asdict(case), "rounds": rounds, "peers": {}}
     found["seconds"], found["inertia"] = statistics.median(mine.seconds), mine.inertia
+    found["iterations"] = mine.iterations
     for peer in working[1:]:
+        if peer.name == "gemm":
+            found["of gemm"] = of_gemm(case, mine, peer)
+            continue
         ratios = [a / b for a, b in zip(peer.seconds, mine.seconds, strict=True)]
         apart = abs(peer.inertia - mine.inertia) / max(abs(mine.inertia), 1e-300)
         found["peers"][peer.name] = {
@@ -106,8 +112,21 @@ def run(case: Case, rounds: int) -> dict[str, Any]:
     return found
 
 
+def of_gemm(case: Case, mine: Contestant, product: Contestant) -> float:
+    """What the plain algorithm would have to multiply, by the time that we took, as a
+    share of what a matrix product multiplies in that time. Pruning can pass 1."""
+    plain = (
+        case.n * case.d * case.k * ((mine.iterations or 0) + 1) / statistics.median(mine.seconds)
+    )
+    return plain / (PRODUCT / statistics.median(product.seconds))
+
+
 def takes_part(name: str, case: Case) -> bool:
     """Tell whether a contestant has this task, and this number type."""
+    if case.growth:
+        return name in ("ours", "scikit-learn")
+    if name == "gemm":
+        return case.task == "fit"
     if name == "faiss" and case.dtype != "float32":
         return False
     return case.task != "start" or name in ("ours", "scikit-learn")
@@ -135,7 +154,10 @@ def main() -> int:
             # After each case, so that a run that is stopped has what it measured.
             results[group] = {"machine": report.machine(), "rows": rows}
             RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-            (HERE.parent / "docs" / "kmeans.md").write_text(kmeans_page.page(results))
+        if not options.case:
+            (DOCS / "kmeans.md").write_text(kmeans_page.page(results))
+            if group == "growth":
+                kmeans_page.plot(results[group]["rows"], DOCS / "img" / "kmeans-growth.svg")
     return 0
 
 

@@ -28,6 +28,8 @@ class Case:
     task: str = "fit"
     #: How many times faster than scikit-learn it is to be.
     goal: float | None = None
+    #: One of a row of shapes that show how time grows with one number.
+    growth: str = ""
 
     def samples(self) -> tuple[Array, Array]:
         """Return samples, and `k` of them to start from."""
@@ -100,6 +102,17 @@ DOUBLES = tuple(
     for case, goal in zip((MAIN[0], MAIN[1], MAIN[2], MAIN[5]), (3.5, 4.0, 4.5, 6.0), strict=True)
 )
 ONE_THREAD = tuple(replace(case, threads=1) for case in MAIN[:6])
+MIDDLE = Case("growth", "around this", "mixture", 100_000, 32, 64, 10)
+GROWTH = tuple(
+    replace(MIDDLE, growth=what, **{what: value})
+    for what, values in (
+        ("n", (25_000, 50_000, 100_000, 200_000, 400_000)),
+        ("d", (4, 8, 16, 32, 64, 128, 256)),
+        ("k", (4, 16, 64, 256, 1024)),
+    )
+    for value in values
+)
 GROUPS = {
     "main": MAIN, "starts": STARTS, "predict": PREDICTS, "doubles": DOUBLES, "one": ONE_THREAD,
+    "growth": GROWTH,
 }  # fmt: skip

@@ -3,7 +3,7 @@
     kmeans_contestant.py CONTESTANT '{"name": "A", ...}'
 
 Prints a line of JSON when ready, and one for each line that it reads: the
-seconds, and the inertia of what was found.
+seconds, the inertia of what was found, and the iterations, if there were any.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from kmeans_cases import Case
 
 #: Does the task and returns what it found; then the inertia of that.
@@ -87,7 +88,19 @@ def faiss(case: Case) -> Task:
     return fit, lambda kmeans: float(kmeans.index.search(X, 1)[0].sum(dtype="float64"))
 
 
-CONTESTANTS = {"ours": ours, "scikit-learn": scikit_learn, "intelex": intelex, "faiss": faiss}
+#: Multiplications with an addition in one product of the yardstick.
+PRODUCT = 1_500**3
+
+
+def gemm(case: Case) -> Task:
+    """The yardstick: numpy's matrix product, which is as fast as this machine multiplies."""
+    a = np.random.default_rng(0).random((1_500, 1_500)).astype(case.dtype)
+    return lambda: a @ a, lambda _: 0.0
+
+
+CONTESTANTS = {
+    "ours": ours, "scikit-learn": scikit_learn, "intelex": intelex, "faiss": faiss, "gemm": gemm,
+}  # fmt: skip
 
 
 def main(contestant: str, described: str) -> None:
@@ -99,7 +112,8 @@ def main(contestant: str, described: str) -> None:
         begin = time.perf_counter()
         found = task()
         seconds = time.perf_counter() - begin
-        print(json.dumps([seconds, inertia(found)]), flush=True)
+        iterations = getattr(found, "n_iter_", None)
+        print(json.dumps([seconds, inertia(found), iterations]), flush=True)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ __all__ = [
     "_kmeans_fit",
     "_kmeans_fit_csr",
     "_kmeans_inertia",
+    "_kmeans_nearest",
     "_kmeans_partial",
     "_kmeans_plus_plus",
     "_kmeans_reassign",
@@ -351,6 +352,7 @@ def _kmeans_fit(
     progress: Callable[[int, int, int | None, float, float | None], None] | None,
 ) -> tuple[Any, Any, float, int, bool, bool, str]: ...
 def _kmeans_assign(x: Any, centers: Any, n_jobs: int | None) -> Any: ...
+def _kmeans_nearest(x: Any, centers: Any, n_jobs: int | None) -> tuple[Any, Any]: ...
 def _kmeans_inertia(x: Any, weights: Any | None, centers: Any, n_jobs: int | None) -> float: ...
 def _kmeans_transform(x: Any, centers: Any, n_jobs: int | None) -> Any: ...
 def _kmeans_fit_csr(
@@ -377,12 +379,11 @@ def _kmeans_partial(
     x: Any, weights: Any | None, centers: Any, summary: _KMeansSummary, n_jobs: int | None
 ) -> tuple[Any, _KMeansPartial]: ...
 
+_Fields = tuple[int, float, float, list[float], list[float], list[float], list[float]]
+
 @final
 class _KMeansSummary:
-    def __new__(
-        cls,
-        fields: tuple[int, float, float, list[float], list[float], list[float], list[float]],
-    ) -> Self: ...
+    def __new__(cls, fields: _Fields) -> Self: ...
     @property
     def rows(self) -> int: ...
     @property

@@ -69,7 +69,7 @@ pub use lloyd::{Fit, fit};
 pub use mini_batch::{Batch, MiniBatch};
 pub use options::{Algorithm, Init, Options};
 pub use partial::{Partial, Step, partial};
-pub use predict::{assign, inertia, transform};
+pub use predict::{assign, inertia, nearest, transform};
 pub use scalar::Scalar;
 pub use sparse::{Csr, Index, assign_csr, fit_csr};
 pub use start::oversample::{draw_candidates, lower_distances};

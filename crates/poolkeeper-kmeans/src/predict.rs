@@ -67,6 +67,54 @@ pub fn assign<T: Scalar>(
     Ok(labels)
 }
 
+/// As [`assign`], and the squared distance of each row to its center, in `f64`.
+///
+/// # Errors
+///
+/// As [`assign`].
+///
+/// # Examples
+///
+/// ```
+/// use ndarray::array;
+/// use poolkeeper_kmeans::{Threads, nearest};
+///
+/// let (x, centers) = (array![[0.0_f32], [9.0]], array![[1.0], [7.0]]);
+/// let (labels, squares) = nearest(x.view(), centers.view(), &Threads(1))?;
+/// assert_eq!((labels, squares), (vec![0, 1], vec![1.0, 4.0]));
+/// # Ok::<(), poolkeeper_kmeans::Error>(())
+/// ```
+pub fn nearest<T: Scalar>(
+    x: ArrayView2<T>,
+    centers: ArrayView2<T>,
+    control: &dyn Control,
+) -> Result<(Vec<i32>, Vec<f64>)> {
+    let labels = assign(x, centers, control)?;
+    let data = Data::new(x);
+    let centers = centers.as_standard_layout();
+    let table = T::table(Kernel::choose(None)?);
+    let mut squares = vec![0.0; data.rows];
+    let parts: Vec<_> = squares.chunks_mut(data.chunk).map(Mutex::new).collect();
+    let threads = Team::size(control, data.rows * data.columns * 4);
+    let buffers: Vec<_> = (0..threads).map(|_| Mutex::new(Vec::new())).collect();
+    with_team(|team| {
+        team.each(threads, data.chunks(), control, &|worker, chunk| {
+            let range = data.range(chunk);
+            let buffer = &mut lock(&buffers[worker]);
+            let rows = data.read(range.clone(), buffer);
+            let labels = &labels[range];
+            for (i, (square, &label)) in lock(&parts[chunk]).iter_mut().zip(labels).enumerate() {
+                let center = centers.as_ptr().wrapping_add(label as usize * data.columns);
+                // SAFETY: the table is one for this processor; the row and the
+                // center have `columns` numbers each.
+                *square = unsafe { (table.square_distance)(rows.row(i), center, data.columns) };
+            }
+        })
+    })?;
+    drop(parts);
+    Ok((labels, squares))
+}
+
 /// The inertia of `x`: the sum of the squared distances of its rows to the
 /// nearest of `centers`, times `weights`, summed in `f64`.
 ///

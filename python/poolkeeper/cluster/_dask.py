@@ -249,7 +249,7 @@ def _farthest(
 ) -> list[tuple[float, int, int, Array, Array | None]]:
     """The samples farthest from their centers: squared distance, row, label, the sample
     and its weight as arrays of one. None that lies on its center."""
-    labels, squares = _scalable.squares_to_nearest(samples, centers, n_jobs)
+    labels, squares = _native._kmeans_nearest(samples, centers, n_jobs)
     order = np.lexsort((np.arange(len(samples)), -squares))[:count]
     return [
         (

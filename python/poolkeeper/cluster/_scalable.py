@@ -97,7 +97,7 @@ def draw(
     rows = np.arange(first_row, first_row + len(samples), dtype=np.uint64)
     mass = np.ones(len(samples)) if weights is None else weights.astype(np.float64)
     if drawn is not None:
-        mass = mass * squares_to_nearest(samples, drawn, n_jobs)[1]
+        mass = mass * _native._kmeans_nearest(samples, drawn, n_jobs)[1]
     with np.errstate(divide="ignore"):
         keys = -np.log(uniform(rows, seed)) / mass
     chosen = np.flatnonzero(mass > 0)
@@ -118,16 +118,6 @@ def weights_near(
     labels = _native._kmeans_assign(samples, drawn, n_jobs)
     sums: Array = np.bincount(labels, weights, minlength=len(drawn)).astype(np.float64)
     return sums
-
-
-def squares_to_nearest(samples: Array, centers: Array, n_jobs: int | None) -> tuple[Array, Array]:
-    """Return each sample's nearest center, and the squared distance to it."""
-    labels = _native._kmeans_assign(samples, centers, n_jobs)
-    squares = np.zeros(len(samples))
-    for column in range(samples.shape[1]):  # in this order whatever the block
-        apart = samples[:, column].astype(np.float64) - centers[labels, column]
-        squares += apart * apart
-    return labels, squares
 
 
 def uniform(rows: Array, seed: tuple[int, int]) -> Array:

@@ -47,6 +47,9 @@ class Contestant:
 def choose_start(pixels: NDArray[np.float64], colors: int) -> NDArray[np.float64]:
     """Choose the colours that every contestant begins with, by k-means++.
 
+    They are moved by a little: among colours of whole numbers many lie as near
+    to two centres, which each contestant may give to either.
+
     Args:
         pixels: colours from 0 to 1, shape ``(pixels, 3)``.
         colors: the number of clusters.
@@ -54,16 +57,15 @@ def choose_start(pixels: NDArray[np.float64], colors: int) -> NDArray[np.float64
     Returns:
         Shape ``(colors, 3)``.
     """
+    import numpy as np
     from sklearn.cluster import kmeans_plusplus
 
-    start: NDArray[np.float64]
     start, _ = kmeans_plusplus(pixels, colors, random_state=SEED)
-    return start
+    moved: NDArray[np.float64] = start + np.random.default_rng(SEED).normal(0, 1e-4, start.shape)
+    return moved
 
 
-def scikit_learn_kmeans(
-    pixels: NDArray[np.float64], start: NDArray[np.float64]
-) -> Clustering:
+def scikit_learn_kmeans(pixels: NDArray[np.float64], start: NDArray[np.float64]) -> Clustering:
     """Cluster with ``sklearn.cluster.KMeans``: OpenMP outside, BLAS inside.
 
     Args:

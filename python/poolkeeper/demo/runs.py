@@ -154,17 +154,18 @@ def _measure(
 
 
 def inertia_difference(runs: Sequence[Run]) -> float:
-    """The largest difference from a contestant's first run, as a share of it.
+    """The largest difference from the first run, as a share of the larger of the two.
 
     Example:
         >>> inertia_difference([])
         0.0
     """
-    first: dict[str, float] = {}
-    worst = 0.0
-    for run in runs:
-        inertia = run.result.inertia
-        reference = first.setdefault(run.contestant.name, inertia)
-        if inertia != reference:
-            worst = max(worst, abs(inertia - reference) / max(abs(reference), abs(inertia)))
-    return worst
+    inertias = [run.result.inertia for run in runs]
+    return max(
+        (
+            abs(a - inertias[0]) / max(abs(a), abs(inertias[0]))
+            for a in inertias
+            if a != inertias[0]
+        ),
+        default=0.0,
+    )

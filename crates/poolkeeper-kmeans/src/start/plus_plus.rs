@@ -6,11 +6,13 @@
 //! that one.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::gather;
 use crate::kernels::Tile;
 use crate::kernels::scan::Scratch;
 use crate::panels::Panels;
+use crate::parallel::Team;
 use crate::problem::{Problem, lock};
 use crate::random::Random;
 use crate::{Result, Scalar};
@@ -30,9 +32,7 @@ pub(crate) fn choose<T: Scalar>(
     let mut best = 0;
     while chosen.len() < k {
         let last = chosen[chosen.len() - 1];
-        let tried: Vec<usize> = (0..trials)
-            .map(|_| state.draw(best, last, &chosen, random))
-            .collect();
+        let tried = state.draw(best, last, &chosen, trials, random)?;
         state.pass(Some(last), &tried)?;
         best = state.best();
         chosen.push(tried[best]);
@@ -185,26 +185,38 @@ impl<'a, T: Scalar> State<'a, T> {
             .unwrap_or(0)
     }
 
-    /// A sample, drawn in proportion to what trial `best` left, when `last`
-    /// is its sample.
-    fn draw(&self, best: usize, last: usize, chosen: &[usize], random: &mut Random) -> usize {
+    /// `trials` samples, drawn in proportion to what trial `best` left, when
+    /// `last` is its sample.
+    fn draw(
+        &self,
+        best: usize,
+        last: usize,
+        chosen: &[usize],
+        trials: usize,
+        random: &mut Random,
+    ) -> Result<Vec<usize>> {
+        let Problem { data, weights, .. } = self.problem;
         let left: Vec<f64> = self.left.iter().map(|left| lock(left)[best]).collect();
         let total: f64 = left.iter().sum();
         if total <= 0.0 || !total.is_finite() {
             // Every sample lies on a center: take one that is not chosen yet.
-            let open = |&i: &usize| !chosen.contains(&i) && self.problem.weights.of(i) > 0.0;
-            return (0..self.problem.data.rows).find(open).unwrap_or(last);
+            let open = |&i: &usize| !chosen.contains(&i) && weights.of(i) > 0.0;
+            let sample = (0..data.rows).find(open).unwrap_or(last);
+            return Ok(vec![sample; trials]);
         }
-        let mut draw = random.unit() * total;
-        let mut chunk = 0;
-        for (c, &part) in left.iter().enumerate().filter(|(_, part)| **part > 0.0) {
-            chunk = c;
-            if draw < part {
-                break;
-            }
-            draw -= part;
-        }
-        self.draw_within(chunk, last, draw)
+        let draws: Vec<_> = (0..trials)
+            .map(|_| chunk_of(&left, random.unit() * total))
+            .collect();
+        let samples: Vec<_> = (0..trials).map(|_| AtomicUsize::new(last)).collect();
+        // Each looks at the samples of a chunk once more.
+        let threads = Team::size(self.problem.control, trials * data.chunk * data.columns * 8);
+        let Problem { team, control, .. } = self.problem;
+        team.each(threads, trials, *control, &|_, trial| {
+            let (chunk, draw) = draws[trial];
+            let sample = self.draw_within(chunk, last, draw);
+            samples[trial].store(sample, Ordering::Relaxed);
+        })?;
+        Ok(samples.into_iter().map(AtomicUsize::into_inner).collect())
     }
 
     fn draw_within(&self, chunk: usize, last: usize, mut draw: f64) -> usize {
@@ -252,4 +264,17 @@ impl<'a, T: Scalar> State<'a, T> {
         }
         last_with_weight
     }
+}
+
+/// The chunk that `draw` falls in, of chunks of these masses; and what is left of it.
+fn chunk_of(masses: &[f64], mut draw: f64) -> (usize, f64) {
+    let mut chunk = 0;
+    for (c, &mass) in masses.iter().enumerate().filter(|(_, mass)| **mass > 0.0) {
+        chunk = c;
+        if draw < mass {
+            break;
+        }
+        draw -= mass;
+    }
+    (chunk, draw)
 }

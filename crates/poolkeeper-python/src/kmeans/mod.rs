@@ -142,6 +142,36 @@ fn assign<'py, T: Element>(
     Ok(labels.into_pyarray(py))
 }
 
+/// The nearest center to each row of `x`, and the squared distance to it.
+#[pyfunction]
+fn _kmeans_nearest<'py>(
+    py: Python<'py>,
+    x: Samples<'py>,
+    centers: Bound<'py, PyAny>,
+    n_jobs: Option<i64>,
+) -> PyResult<Nearest<'py>> {
+    let watch = Watch::begin(n_jobs, x.len() * centers.len()?, None)?;
+    match x {
+        Samples::F32(x) => nearest(py, &x, &centers, &watch),
+        Samples::F64(x) => nearest(py, &x, &centers, &watch),
+    }
+}
+
+/// Labels and squared distances.
+type Nearest<'py> = (Bound<'py, PyArray1<i32>>, Bound<'py, PyArray1<f64>>);
+
+fn nearest<'py, T: Element>(
+    py: Python<'py>,
+    x: &PyReadonlyArray2<'py, T>,
+    centers: &Bound<'py, PyAny>,
+    watch: &Watch,
+) -> PyResult<Nearest<'py>> {
+    let centers = centers_of::<T>(centers)?;
+    let (x, centers) = (x.as_array(), centers.as_array());
+    let found = watch.run(py, || poolkeeper_kmeans::nearest(x, centers, watch))?;
+    Ok((found.0.into_pyarray(py), found.1.into_pyarray(py)))
+}
+
 /// The sum of the squared distances of the rows of `x` to the nearest center.
 #[pyfunction]
 fn _kmeans_inertia<'py>(
@@ -217,6 +247,7 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(_kmeans_announce, module)?)?;
     module.add_function(wrap_pyfunction!(_kmeans_fit, module)?)?;
     module.add_function(wrap_pyfunction!(_kmeans_assign, module)?)?;
+    module.add_function(wrap_pyfunction!(_kmeans_nearest, module)?)?;
     module.add_function(wrap_pyfunction!(_kmeans_inertia, module)?)?;
     module.add_function(wrap_pyfunction!(_kmeans_transform, module)?)
 }
