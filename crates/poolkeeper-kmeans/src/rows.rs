@@ -25,6 +25,13 @@ impl<'a, T> Rows<'a, T> {
         self.base.wrapping_offset(i as isize * self.stride)
     }
 
+    /// Row `first`, if `count` rows from there lie side by side, `columns` apart.
+    #[inline(always)]
+    pub(crate) fn close(&self, first: usize, count: usize, columns: usize) -> Option<*const T> {
+        let close = self.list.is_none() && self.stride == columns as isize;
+        (close && first + count <= self.count).then(|| self.row(first))
+    }
+
     /// Those of the rows that `list` names.
     pub(crate) fn pick<'b>(&self, list: &'b [u32]) -> Rows<'b, T> {
         Rows {

@@ -1,6 +1,7 @@
 //! Work that the compiler vectorises: plain arithmetic, nothing fused, sums in
 //! a fixed number of lanes. So every set of instructions gives the same bits.
 
+use super::simd::prefetch;
 use crate::Scalar;
 use crate::rows::Rows;
 use crate::update::Quanta;
@@ -118,6 +119,9 @@ pub(crate) struct Columns<T> {
     pub(crate) origin: Vec<f64>,
 }
 
+/// Rows that are about so many bytes ahead are asked for.
+const AHEAD: usize = 4096;
+
 /// Adds rows to what is known. A number that is not finite makes a sum NaN or
 /// infinite.
 ///
@@ -143,7 +147,12 @@ pub(crate) unsafe fn column_range<T: Scalar>(
         &mut squares[..columns],
         &origin[..columns],
     );
+    let ahead = (AHEAD / (columns * size_of::<T>())).max(1);
     for i in 0..rows.count {
+        let next = rows.row((i + ahead).min(rows.count - 1));
+        for j in (0..columns).step_by(64 / size_of::<T>()) {
+            prefetch::<_, false>(next.wrapping_add(j));
+        }
         // SAFETY: the caller vouches for the rows.
         let row = unsafe { std::slice::from_raw_parts(rows.row(i), columns) };
         for j in 0..columns {

@@ -72,6 +72,19 @@ unsafe fn pack<S: Simd, const VECTORS: usize>(
 ) {
     let columns = moved.offset.len();
     let stride = VECTORS * S::LANES;
+    if let Some(close) = rows.close(first, stride, columns) {
+        // SAFETY: `stride` rows of `columns` numbers lie there; the caller
+        // vouches for `out`.
+        unsafe {
+            match columns {
+                1 => return pack_close::<S, VECTORS, 1>(close, moved, out),
+                2 => return pack_close::<S, VECTORS, 2>(close, moved, out),
+                3 => return pack_close::<S, VECTORS, 3>(close, moved, out),
+                4 => return pack_close::<S, VECTORS, 4>(close, moved, out),
+                _ => {}
+            }
+        }
+    }
     let near = columns * stride * size_of::<S::T>() <= NEAR;
     for v in 0..VECTORS {
         let mut pointers = [std::ptr::null::<S::T>(); 16];
@@ -101,6 +114,30 @@ unsafe fn pack<S: Simd, const VECTORS: usize>(
                 }
             }
             j += width;
+        }
+    }
+}
+
+/// As [`pack`], for rows of so few columns that the compiler knows best how to
+/// take them apart, and that lie side by side.
+///
+/// # Safety
+///
+/// As [`pack`]; `VECTORS * S::LANES` rows of `COLUMNS` numbers are at `rows`.
+#[inline(always)]
+unsafe fn pack_close<S: Simd, const VECTORS: usize, const COLUMNS: usize>(
+    rows: *const S::T,
+    moved: &Moved<S::T>,
+    out: *mut S::T,
+) {
+    let stride = VECTORS * S::LANES;
+    for (j, &offset) in moved.offset.iter().enumerate().take(COLUMNS) {
+        for i in 0..stride {
+            // SAFETY: the caller vouches for both.
+            unsafe {
+                let x = *rows.add(i * COLUMNS + j);
+                *out.add(j * stride + i) = x.fused(moved.scale, -offset);
+            }
         }
     }
 }

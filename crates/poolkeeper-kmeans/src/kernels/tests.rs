@@ -14,7 +14,6 @@ use crate::Scalar;
 use crate::frame::{Frame, Summary};
 use crate::panels::Panels;
 use crate::rows::{Data, Rows};
-use crate::scalar::Sealed;
 
 /// The kernels that need instructions which not every processor has.
 fn others<T: Scalar>() -> Vec<(&'static str, &'static Table<T>)> {
