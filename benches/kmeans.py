@@ -20,6 +20,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ RESULTS = HERE / "kmeans.json"
 DOCS = HERE.parent / "docs"
 #: What would make a BLAS take other kernels than it would choose, or other threads.
 UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+#: Seconds before each turn: threads spin for a while after their work, in OpenMP
+#: and OpenBLAS, and would take the next contestant's CPUs.
+QUIET = 0.3
 #: Inertia may differ by so much, relatively: what round-off does to a few labels.
 SAME = 1e-4
 
@@ -90,6 +94,7 @@ def run(case: Case, rounds: int) -> dict[str, Any]:
     working = [contestant for contestant in contestants if contestant.works]
     for number in range(rounds):
         for contestant in working if number % 2 == 0 else reversed(working):
+            time.sleep(QUIET)
             contestant.turn()
     for contestant in contestants:
         contestant.end()
