@@ -26,6 +26,8 @@ def page(results: dict[str, Any]) -> str:
             if group == "growth":
                 parts.append(GROWTH)
             parts.append(table(results[group]["rows"]))
+    if "dask" in results:
+        parts.append(dask(results["dask"]))
     return "\n".join(parts)
 
 
@@ -70,6 +72,29 @@ def table(rows: list[dict[str, Any]]) -> str:
     filled = [i for i in range(len(heads)) if any(row[i] for row in cells)]
     lines = [heads, ["---" if i in (0, len(heads) - 1) else "---:" for i in range(len(heads))]]
     return "".join("| " + " | ".join(line[i] for i in filled) + " |\n" for line in [*lines, *cells])
+
+
+def dask(found: dict[str, Any]) -> str:
+    """Return the section on Dask."""
+    constants, sent = found["constants"], found["bytes"]
+    lines = "".join(
+        f"| {row['n']:,} | {row['parts']} | {row['workers']} | {seconds(row['seconds'])} "
+        f"| {seconds(row['model'])} | {row['seconds'] / row['model']:.2f} |\n"
+        for row in found["rows"]
+    )
+    return f"""\
+## Dask, and the model of its scaling
+
+{_machine(found["machine"])} `python benches/kmeans_dask.py`: a `LocalCluster` of processes with a
+thread each, float32, d = {found["d"]}, k = {found["k"]}. The [model](guide/kmeans.md#dask) with its
+constants fitted to these runs: {constants["sample"] * 1e9:.0f} ns for each sample of a worker,
+{constants["part"] * 1e3:.2g} ms a part, and {constants["iteration"] * 1e3:.0f} ms an iteration.
+Client and scheduler take their time from the same CPUs. The sums of a part are {sent["sent"]:,}
+bytes when sent; 8 k (d + 1) are {sent["model"]:,}.
+
+| samples | parts | workers | an iteration | the model | measured / model |
+| ---: | ---: | ---: | ---: | ---: | ---: |
+{lines}"""
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:

@@ -135,7 +135,7 @@ class Killing:
 
 if __name__ == "__main__":
     _dask.shown = lambda *_: Killing()
-    with LocalCluster(2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         with Client(cluster) as client:
             X = dask.array.from_array(t.X, (700, 4))
             many = KMeans(9, random_state=5).fit(X)

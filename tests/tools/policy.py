@@ -21,6 +21,9 @@ WRITTEN_BY_PROGRAMS = (
     "docs/runtimes.md",
     "docs/reference/findings.md",
     "docs/img/discovery.svg",
+    "docs/img/kmeans-growth.svg",
+    "benches/kmeans.json",
+    "benches/results.json",
 )
 SYSTEM_FOLDERS = (
     "crates/poolkeeper/src/platform/",

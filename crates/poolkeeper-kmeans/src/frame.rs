@@ -63,7 +63,11 @@ impl Summary {
     }
 
     /// The same of a part, whose weights may all be 0.
-    pub(crate) fn of_part<T: Scalar>(
+    ///
+    /// # Errors
+    ///
+    /// As [`of`](Summary::of).
+    pub fn of_part<T: Scalar>(
         x: ArrayView2<T>,
         weights: Option<ArrayView1<T>>,
         control: &dyn Control,

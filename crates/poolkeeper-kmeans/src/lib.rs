@@ -1,7 +1,7 @@
 //! Exact, deterministic and fast k-means (Lloyd's algorithm) on the threads
 //! that it is given.
 //!
-//! [`fit`] clusters the rows of a matrix; [`assign`], [`inertia`] and
+//! [`fit`] clusters the rows of a matrix; [`assign`], [`nearest`], [`inertia`] and
 //! [`transform`] compare rows with given centers; [`plus_plus`] only starts.
 //! [`Summary`], [`Frame`] and [`partial`] do one iteration on data that is in
 //! several places, with the very same result as in one.

@@ -121,7 +121,7 @@ def centers_of(centers: Any, samples: Any, n_clusters: int) -> Array:
 
 
 def _validate(estimator: Any, X: Any, *, reset: bool) -> Any:
-    names = _names(X)
+    names = names_of(X)
     if is_sparse(X):
         X = X.tocsr()
         X = X if X.dtype in FLOATS else X.astype(np.float64)
@@ -141,7 +141,7 @@ def _validate(estimator: Any, X: Any, *, reset: bool) -> Any:
     return X
 
 
-def _names(X: Any) -> Array | None:
+def names_of(X: Any) -> Array | None:
     """The columns' names of a pandas, polars or Arrow table, if all are text."""
     columns = getattr(X, "column_names", None)  # Arrow's `columns` are the data
     if columns is None:

@@ -169,6 +169,52 @@ class KMeans(Centers):
         self._keep(found, int(np.count_nonzero(counts)))
         return self
 
+    def fit_blocks(self, blocks: Any) -> KMeans:
+        """Find the centers of samples that come in blocks, more than fit in memory.
+
+        The same bits as :meth:`fit` from the same start, however the rows are cut. A
+        block is read, labelled and summed, and forgotten: memory is one block, and
+        8 ``n_clusters`` ``n_features`` bytes a thread; it does not grow with the
+        samples. Every iteration reads all blocks once.
+
+        Parameters
+        ----------
+        blocks : callable, iterable, pyarrow.dataset.Dataset, str or os.PathLike
+            A function that returns a new iterator of blocks each time, a list, an
+            Arrow dataset or table, or the path of a ``.npy`` or ``.parquet`` file.
+            A block is a matrix of shape (rows, n_features) or a table, or a tuple
+            of it and its sample weights, shape (rows,). The first block decides
+            between float32 and float64.
+
+        Returns
+        -------
+        KMeans
+            Itself, without ``labels_``: ``predict`` tells them block by block.
+            ``init="k-means++"`` is ``"k-means||"`` here, which reads the blocks
+            seven times.
+
+        Raises
+        ------
+        TypeError
+            If the blocks can be read once only, or ``init`` is a function.
+        ValueError
+            For blocks of other features, or that differ when they are read again.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from poolkeeper.cluster import KMeans
+        >>> def blocks():
+        ...     for seed in range(3):
+        ...         yield np.random.default_rng(seed).normal(size=(1000, 2))
+        >>> kmeans = KMeans(4, random_state=0).fit_blocks(blocks)
+        >>> kmeans.cluster_centers_.shape
+        (4, 2)
+        """
+        from ._blocks import fit
+
+        return fit(self, blocks)
+
     def _best(self, samples: Any, weights: Array | None) -> Found:
         """The best of all starts."""
         random = _random.generator(self.random_state)

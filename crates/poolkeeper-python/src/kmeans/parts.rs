@@ -38,6 +38,11 @@ impl PySummary {
     }
 
     #[getter]
+    fn weight(&self) -> f64 {
+        self.0.weight
+    }
+
+    #[getter]
     fn variance(&self) -> f64 {
         self.0.variance()
     }
@@ -158,7 +163,7 @@ impl PyPartial {
     }
 }
 
-/// Looks at every number of `x` once.
+/// Looks at every number of `x`, a part of the samples, once.
 #[pyfunction]
 fn _kmeans_summary<'py>(
     py: Python<'py>,
@@ -181,7 +186,7 @@ fn summarise<'py, T: Element>(
 ) -> PyResult<PySummary> {
     let weights = Weights::<T>::new(weights)?;
     let (x, weights) = (x.as_array(), weights.as_array());
-    let summary = watch.run(py, || Summary::of(x, weights, watch))?;
+    let summary = watch.run(py, || Summary::of_part(x, weights, watch))?;
     Ok(PySummary(summary))
 }
 

@@ -1,0 +1,159 @@
+"""Lloyd's iterations over parts of the samples, which are in several places.
+
+A round gives each part the centers and gets back its sums, which are integers
+and merge in any order, to the same bits as on one machine.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import _native
+from . import _random, _scalable
+from ._data import Array, centers_of
+from ._kmeans import Found, KMeans
+
+
+class Parts(ABC):
+    """The parts that have samples.
+
+    Attributes
+    ----------
+    summary : _KMeansSummary
+        Of all of them.
+    dtype : numpy.dtype
+        Of every sample: float32 or float64.
+    shape : tuple of int
+        Samples and features.
+    what : str
+        What they are, for people.
+    """
+
+    summary: Any
+    dtype: Any
+    shape: tuple[int, int]
+    what: str
+
+    def __init__(self, n_jobs: int | None) -> None:
+        self._n_jobs = n_jobs
+
+    @abstractmethod
+    def each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+        """Call a function for each part, with its samples, weights and first row
+        before the given arguments; return the results, in order."""
+
+    @abstractmethod
+    def tree(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """The same; return the merged results."""
+
+    def weighed(self, summary: Any) -> Any:
+        """Return a summary of all parts.
+
+        Raises
+        ------
+        ValueError
+            If no sample counts.
+        """
+        if summary.weight <= 0:
+            raise ValueError("all sample weights are zero: at least one must be more")
+        return summary
+
+    def partial(self, centers: Array) -> Any:
+        """Return the merged sums of all parts."""
+        return self.tree(partial_of, centers, self.summary, self._n_jobs)
+
+    def relocated(self, partial: Any, centers: Array, empty: list[int]) -> Any:
+        """Give each empty center one of the samples farthest from their centers."""
+        parts = self.each(farthest_of, centers, len(empty), self._n_jobs)
+        far = [sample for part in parts for sample in part]
+        far.sort(key=lambda sample: (-sample[0], sample[1]))
+        for (_, _, label, sample, weight), center in zip(far, empty, strict=False):
+            _, own = _native._kmeans_partial(sample, weight, centers, self.summary, 1)
+            partial = partial.moved(own, label, center)
+        return partial
+
+
+def iterations(
+    estimator: KMeans, parts: Parts, X: Any, random: Any, number: int, show: Any
+) -> Found:
+    """Lloyd's iterations from one start."""
+    centers = first_centers(estimator, parts, X, random)
+    tol = estimator.tol * parts.summary.variance
+    before, strict, converged, iteration = None, False, False, 0
+    while iteration < estimator.max_iter and not converged:
+        sums = parts.partial(centers)
+        strict = before is not None and sums.has_the_sums_of(before)
+        centers, inertia, shift = next_centers(parts, sums, centers)
+        before, iteration = sums, iteration + 1
+        converged = strict or shift <= tol
+        if show:
+            show(number, iteration, 0 if strict else None, shift, inertia)
+    inertia = parts.partial(centers).finish(centers, parts.summary)[2]
+    return Found(centers, None, inertia, iteration, converged, strict, parts.what)
+
+
+def next_centers(parts: Parts, partial: Any, centers: Array) -> tuple[Array, float, float]:
+    following, empty, inertia, shift = partial.finish(centers, parts.summary)
+    if empty:
+        partial = parts.relocated(partial, centers, empty)
+        following, _, _, shift = partial.finish(centers, parts.summary)
+    return following, inertia, shift
+
+
+def first_centers(estimator: KMeans, parts: Parts, X: Any, random: Any) -> Array:
+    k, init = estimator.n_clusters, estimator.init
+    seed = _random.seed(random)
+    if isinstance(init, str) and str(init) == "random":
+        return _scalable.random_centers(parts.each, k, seed)
+    if isinstance(init, str):
+        return _scalable.first_centers(parts.each, k, seed, estimator.n_jobs)
+    if callable(init):
+        init = init(X, k, random_state=random)
+    return centers_of(init, parts, k)
+
+
+# --- on one part
+
+
+def summary_of(samples: Array, weights: Array | None, row: int, n_jobs: int | None) -> Any:
+    return _native._kmeans_summary(samples, weights, n_jobs)
+
+
+def partial_of(
+    samples: Array,
+    weights: Array | None,
+    row: int,
+    centers: Array,
+    summary: Any,
+    n_jobs: int | None,
+) -> Any:
+    return _native._kmeans_partial(samples, weights, centers, summary, n_jobs)[1]
+
+
+def merged(parts: list[Any]) -> Any:
+    """Merge summaries, or sums."""
+    whole, *others = parts
+    for other in others:
+        whole = whole.merge(other)
+    return whole
+
+
+def farthest_of(
+    samples: Array, weights: Array | None, row: int, centers: Array, count: int, n_jobs: int | None
+) -> list[tuple[float, int, int, Array, Array | None]]:
+    """The samples farthest from their centers: squared distance, row, label, the sample
+    and its weight as arrays of one. None that lies on its center."""
+    labels, squares = _native._kmeans_nearest(samples, centers, n_jobs)
+    order = np.lexsort((np.arange(len(samples)), -squares))[:count]
+    return [
+        (
+            float(squares[i]), row + int(i), int(labels[i]), samples[i : i + 1],
+            None if weights is None else weights[i : i + 1],
+        )
+        for i in order
+        if squares[i] > 0
+    ]  # fmt: skip

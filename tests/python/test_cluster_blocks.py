@@ -1,0 +1,146 @@
+"""`KMeans.fit_blocks`: from blocks as from memory, bit by bit, and in little memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.parquet
+import pytest
+from isolated import run_python
+from poolkeeper.cluster import KMeans, _blocks
+from sklearn.datasets import make_blobs
+from sklearn.exceptions import ConvergenceWarning
+
+X, _ = make_blobs(5000, n_features=4, centers=9, random_state=0, cluster_std=2)
+WEIGHTS = np.random.default_rng(0).integers(0, 4, len(X)).astype(float)
+#: Two of the centers have no sample at first.
+FAR = np.vstack([X[:7], [[100.0] * 4, [200.0] * 4]])
+
+
+def assert_same(one: KMeans, many: KMeans) -> None:
+    assert (one.cluster_centers_ == many.cluster_centers_).all()
+    assert (one.inertia_, one.n_iter_) == (many.inertia_, many.n_iter_)
+    assert not hasattr(many, "labels_")
+    assert (one.labels_ == many.predict(X.astype(one.cluster_centers_.dtype))).all()
+
+
+def cut(rows: int, samples: Any = X) -> list[Any]:
+    return [samples[i : i + rows] for i in range(0, len(samples), rows)]
+
+
+@pytest.mark.parametrize("rows", [1, 700, 5000])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_however_the_rows_are_cut(rows: int, dtype: str) -> None:
+    samples = X.astype(dtype)[:: 1 if rows > 1 else 10]
+    one = KMeans(9, init=samples[:9], n_init=1).fit(samples)
+    many = KMeans(9, init=samples[:9], n_init=1).fit_blocks(cut(rows, samples))
+    assert (one.cluster_centers_ == many.cluster_centers_).all()
+    assert (one.inertia_, one.n_iter_) == (many.inertia_, many.n_iter_)
+
+
+@pytest.mark.parametrize("init", ["random", "k-means||"])
+def test_starts_do_not_depend_on_the_blocks(init: str) -> None:
+    fits = [KMeans(9, init=init, random_state=3).fit_blocks(cut(rows)) for rows in (333, 5000)]
+    assert (fits[0].cluster_centers_ == fits[1].cluster_centers_).all()
+    assert fits[0].inertia_ < KMeans(9, init=X[:9], n_init=1, max_iter=1).fit(X).inertia_
+
+
+def test_weights_of_which_a_block_has_none() -> None:
+    weights = WEIGHTS.copy()
+    weights[:1000] = 0
+    one = KMeans(9, init=X[:9], n_init=1).fit(X, sample_weight=weights)
+    blocks = list(zip(cut(1000), cut(1000, weights), strict=True))
+    assert_same(one, KMeans(9, init=X[:9], n_init=1).fit_blocks(blocks))
+    with pytest.raises(ValueError, match="all sample weights are zero"):
+        KMeans(2).fit_blocks([(X, np.zeros(len(X)))])
+
+
+def test_empty_clusters_get_the_same_samples() -> None:
+    one = KMeans(9, init=FAR, n_init=1).fit(X)
+    assert_same(one, KMeans(9, init=FAR, n_init=1).fit_blocks(cut(700)))
+    with pytest.warns(ConvergenceWarning, match=r"clusters \(1\) found smaller than n_clusters"):
+        KMeans(2, init=[[0.0], [9.0]], n_init=1).fit_blocks([[[1.0], [1.0]]])
+
+
+def _sources(folder: Path) -> Iterator[tuple[str, Any]]:
+    table = pa.table({name: X[:, i] for i, name in enumerate("abcd")})
+    pyarrow.parquet.write_table(table, folder / "x.parquet", row_group_size=999)
+    for number, part in enumerate(cut(2000)):
+        parts = pa.table({name: part[:, i] for i, name in enumerate("abcd")})
+        (folder / "many").mkdir(exist_ok=True)
+        pyarrow.parquet.write_table(parts, folder / "many" / f"{number}.parquet")
+    np.save(folder / "x.npy", X)
+    yield "a function", lambda: iter(cut(700))
+    yield "data frames", cut(700, pd.DataFrame(X, columns=list("abcd")))
+    yield "an Arrow table", table
+    yield "an Arrow dataset", pyarrow.dataset.dataset(folder / "many")
+    yield "a Parquet file", folder / "x.parquet"
+    yield "a .npy file", str(folder / "x.npy")
+
+
+def test_every_source_gives_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_blocks, "ROWS", 800)
+    one = KMeans(9, init=X[:9], n_init=1).fit(X)
+    for name, source in _sources(tmp_path):
+        many = KMeans(9, init=X[:9], n_init=1).fit_blocks(source)
+        assert many.inertia_ == one.inertia_, name
+        assert (many.cluster_centers_ == one.cluster_centers_).all(), name
+        named = hasattr(many, "feature_names_in_")
+        assert named is (name not in ("a function", "a .npy file")), name
+
+
+@pytest.mark.parametrize(
+    ("blocks", "error", "message"),
+    [
+        (iter([X]), TypeError, "an iterator can be read once only"),
+        (X, TypeError, "blocks must be a list, .* not ndarray"),
+        (7, TypeError, "blocks must be a list, .* not int"),
+        ("x.csv", ValueError, "x.csv: a file must be .npy or .parquet"),
+        ([], ValueError, "there is no block with samples"),
+        ([X[:0]], ValueError, "there is no block with samples"),
+        ([X[:5]], ValueError, "n_samples=5 should be >= n_clusters=8"),
+        ([X, X[:, :2]], ValueError, "a block has 2 features, the first one has 4"),
+        ([X[0]], ValueError, "a block has 1 dimensions, not 2"),
+        ([(X, WEIGHTS[1:])], ValueError, "a block of 5000 samples has weights of shape"),
+        ([np.full((9, 2), np.nan)], ValueError, "only finite numbers"),
+    ],
+    ids=lambda value: value[:30] if isinstance(value, str) else "",
+)
+def test_what_cannot_be_read(blocks: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        KMeans(8).fit_blocks(blocks)
+
+
+def test_blocks_that_change_and_a_start_that_needs_all_samples() -> None:
+    readings = iter(([X], [X[:-1]]))
+    with pytest.raises(ValueError, match="4999 samples now, and had 5000 at first"):
+        KMeans(2, init=X[:2], n_init=1).fit_blocks(lambda: next(readings))
+    with pytest.raises(TypeError, match="init can't be a function"):
+        KMeans(2, init=lambda X, k, random_state: X[:k]).fit_blocks([X])
+
+
+def test_memory_does_not_grow_with_the_samples() -> None:
+    # A block is 8 MB, the samples are 400 MB.
+    code = """
+import resource
+import numpy as np
+from poolkeeper.cluster import KMeans
+def blocks():
+    for seed in range(50):
+        yield np.random.default_rng(seed).random((125_000, 16), dtype=np.float32)
+start = next(blocks())[:8].copy()
+def most():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+KMeans(8, init=start, n_init=1, max_iter=1).fit_blocks(lambda: [next(blocks())])
+before = most()
+KMeans(8, init=start, n_init=1, max_iter=2).fit_blocks(blocks)
+print(most() - before)
+"""
+    grown = int(run_python(code, timeout=120).stdout)
+    assert grown < 4 * 125_000 * 16 * 4, f"{grown} bytes more at most"
