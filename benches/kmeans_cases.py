@@ -102,7 +102,7 @@ DOUBLES = tuple(
     for case, goal in zip((MAIN[0], MAIN[1], MAIN[2], MAIN[5]), (3.5, 4.0, 4.5, 6.0), strict=True)
 )
 ONE_THREAD = tuple(replace(case, threads=1) for case in MAIN[:6])
-MIDDLE = Case("growth", "around this", "mixture", 100_000, 32, 64, 10)
+MIDDLE = Case("growth", "changed", "mixture", 100_000, 32, 64, 10)
 GROWTH = tuple(
     replace(MIDDLE, growth=what, **{what: value})
     for what, values in (

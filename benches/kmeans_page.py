@@ -61,7 +61,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         case, of_gemm = row["case"], row.get("of gemm")
         cells.append([
-            f"{case['name']}: {case['what']}",
+            f"{case.get('growth') or case['name']}: {case['what']}",
             *(f"{case[key]:,}" for key in "ndk"),
             "" if row.get("iterations") is None else f"{row['iterations']}",
             seconds(row["seconds"]),
