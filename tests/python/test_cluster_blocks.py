@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,85 @@ def test_empty_clusters_get_the_same_samples() -> None:
         KMeans(2, init=[[0.0], [9.0]], n_init=1).fit_blocks([[[1.0], [1.0]]])
 
 
+def _in_one_buffer() -> Iterator[Any]:
+    buffer = np.empty((500, 4))
+    for block in cut(500):
+        buffer[:] = block
+        yield buffer
+
+
+def test_a_reader_may_fill_the_same_buffer_again() -> None:
+    for init in (FAR, X[:9]):
+        one = KMeans(9, init=init, n_init=1).fit(X)
+        assert_same(one, KMeans(9, init=init, n_init=1).fit_blocks(_in_one_buffer))
+    for init_by in ("random", "k-means||"):
+        fits = [
+            KMeans(9, init=init_by, random_state=1).fit_blocks(blocks)
+            for blocks in (_in_one_buffer, cut(500))
+        ]
+        assert (fits[0].cluster_centers_ == fits[1].cluster_centers_).all()
+
+
+def test_blocks_without_samples_decide_nothing() -> None:
+    one = KMeans(9, init=X[:9], n_init=1).fit(X.astype("float32"))
+    empty = [np.zeros((0, 0)), X[:0].astype(int), pd.DataFrame()]
+    blocks = [*empty, *cut(999, X.astype("float32")), *empty]
+    many = KMeans(9, init=X[:9], n_init=1).fit_blocks(blocks)
+    assert many.cluster_centers_.dtype == np.float32
+    assert (one.inertia_, one.n_iter_) == (many.inertia_, many.n_iter_)
+
+
+def test_one_block_is_in_memory() -> None:
+    class Block(np.ndarray):  # type: ignore[type-arg]  # numpy's own can't be referred to weakly
+        pass
+
+    alive: list[weakref.ref[Any]] = []
+    most = 0
+
+    def blocks() -> Iterator[Any]:
+        nonlocal most
+        for rows in range(0, len(X), 500):
+            most = max(most, sum(reference() is not None for reference in alive))
+            made = [X[rows : rows + 500].copy().view(Block)]
+            alive.append(weakref.ref(made[0]))
+            yield made.pop()
+
+    KMeans(9, init=FAR, n_init=1, max_iter=3).fit_blocks(blocks)
+    assert len(alive) > 30
+    assert most == 0  # when the next one is made
+
+
+@pytest.mark.parametrize("init", ["random", "k-means||"])
+def test_a_start_needs_as_many_samples_with_weight_as_clusters(init: str) -> None:
+    weights = np.zeros(10)
+    weights[3] = 1
+    with pytest.raises(ValueError, match=r"n_clusters=3 first centers .* and only 1 have one"):
+        KMeans(3, init=init, random_state=0).fit_blocks([(X[:10], weights)])
+
+
+def test_a_failed_fit_leaves_the_estimator_as_it_was() -> None:
+    readings = 0
+
+    def blocks() -> Iterator[Any]:
+        nonlocal readings
+        readings += 1
+        if readings == last:
+            raise OSError("the disk is gone")
+        yield X[:, :2]
+
+    last = -1
+    KMeans(9, init=X[:9, :2], n_init=1).fit_blocks(blocks)
+    all_readings = readings
+    kmeans = KMeans(9, init=X[:9], n_init=1).fit(pd.DataFrame(X, columns=list("abcd")))
+    before = dict(vars(kmeans))
+    kmeans.init = X[:9, :2]
+    for failing in range(1, all_readings + 1):
+        readings, last = 0, failing
+        with pytest.raises(OSError, match="the disk is gone"):
+            kmeans.fit_blocks(blocks)
+        assert {**vars(kmeans), "init": 0} == {**before, "init": 0}
+
+
 def _sources(folder: Path) -> Iterator[tuple[str, Any]]:
     table = pa.table({name: X[:, i] for i, name in enumerate("abcd")})
     pyarrow.parquet.write_table(table, folder / "x.parquet", row_group_size=999)
@@ -108,6 +188,10 @@ def test_every_source_gives_the_same_bits(tmp_path: Path, monkeypatch: pytest.Mo
         ([X, X[:, :2]], ValueError, "a block has 2 features, the first one has 4"),
         ([X[0]], ValueError, "a block has 1 dimensions, not 2"),
         ([(X, WEIGHTS[1:])], ValueError, "a block of 5000 samples has weights of shape"),
+        ([X + 1j], ValueError, "Complex data not supported"),
+        ([X, np.full((9, 4), np.nan)], ValueError, r"row 0.* \(in the block .* with row 5000\)"),
+        ([pd.DataFrame(X), pa.table({"a": [1.0]})], ValueError, "a block has 1 features"),
+        ([pa.table({"a": [1.0]}), pa.table({"b": [1.0]})], ValueError, "has the features b, the"),
         ([np.full((9, 2), np.nan)], ValueError, "only finite numbers"),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else "",

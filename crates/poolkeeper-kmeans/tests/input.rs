@@ -168,6 +168,25 @@ fn bad_weights_are_refused() {
 }
 
 #[test]
+fn a_center_may_have_only_samples_without_weight() -> Result<()> {
+    let x = line(10);
+    let mut weights = Array1::zeros(10);
+    weights[3] = 1.0;
+    for k in [2, 3, 5] {
+        for start in 0..10 - k {
+            let init = Init::Centers(x.slice(ndarray::s![start..start + k, ..]).to_owned());
+            let options = Options {
+                init,
+                ..Options::new(k)
+            };
+            let found = fit(x.view(), Some(weights.view()), &options, &Threads(1))?;
+            assert!(found.inertia <= 1e-12, "{k} {start}: {}", found.inertia);
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn samples_without_weight_do_not_count() -> Result<()> {
     let x = array![[0.0_f32], [1.0], [10.0], [11.0], [500.0]];
     let weights = array![1.0, 1.0, 1.0, 1.0, 0.0];

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import _params, _random
-from ._data import FLOATS, Array, names_of
+from ._data import FLOATS, Array, is_sparse, names_of
 from ._kmeans import KMeans
 from ._progress import shown
 from ._rounds import Parts, iterations, summary_of
@@ -41,13 +41,13 @@ def fit(estimator: KMeans, blocks: Any) -> KMeans:
     best = min(starts, key=lambda found: found.inertia)
     if show:
         show.close(best.converged, best.strict, best.choice)
+    _, empty, *_ = parts.partial(best.centers).finish(best.centers, parts.summary)
+    # Nothing is read after this: the estimator is as it was, or as it shall be.
     estimator.n_features_in_ = parts.shape[1]
     estimator.__dict__.pop("feature_names_in_", None)
     if parts.names is not None:
         estimator.feature_names_in_ = parts.names
-    last = parts.partial(best.centers).finish(best.centers, parts.summary)
-    estimator._keep(best, estimator.n_clusters - len(last[1]))
-    del estimator.labels_  # as many as samples: `predict` gives a block's
+    estimator._keep(best, estimator.n_clusters - len(empty))
     return estimator
 
 
@@ -85,11 +85,21 @@ class Blocks(Parts):
         """Call a function for each block with samples, one after the other."""
         row = number = 0
         for block in self._read():
-            samples, weights = self._arrays(block)
-            if len(samples):
-                yield function(samples, weights, row, *arguments)
+            samples, weights, names = parts_of(block)
+            count = len(samples)
+            if count:
+                try:
+                    samples, weights = self._alike(samples, weights, names)
+                    result = function(samples, weights, row, *arguments)
+                except ValueError as error:
+                    if row:
+                        error.args = (f"{error} (in the block that begins with row {row})",)
+                    raise
+                # Memory is for one block: the reader makes the next one after this.
+                del block, samples, weights
+                yield result
                 number += 1
-            row += len(samples)
+            row += count
         if self.dtype is not None and hasattr(self, "summary") and row != self.summary.rows:
             raise ValueError(
                 f"the blocks have {row} samples now, and had {self.summary.rows} at first: "
@@ -97,11 +107,10 @@ class Blocks(Parts):
             )
         self._count = number
 
-    def _arrays(self, block: Any) -> tuple[Array, Array | None]:
-        """The samples of a block as a matrix like the first block's, and their weights."""
-        block, weights = block if isinstance(block, tuple) else (block, None)
-        names = names_of(block)
-        samples = matrix(block)
+    def _alike(
+        self, samples: Array, weights: Any, names: Array | None
+    ) -> tuple[Array, Array | None]:
+        """A block's samples and weights with the number type of the first block."""
         if self.dtype is None:
             self.dtype = samples.dtype if samples.dtype in FLOATS else np.dtype(np.float64)
             self._columns, self.names = samples.shape[1], names
@@ -109,19 +118,44 @@ class Blocks(Parts):
             raise ValueError(
                 f"a block has {samples.shape[1]} features, the first one has {self._columns}"
             )
+        if names is not None and self.names is not None and list(names) != list(self.names):
+            raise ValueError(
+                f"a block has the features {', '.join(names)}, the first one has "
+                f"{', '.join(self.names)}: the same ones are needed, in the same order"
+            )
         samples = np.require(samples, self.dtype, "A")
         return samples, None if weights is None else block_weights(weights, samples)
 
 
+def parts_of(block: Any) -> tuple[Array, Any, Array | None]:
+    """The samples of a block as a matrix, its weights, and the names of its features."""
+    block, weights = block if isinstance(block, tuple) and len(block) == 2 else (block, None)
+    return matrix(block), weights, names_of(block)
+
+
 def block_weights(weights: Any, samples: Array) -> Array:
     """Return one weight for each sample of a block, of the samples' number type."""
-    found: Array = np.require(weights, samples.dtype, "A")
+    given = real(np.asarray(weights))
+    found: Array = np.require(given, samples.dtype, "A")
     if found.shape != (len(samples),):
         raise ValueError(
             f"a block of {len(samples)} samples has weights of shape {found.shape}: "
             "one for each sample"
         )
     return found
+
+
+def real(numbers: Array) -> Array:
+    """Return the array, if its numbers have no imaginary part.
+
+    Raises
+    ------
+    ValueError
+        If they have.
+    """
+    if np.iscomplexobj(numbers):
+        raise ValueError("Complex data not supported")
+    return numbers
 
 
 def matrix(block: Any) -> Array:
@@ -135,7 +169,9 @@ def matrix(block: Any) -> Array:
     columns = getattr(block, "column_names", None)
     if columns is not None:  # Arrow's tables and record batches
         block = np.column_stack([np.asarray(column) for column in block.columns])
-    samples = np.asarray(block)
+    if is_sparse(block):
+        raise ValueError("a block is sparse: make it dense, with its toarray()")
+    samples = real(np.asarray(block))
     if samples.ndim != 2:
         raise ValueError(f"a block has {samples.ndim} dimensions, not 2: samples x features")
     return samples

@@ -245,7 +245,10 @@ class KMeans(Centers):
     def _keep(self, found: Found, used: int) -> None:
         """Make a result the estimator's; `used` centers have samples."""
         self.cluster_centers_ = found.centers
-        self.labels_ = found.labels
+        if found.labels is None:  # they were as many as samples, and the samples too many
+            self.__dict__.pop("labels_", None)
+        else:
+            self.labels_ = found.labels
         self.inertia_ = found.inertia
         self.n_iter_ = found.iterations
         self._n_features_out = self.cluster_centers_.shape[0]

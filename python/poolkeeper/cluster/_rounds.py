@@ -146,13 +146,14 @@ def farthest_of(
     samples: Array, weights: Array | None, row: int, centers: Array, count: int, n_jobs: int | None
 ) -> list[tuple[float, int, int, Array, Array | None]]:
     """The samples farthest from their centers: squared distance, row, label, the sample
-    and its weight as arrays of one. None that lies on its center."""
+    and its weight as arrays of one, copied: a block may not outlive its reading. None that
+    lies on its center."""
     labels, squares = _native._kmeans_nearest(samples, centers, n_jobs)
     order = np.lexsort((np.arange(len(samples)), -squares))[:count]
     return [
         (
-            float(squares[i]), row + int(i), int(labels[i]), samples[i : i + 1],
-            None if weights is None else weights[i : i + 1],
+            float(squares[i]), row + int(i), int(labels[i]), samples[i : i + 1].copy(),
+            None if weights is None else weights[i : i + 1].copy(),
         )
         for i in order
         if squares[i] > 0

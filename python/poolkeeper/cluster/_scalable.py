@@ -48,6 +48,7 @@ def first_centers(each: Each, n_clusters: int, seed: int, n_jobs: int | None) ->
         drawn = np.concatenate([drawn, more.samples])
     if len(drawn) < n_clusters:  # fewer different samples than clusters
         more = merge(each(draw, None, (seed, ROUNDS + 1), n_clusters, n_jobs), n_clusters)
+        enough(more.samples, n_clusters)
         drawn = np.concatenate([drawn, more.samples])
     near = zip(*each(weights_near, drawn, n_jobs), strict=True)
     weights = np.array([math.fsum(parts) for parts in near], dtype=drawn.dtype)
@@ -61,7 +62,24 @@ def first_centers(each: Each, n_clusters: int, seed: int, n_jobs: int | None) ->
 
 def random_centers(each: Each, n_clusters: int, seed: int) -> Array:
     """Return `n_clusters` different samples, drawn in proportion to their weights."""
-    return merge(each(draw, None, (seed, 0), n_clusters, 1), n_clusters).samples
+    samples = merge(each(draw, None, (seed, 0), n_clusters, 1), n_clusters).samples
+    enough(samples, n_clusters)
+    return samples
+
+
+def enough(samples: Array, n_clusters: int) -> None:
+    """Require as many samples as clusters among those that have weight.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer.
+    """
+    if len(samples) < n_clusters:
+        raise ValueError(
+            f"n_clusters={n_clusters} first centers are to be drawn from samples with a weight "
+            f"of more than 0, and only {len(samples)} have one"
+        )
 
 
 def blocks_of(samples: Array, weights: Array | None) -> Each:

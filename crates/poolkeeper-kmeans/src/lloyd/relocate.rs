@@ -86,7 +86,8 @@ pub(super) fn move_samples<T: Scalar>(
     }
 }
 
-/// Moves a sample from one label to another, which must not be the same.
+/// Moves a sample from one label to another. They are the same where a center
+/// is empty because its samples have no weight.
 pub(crate) fn move_sample<T: Scalar>(
     table: &Table<T>,
     quanta: &Quanta,
@@ -95,7 +96,10 @@ pub(crate) fn move_sample<T: Scalar>(
     [from, to]: [usize; 2],
     sums: &mut Sums,
 ) {
-    assert!(from != to && row.len() == quanta.magic.len());
+    assert_eq!(row.len(), quanta.magic.len());
+    if from == to {
+        return;
+    }
     let count = quanta.weight(weight);
     sums.weights[from] -= count;
     sums.weights[to] += count;
