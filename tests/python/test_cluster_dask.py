@@ -120,7 +120,7 @@ import os, signal, sys
 import dask.array
 from distributed import Client, LocalCluster
 import test_cluster_dask as t
-from poolkeeper.cluster import KMeans, _dask
+from poolkeeper.cluster import KMeans, _rounds
 
 killed = []
 
@@ -134,7 +134,7 @@ class Killing:
         pass
 
 if __name__ == "__main__":
-    _dask.shown = lambda *_: Killing()
+    _rounds.shown = lambda *_: Killing()
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         with Client(cluster) as client:
             X = dask.array.from_array(t.X, (700, 4))

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from . import _params, _random
+from . import _params
 from ._data import FLOATS, Array, is_sparse, names_of
 from ._kmeans import KMeans
-from ._progress import shown
-from ._rounds import Parts, iterations, summary_of
+from ._rounds import Parts, best_of, keep, summary_of
 
 #: Rows of a block that is cut from a file.
 ROWS = 1 << 16
@@ -27,27 +26,8 @@ def fit(estimator: KMeans, blocks: Any) -> KMeans:
     if callable(estimator.init):
         raise TypeError("init can't be a function here: no call has all samples")
     parts = Blocks(blocks, estimator.n_jobs)
-    if parts.summary.rows < estimator.n_clusters:
-        raise ValueError(
-            f"n_samples={parts.summary.rows} should be >= n_clusters={estimator.n_clusters}."
-        )
-    estimator._n_init = _params.starts(estimator, 10)
-    random = _random.generator(estimator.random_state)
-    show = shown(estimator.verbose, estimator.max_iter, estimator._n_init)
-    starts = (
-        iterations(estimator, parts, None, random, number, show)
-        for number in range(estimator._n_init)
-    )
-    best = min(starts, key=lambda found: found.inertia)
-    if show:
-        show.close(best.converged, best.strict, best.choice)
-    _, empty, *_ = parts.partial(best.centers).finish(best.centers, parts.summary)
-    # Nothing is read after this: the estimator is as it was, or as it shall be.
-    estimator.n_features_in_ = parts.shape[1]
-    estimator.__dict__.pop("feature_names_in_", None)
-    if parts.names is not None:
-        estimator.feature_names_in_ = parts.names
-    estimator._keep(best, estimator.n_clusters - len(empty))
+    found, used = best_of(estimator, parts, None)
+    keep(estimator, parts, found, used)
     return estimator
 
 
@@ -58,7 +38,7 @@ class Blocks(Parts):
         super().__init__(n_jobs)
         self._read = reader(blocks)
         self.dtype = None
-        self.names: Array | None = None
+        self.names = None
         self._columns = 0
         self._count = 0
         summaries = self._results(summary_of, n_jobs)

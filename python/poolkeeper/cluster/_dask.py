@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 
 from .. import _native
-from . import _params, _random
+from . import _params
 from ._data import Array
 from ._kmeans import KMeans
-from ._progress import shown
-from ._rounds import Parts, iterations, merged, summary_of
+from ._rounds import Parts, best_of, keep, merged, summary_of
 
 #: How many sums one task merges.
 FAN_IN = 8
@@ -28,24 +27,9 @@ def fit(estimator: KMeans, X: Any, sample_weight: Any) -> KMeans:
     """Cluster a Dask array or table; ``labels_`` is a Dask array."""
     _params.check(estimator.get_params(deep=False))
     parts = DaskParts(X, sample_weight, estimator.n_jobs)
-    if parts.summary.rows < estimator.n_clusters:
-        raise ValueError(
-            f"n_samples={parts.summary.rows} should be >= n_clusters={estimator.n_clusters}."
-        )
-    estimator._n_init = _params.starts(estimator, 10)
-    random = _random.generator(estimator.random_state)
-    show = shown(estimator.verbose, estimator.max_iter, estimator._n_init)
-    starts = (
-        iterations(estimator, parts, X, random, number, show) for number in range(estimator._n_init)
-    )
-    best = min(starts, key=lambda found: found.inertia)
-    if show:
-        show.close(best.converged, best.strict, best.choice)
-    estimator.n_features_in_ = parts.shape[1]
-    if parts.names is not None:
-        estimator.feature_names_in_ = parts.names
-    labels, used = parts.labels(best.centers)
-    estimator._keep(best._replace(labels=labels), used)
+    found, _ = best_of(estimator, parts, X)
+    labels, used = parts.labels(found.centers)
+    keep(estimator, parts, found._replace(labels=labels), used)
     return estimator
 
 

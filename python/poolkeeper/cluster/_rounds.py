@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from .. import _native
-from . import _random, _scalable
+from . import _params, _random, _scalable
 from ._data import Array, centers_of
 from ._kmeans import Found, KMeans
+from ._progress import shown
 
 
 class Parts(ABC):
@@ -29,6 +30,8 @@ class Parts(ABC):
         Of every sample: float32 or float64.
     shape : tuple of int
         Samples and features.
+    names : numpy.ndarray or None
+        Of the features.
     what : str
         What they are, for people.
     """
@@ -36,6 +39,7 @@ class Parts(ABC):
     summary: Any
     dtype: Any
     shape: tuple[int, int]
+    names: Array | None
     what: str
 
     def __init__(self, n_jobs: int | None) -> None:
@@ -77,26 +81,58 @@ class Parts(ABC):
         return partial
 
 
-def iterations(
+def best_of(estimator: KMeans, parts: Parts, X: Any) -> tuple[Found, int]:
+    """The best of all starts, and how many of its centers have samples with weight.
+
+    `X` is what a function as ``init`` is called with.
+    """
+    if parts.summary.rows < estimator.n_clusters:
+        raise ValueError(
+            f"n_samples={parts.summary.rows} should be >= n_clusters={estimator.n_clusters}."
+        )
+    estimator._n_init = _params.starts(estimator, 10)
+    random = _random.generator(estimator.random_state)
+    show = shown(estimator.verbose, estimator.max_iter, estimator._n_init)
+    starts = (
+        _iterations(estimator, parts, X, random, number, show)
+        for number in range(estimator._n_init)
+    )
+    best, used = min(starts, key=lambda start: start[0].inertia)
+    if show:
+        show.close(best.converged, best.strict, best.choice)
+    return best, used
+
+
+def keep(estimator: KMeans, parts: Parts, found: Found, used: int) -> None:
+    """Make a result the estimator's. Nothing may fail after this but a warning."""
+    estimator.n_features_in_ = parts.shape[1]
+    estimator.__dict__.pop("feature_names_in_", None)
+    if parts.names is not None:
+        estimator.feature_names_in_ = parts.names
+    estimator._keep(found, used)
+
+
+def _iterations(
     estimator: KMeans, parts: Parts, X: Any, random: Any, number: int, show: Any
-) -> Found:
+) -> tuple[Found, int]:
     """Lloyd's iterations from one start."""
-    centers = first_centers(estimator, parts, X, random)
+    centers = _first_centers(estimator, parts, X, random)
     tol = estimator.tol * parts.summary.variance
     before, strict, converged, iteration = None, False, False, 0
     while iteration < estimator.max_iter and not converged:
         sums = parts.partial(centers)
         strict = before is not None and sums.has_the_sums_of(before)
-        centers, inertia, shift = next_centers(parts, sums, centers)
+        centers, inertia, shift = _next_centers(parts, sums, centers)
         before, iteration = sums, iteration + 1
         converged = strict or shift <= tol
         if show:
             show(number, iteration, 0 if strict else None, shift, inertia)
-    inertia = parts.partial(centers).finish(centers, parts.summary)[2]
-    return Found(centers, None, inertia, iteration, converged, strict, parts.what)
+    _, empty, inertia, _ = parts.partial(centers).finish(centers, parts.summary)
+    found = Found(centers, None, inertia, iteration, converged, strict, parts.what)
+    return found, len(centers) - len(empty)
 
 
-def next_centers(parts: Parts, partial: Any, centers: Array) -> tuple[Array, float, float]:
+def _next_centers(parts: Parts, partial: Any, centers: Array) -> tuple[Array, float, float]:
     following, empty, inertia, shift = partial.finish(centers, parts.summary)
     if empty:
         partial = parts.relocated(partial, centers, empty)
@@ -104,7 +140,7 @@ def next_centers(parts: Parts, partial: Any, centers: Array) -> tuple[Array, flo
     return following, inertia, shift
 
 
-def first_centers(estimator: KMeans, parts: Parts, X: Any, random: Any) -> Array:
+def _first_centers(estimator: KMeans, parts: Parts, X: Any, random: Any) -> Array:
     k, init = estimator.n_clusters, estimator.init
     seed = _random.seed(random)
     if isinstance(init, str) and str(init) == "random":
