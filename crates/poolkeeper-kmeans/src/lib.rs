@@ -42,6 +42,8 @@ mod blocks;
 mod check;
 mod control;
 mod error;
+mod finder;
+mod fixed;
 mod frame;
 mod kernels;
 mod lloyd;

@@ -4,11 +4,14 @@ use std::sync::Mutex;
 
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Axis};
 
+use crate::finder::Finder;
+use crate::fixed::{self, Fixed};
 use crate::frame::Frame;
+use crate::kernels::fixed::FixedTile;
 use crate::kernels::scan::Scratch;
 use crate::panels::Panels;
 use crate::parallel::{Team, with_team};
-use crate::problem::{choose_tile, lock};
+use crate::problem::{choose_fixed_tile, choose_tile, lock};
 use crate::rows::Data;
 use crate::{Control, Error, Kernel, Result, Scalar, check};
 
@@ -232,6 +235,7 @@ struct Scan<'a, T: 'static> {
     data: &'a Data<'a, T>,
     frame: Frame<T>,
     panels: Panels<T>,
+    fixed: Option<(Fixed<T>, FixedTile<T>)>,
     tile: crate::kernels::Tile<T>,
     table: &'static crate::kernels::Table<T>,
     centers: ndarray::CowArray<'a, T, ndarray::Ix2>,
@@ -244,6 +248,10 @@ impl<'a, T: Scalar> Scan<'a, T> {
         let tile = choose_tile(table, centers.nrows(), centers.ncols());
         let mut panels = Panels::default();
         panels.fill(centers, &frame, tile.centers);
+        let fixed = choose_fixed_tile(table, centers.nrows(), data, &tile).and_then(|tile| {
+            let reach = fixed::probe(data, &frame);
+            Fixed::new(centers, &frame, tile.centers, reach).zip(Some(tile))
+        });
         let centers = if centers.is_standard_layout() {
             centers.into()
         } else {
@@ -253,6 +261,7 @@ impl<'a, T: Scalar> Scan<'a, T> {
             data,
             frame,
             panels,
+            fixed,
             tile,
             table,
             centers,
@@ -262,9 +271,14 @@ impl<'a, T: Scalar> Scan<'a, T> {
     fn nearest(&self, worker: &mut Worker<T>, chunk: usize) -> Result<()> {
         let range = self.data.range(chunk);
         let rows = self.data.read(range.clone(), &mut worker.rows);
-        // SAFETY: the table is one for this processor; rows, frame and panels
-        // have the same columns, and the panels the width of the tile.
-        unsafe { (self.tile.nearest)(&rows, &self.frame.moved, &self.panels, &mut worker.scratch) };
+        let finder = Finder {
+            table: self.table,
+            moved: &self.frame.moved,
+            tile: &self.tile,
+            panels: &self.panels,
+            fixed: self.fixed.as_ref().map(|(fixed, tile)| (fixed, *tile)),
+        };
+        finder.nearest(&rows, &mut worker.scratch, None);
         self.comparable(&worker.scratch.best[..range.len()], range)
     }
 

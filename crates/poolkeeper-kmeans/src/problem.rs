@@ -4,7 +4,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ndarray::ArrayView2;
 
+use crate::fixed;
 use crate::frame::Frame;
+use crate::kernels::fixed::FixedTile;
 use crate::kernels::{Table, Tile};
 use crate::panels::Panels;
 use crate::parallel::Team;
@@ -33,6 +35,11 @@ impl<T: Scalar> Problem<'_, T> {
         choose_tile(self.table, k, self.data.columns)
     }
 
+    /// The tile for them in fixed point, where that pays.
+    pub(crate) fn fixed_tile(&self, k: usize, tile: &Tile<T>) -> Option<FixedTile<T>> {
+        choose_fixed_tile(self.table, k, self.data, tile)
+    }
+
     pub(crate) fn panels(&self, centers: ArrayView2<T>, tile: &Tile<T>) -> Panels<T> {
         let mut panels = Panels::default();
         panels.fill(centers, self.frame, tile.centers);
@@ -57,6 +64,18 @@ pub(crate) fn choose_tile<T: Copy>(table: &Table<T>, k: usize, columns: usize) -
     let padded = |tile: &&Tile<T>| k.next_multiple_of(tile.centers);
     let best = tiles.iter().rev().min_by_key(padded);
     *best.unwrap_or(&tiles[0])
+}
+
+/// The tile in fixed point, where that is faster than `tile`.
+pub(crate) fn choose_fixed_tile<T: Scalar>(
+    table: &Table<T>,
+    k: usize,
+    data: &Data<T>,
+    tile: &Tile<T>,
+) -> Option<FixedTile<T>> {
+    // Those along the rows are faster still.
+    let pays = tile.centers > 1 && fixed::pays(data.rows, data.columns, k);
+    pays.then(table.fixed).flatten()
 }
 
 /// A lock whose holder may have panicked: the panic is raised again by the

@@ -32,7 +32,20 @@ impl<'a, T> Rows<'a, T> {
         (close && first + count <= self.count).then(|| self.row(first))
     }
 
-    /// Those of the rows that `list` names.
+    /// Row `first`, and how far apart rows are, if there are `count` from there.
+    #[inline(always)]
+    pub(crate) fn apart(&self, first: usize, count: usize) -> Option<(*const T, isize)> {
+        let all = self.list.is_none() && first + count <= self.count;
+        all.then(|| (self.row(first), self.stride))
+    }
+
+    /// Where row `i` is, counted from the first.
+    #[inline(always)]
+    pub(crate) fn place(&self, i: usize) -> u32 {
+        self.list.map_or(i as u32, |list| list[i])
+    }
+
+    /// The rows that lie where `list` says.
     pub(crate) fn pick<'b>(&self, list: &'b [u32]) -> Rows<'b, T> {
         Rows {
             base: self.base,

@@ -46,6 +46,11 @@ pub trait Sealed: Sized {
     fn from_index(index: u32) -> Self;
     /// The index that has these bits.
     fn to_index(self) -> u32;
+    /// The nearest number of this type.
+    fn of_whole(whole: i32) -> Self;
+    /// The nearest whole number, the even of two as near, and the nearest of 16
+    /// bits to that; the smallest for NaN and what passes 32 bits.
+    fn to_half(self) -> i16;
     /// The kernels for this type and processor.
     fn table(kernel: Kernel) -> &'static Table<Self>;
 }
@@ -80,6 +85,21 @@ macro_rules! scalar {
             #[inline(always)]
             fn to_index(self) -> u32 {
                 self.to_bits() as u32
+            }
+
+            #[inline(always)]
+            fn of_whole(whole: i32) -> Self {
+                whole as $t
+            }
+
+            #[inline(always)]
+            fn to_half(self) -> i16 {
+                let whole = self.round_ties_even();
+                if whole.abs() < (1_u32 << 31) as $t {
+                    whole as i16
+                } else {
+                    i16::MIN
+                }
             }
 
             fn table(kernel: Kernel) -> &'static Table<Self> {

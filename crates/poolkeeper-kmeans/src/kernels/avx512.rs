@@ -72,7 +72,7 @@ unsafe impl Simd for Avx512<f32> {
 
     #[inline(always)]
     unsafe fn transpose(
-        rows: *const *const f32,
+        row: impl Fn(usize) -> *const f32,
         columns: usize,
         scale: f32,
         offset: *const f32,
@@ -82,7 +82,7 @@ unsafe impl Simd for Avx512<f32> {
         if columns <= 4 {
             // SAFETY: the same promises.
             return unsafe {
-                transpose_plain::<f32, 16>(rows, columns, scale, offset, out, stride)
+                transpose_plain::<f32, 16>(row, columns, scale, offset, out, stride)
             };
         }
         // SAFETY: the caller has the instructions, 16 rows of `columns`
@@ -92,7 +92,7 @@ unsafe impl Simd for Avx512<f32> {
             let mut v = [scale; 16];
             if columns == 16 {
                 for (lane, v) in v.iter_mut().enumerate() {
-                    *v = Self::load(*rows.add(lane));
+                    *v = Self::load(row(lane));
                 }
                 for (i, v) in transpose_16(v).into_iter().enumerate() {
                     let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));
@@ -101,7 +101,7 @@ unsafe impl Simd for Avx512<f32> {
                 return;
             }
             for (lane, v) in v.iter_mut().enumerate() {
-                let row = *rows.add(lane);
+                let row = row(lane);
                 *v = _mm512_maskz_loadu_ps((1 << columns) - 1, row);
             }
             for (i, v) in transpose_16(v).into_iter().enumerate().take(columns) {
@@ -175,7 +175,7 @@ unsafe impl Simd for Avx512<f64> {
 
     #[inline(always)]
     unsafe fn transpose(
-        rows: *const *const f64,
+        row: impl Fn(usize) -> *const f64,
         columns: usize,
         scale: f64,
         offset: *const f64,
@@ -184,7 +184,7 @@ unsafe impl Simd for Avx512<f64> {
     ) {
         if columns <= 2 {
             // SAFETY: the same promises.
-            return unsafe { transpose_plain::<f64, 8>(rows, columns, scale, offset, out, stride) };
+            return unsafe { transpose_plain::<f64, 8>(row, columns, scale, offset, out, stride) };
         }
         // SAFETY: the caller has the instructions, 8 rows of `columns`
         // numbers, as many offsets, and room for `columns` vectors.
@@ -193,7 +193,7 @@ unsafe impl Simd for Avx512<f64> {
             let mut v = [scale; 8];
             if columns == 8 {
                 for (lane, v) in v.iter_mut().enumerate() {
-                    *v = Self::load(*rows.add(lane));
+                    *v = Self::load(row(lane));
                 }
                 for (i, v) in transpose_8(v).into_iter().enumerate() {
                     let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));
@@ -202,7 +202,7 @@ unsafe impl Simd for Avx512<f64> {
                 return;
             }
             for (lane, v) in v.iter_mut().enumerate() {
-                let row = *rows.add(lane);
+                let row = row(lane);
                 *v = _mm512_maskz_loadu_pd((1 << columns) - 1, row);
             }
             for (i, v) in transpose_8(v).into_iter().enumerate().take(columns) {

@@ -118,14 +118,16 @@ pub(crate) struct Margin {
     pub(crate) relative: f64,
     /// The largest `|c|²`.
     pub(crate) square: f64,
+    /// Beside.
+    pub(crate) error: f64,
 }
 
 /// The type of [`bounds`].
-pub(crate) type MakeBounds<T> = unsafe fn(&[T], &[T], &[T], Margin, &mut [f32], &mut [f32]);
+pub(crate) type MakeBounds<T> = unsafe fn(&[T], &[T], &[T], Margin, [&mut [f32]; 3]);
 
-/// From `|x|²` and the two smallest scores: no less than the distance to the
-/// nearest center, and no more than that to the second nearest. All slices
-/// have one length.
+/// From `|x|²` and the two smallest scores: no less and no more than the
+/// distance to the nearest center, and no more than that to the second
+/// nearest. All slices have one length.
 ///
 /// # Safety
 ///
@@ -136,18 +138,19 @@ pub(crate) unsafe fn bounds<T: Scalar>(
     best: &[T],
     second: &[T],
     margin: Margin,
-    upper: &mut [f32],
-    lower: &mut [f32],
+    [upper, near, lower]: [&mut [f32]; 3],
 ) {
     let count = norm.len();
     let (best, second) = (&best[..count], &second[..count]);
     let (upper, lower) = (&mut upper[..count], &mut lower[..count]);
+    let to_near = &mut near[..count];
     for i in 0..count {
         let x = norm[i].wide();
-        let margin = margin.relative * (x + margin.square);
+        let margin = margin.relative * (x + margin.square) + margin.error;
         let near = x + best[i].wide() + margin;
         let near = if near > 0.0 { near } else { 0.0 };
         upper[i] = above(near);
+        to_near[i] = below(x + best[i].wide() - margin);
         lower[i] = below(x + second[i].wide() - margin);
     }
 }
@@ -161,7 +164,7 @@ fn above(square: f64) -> f32 {
 
 /// No more than the root of `square`, and not below 0.
 #[inline(always)]
-pub(crate) fn below(square: f64) -> f32 {
+fn below(square: f64) -> f32 {
     let near = square as f32;
     let near = if near > f32::MIN_POSITIVE { near } else { 0.0 };
     let near = if near < f32::MAX { near } else { f32::MAX };

@@ -1,8 +1,10 @@
 //! Which kernels this processor can run, and the tables of them.
 
 use super::classify::Motion;
-use super::scan::{Scratch, nearest, scores};
-use super::{Table, Tile, along, classify, plain};
+use super::scan::{Scratch, nearest, pack, scores};
+use super::fixed::FixedTile;
+use super::{Table, Tile, along, classify, fixed, plain};
+use crate::fixed::Fixed;
 use crate::panels::Panels;
 use crate::rows::{Moved, Rows};
 use crate::update::Quanta;
@@ -85,7 +87,9 @@ impl Kernel {
 /// Compiles every kernel for one set of instructions and one type, as module
 /// `$module` with a `TABLE`.
 macro_rules! table {
-    ($module:ident, $simd:ty, $t:ty, $(#[$features:meta])?, $few:literal, $([$vectors:literal x $centers:literal])+) => {
+    ($module:ident, $simd:ty, $t:ty, $(#[$features:meta])?, $few:literal,
+        $([$vectors:literal x $centers:literal])+,
+        $(#[$more:meta])?, [$whole:literal x $wide:literal], $here:expr) => {
         mod $module {
             use super::*;
             use super::super::simd::Simd;
@@ -93,13 +97,20 @@ macro_rules! table {
             type S = $simd;
             type T = $t;
 
+            table!(@function $(#[$features])? #[inline(never)], fn pack_tile<[V]>(
+                rows: &Rows<T>, first: usize, moved: &Moved<T>, out: *mut T,
+            ) = pack::<S, V>);
             table!(@function $(#[$features])?, fn nearest_tile<[V, C, SECOND]>(
                 rows: &Rows<T>, moved: &Moved<T>, panels: &Panels<T>, scratch: &mut Scratch<T>,
-            ) = nearest::<S, V, C, SECOND>);
+            ) = |rows, moved, panels, scratch| {
+                nearest::<S, V, C, SECOND>(rows, moved, panels, scratch, pack_tile::<V>)
+            });
             table!(@function $(#[$features])?, fn scores_tile<[V, C]>(
                 rows: &Rows<T>, moved: &Moved<T>, panels: &Panels<T>, scratch: &mut Scratch<T>,
                 out: *mut T, stride: usize,
-            ) = scores::<S, V, C>);
+            ) = |rows, moved, panels, scratch, out, stride| {
+                scores::<S, V, C>(rows, moved, panels, scratch, out, stride, pack_tile::<V>)
+            });
             const UNITS: usize = 64 / (S::LANES * size_of::<T>());
             table!(@function $(#[$features])?, fn nearest_along<[]>(
                 rows: &Rows<T>, moved: &Moved<T>, panels: &Panels<T>, scratch: &mut Scratch<T>,
@@ -129,7 +140,7 @@ macro_rules! table {
             ) = classify::classify);
             table!(@function $(#[$features])?, fn bounds<[]>(
                 norm: &[T], best: &[T], second: &[T], margin: classify::Margin,
-                upper: &mut [f32], lower: &mut [f32],
+                to: [&mut [f32]; 3],
             ) = classify::bounds::<T>);
             table!(@function $(#[$features])?, fn potential<[]>(
                 near: *const T, score: *const T, norm: *const T, weights: *const T, count: usize,
@@ -137,6 +148,21 @@ macro_rules! table {
             table!(@function $(#[$features])?, fn lower<[]>(
                 near: *mut T, score: *const T, norm: *const T, count: usize,
             ) = plain::lower::<T>);
+
+            table!(@function $(#[$more])? #[inline(never)], fn pack_fixed<[]>(
+                rows: &Rows<T>, first: usize, centers: &Fixed<T>, out: *mut i32,
+            ) = fixed::pack::<S, $whole>);
+            table!(@function $(#[$more])?, fn nearest_fixed<[SECOND]>(
+                rows: &Rows<T>, centers: &Fixed<T>, scratch: &mut Scratch<T>,
+            ) = |rows, centers, scratch| {
+                fixed::nearest::<S, $whole, $wide, SECOND>(rows, centers, scratch, pack_fixed)
+            });
+            /// To be called on a processor that has its instructions.
+            pub(in super::super) const FIXED: FixedTile<T> = FixedTile {
+                centers: $wide,
+                nearest: nearest_fixed::<false>,
+                two_nearest: nearest_fixed::<true>,
+            };
 
             pub(super) static TABLE: Table<T> = Table {
                 tiles: &[$(Tile {
@@ -153,6 +179,7 @@ macro_rules! table {
                     two_nearest: two_nearest_along,
                     scores: scores_along,
                 },
+                fixed: || $here.then_some(FIXED),
                 square_distance,
                 add_row,
                 move_row,
@@ -164,27 +191,41 @@ macro_rules! table {
             };
         }
     };
-    (@function $(#[$features:meta])?, fn $name:ident<[$($g:ident),*]>(
+    (@function $(#[$features:meta])*, fn $name:ident<[$($g:ident),*]>(
         $($arg:ident: $type:ty),* $(,)?
     ) $(-> $result:ty)? = $generic:expr) => {
-        table!(@generic $(#[$features])?, [$($g),*], $name, ($($arg: $type),*), ($($result)?), $generic);
+        table!(@generic $(#[$features])*, [$($g),*], $name, ($($arg: $type),*), ($($result)?), $generic);
     };
-    (@generic $(#[$features:meta])?, [], $name:ident, ($($arg:ident: $type:ty),*), ($($result:ty)?), $generic:expr) => {
-        $(#[$features])?
+    (@generic $(#[$features:meta])*, [], $name:ident, ($($arg:ident: $type:ty),*), ($($result:ty)?), $generic:expr) => {
+        $(#[$features])*
         unsafe fn $name($($arg: $type),*) $(-> $result)? {
             // SAFETY: the promises of `$name` are those of the generic function.
             unsafe { $generic($($arg),*) }
         }
     };
-    (@generic $(#[$features:meta])?, [V, C], $name:ident, ($($arg:ident: $type:ty),*), ($($result:ty)?), $generic:expr) => {
-        $(#[$features])?
+    (@generic $(#[$features:meta])*, [V, C], $name:ident, ($($arg:ident: $type:ty),*), ($($result:ty)?), $generic:expr) => {
+        $(#[$features])*
         unsafe fn $name<const V: usize, const C: usize>($($arg: $type),*) $(-> $result)? {
             // SAFETY: the promises of `$name` are those of the generic function.
             unsafe { $generic($($arg),*) }
         }
     };
-    (@generic $(#[$features:meta])?, [V, C, SECOND], $name:ident, ($($arg:ident: $type:ty),*), ($($result:ty)?), $generic:expr) => {
-        $(#[$features])?
+    (@generic $(#[$features:meta])*, [SECOND], $name:ident, ($($arg:ident: $type:ty),*), ($($result:ty)?), $generic:expr) => {
+        $(#[$features])*
+        unsafe fn $name<const SECOND: bool>($($arg: $type),*) $(-> $result)? {
+            // SAFETY: the promises of `$name` are those of the generic function.
+            unsafe { $generic($($arg),*) }
+        }
+    };
+    (@generic $(#[$features:meta])*, [V], $name:ident, ($($arg:ident: $type:ty),*), ($($result:ty)?), $generic:expr) => {
+        $(#[$features])*
+        unsafe fn $name<const V: usize>($($arg: $type),*) $(-> $result)? {
+            // SAFETY: the promises of `$name` are those of the generic function.
+            unsafe { $generic($($arg),*) }
+        }
+    };
+    (@generic $(#[$features:meta])*, [V, C, SECOND], $name:ident, ($($arg:ident: $type:ty),*), ($($result:ty)?), $generic:expr) => {
+        $(#[$features])*
         unsafe fn $name<const V: usize, const C: usize, const SECOND: bool>($($arg: $type),*) $(-> $result)? {
             // SAFETY: the promises of `$name` are those of the generic function.
             unsafe { $generic($($arg),*) }
@@ -192,21 +233,40 @@ macro_rules! table {
     };
 }
 
-table!(portable_f32, crate::kernels::portable::Portable<f32>, f32, , true, [2 x 4]);
-table!(portable_f64, crate::kernels::portable::Portable<f64>, f64, , true, [1 x 4]);
+/// Whether this processor has what fixed point with AVX-512 needs.
+#[cfg(target_arch = "x86_64")]
+fn vnni() -> bool {
+    use std::arch::is_x86_feature_detected as has;
+    has!("avx512vnni") && has!("avx512bw")
+}
+
+// Nobody multiplies 16 bits faster than the compiler's target does `f32`, as
+// far as is known: there it is for the tests.
+table!(portable_f32, crate::kernels::portable::Portable<f32>, f32, , true,
+    [2 x 4], , [2 x 4], false);
+table!(portable_f64, crate::kernels::portable::Portable<f64>, f64, , true,
+    [1 x 4], , [2 x 4], false);
 
 #[cfg(target_arch = "x86_64")]
 table!(avx2_f32, crate::kernels::avx2::Avx2<f32>, f32,
-    #[target_feature(enable = "avx2,fma")], true, [4 x 2] [3 x 4] [2 x 6]);
+    #[target_feature(enable = "avx2,fma")], true, [4 x 2] [3 x 4] [2 x 6],
+    #[target_feature(enable = "avx2,fma")], [2 x 6], true);
 #[cfg(target_arch = "x86_64")]
 table!(avx2_f64, crate::kernels::avx2::Avx2<f64>, f64,
-    #[target_feature(enable = "avx2,fma")], true, [4 x 2] [3 x 4] [2 x 6]);
+    #[target_feature(enable = "avx2,fma")], true, [4 x 2] [3 x 4] [2 x 6],
+    #[target_feature(enable = "avx2,fma")], [2 x 6], true);
 #[cfg(target_arch = "x86_64")]
 table!(avx512_f32, crate::kernels::avx512::Avx512<f32>, f32,
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], false, [4 x 6] [3 x 8] [2 x 12]);
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], false,
+    [4 x 6] [3 x 8] [2 x 12],
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")],
+    [3 x 8], vnni());
 #[cfg(target_arch = "x86_64")]
 table!(avx512_f64, crate::kernels::avx512::Avx512<f64>, f64,
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], false, [4 x 6] [3 x 8] [2 x 12]);
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], false,
+    [4 x 6] [3 x 8] [2 x 12],
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")],
+    [3 x 8], vnni());
 
 /// The kernels for `f32`. `kernel` comes from [`Kernel::choose`].
 pub(crate) fn single(kernel: Kernel) -> &'static Table<f32> {

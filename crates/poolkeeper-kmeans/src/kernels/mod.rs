@@ -4,9 +4,14 @@ mod along;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
+mod avx2_whole;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_whole;
 pub(crate) mod classify;
 pub(crate) mod dispatch;
+pub(crate) mod fixed;
 pub(crate) mod plain;
 mod portable;
 pub(crate) mod scan;
@@ -51,6 +56,8 @@ pub struct Table<T: 'static> {
     pub(crate) tiles: &'static [Tile<T>],
     /// For few centers and many columns: see [`along`].
     pub(crate) along: Tile<T>,
+    /// Fixed point, if the processor is faster at it.
+    pub(crate) fixed: fn() -> Option<fixed::FixedTile<T>>,
     /// See [`plain::square_distance`].
     pub(crate) square_distance: unsafe fn(*const T, *const T, usize) -> f64,
     /// See [`plain::add_row`].

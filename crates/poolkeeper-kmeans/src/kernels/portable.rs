@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use super::fixed::{Pairs, Whole};
 use super::simd::{Simd, transpose_plain};
 use crate::Scalar;
 
@@ -77,7 +78,7 @@ unsafe impl<T: Scalar> Simd for Portable<T> {
 
     #[inline(always)]
     unsafe fn transpose(
-        rows: *const *const T,
+        row: impl Fn(usize) -> *const T,
         columns: usize,
         scale: T,
         offset: *const T,
@@ -85,6 +86,104 @@ unsafe impl<T: Scalar> Simd for Portable<T> {
         stride: usize,
     ) {
         // SAFETY: the same promises.
-        unsafe { transpose_plain::<T, LANES>(rows, columns, scale, offset, out, stride) }
+        unsafe { transpose_plain::<T, LANES>(row, columns, scale, offset, out, stride) }
+    }
+}
+
+/// As [`Portable`], of `i32`.
+#[derive(Clone, Copy)]
+pub(crate) struct PortableWhole;
+
+// SAFETY: needs nothing of the processor.
+unsafe impl Whole for PortableWhole {
+    type V = [i32; LANES];
+    type M = [bool; LANES];
+    const LANES: usize = LANES;
+
+    #[inline(always)]
+    unsafe fn splat(x: i32) -> Self::V {
+        [x; LANES]
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const i32) -> Self::V {
+        // SAFETY: the caller has `LANES` numbers at `p`.
+        unsafe { p.cast::<Self::V>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn store(p: *mut i32, v: Self::V) {
+        // SAFETY: the caller has room for `LANES` numbers at `p`.
+        unsafe { p.cast::<Self::V>().write_unaligned(v) }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_pairs(a: Self::V, b: Self::V, sum: Self::V) -> Self::V {
+        let low = |x: i32| i32::from(x as i16);
+        lanes!(i => {
+            let products = low(a[i]) * low(b[i]) + (a[i] >> 16) * (b[i] >> 16);
+            sum[i].wrapping_add(products)
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn add_squares(a: Self::V, sum: Self::V) -> Self::V {
+        let square = |x: i16| i64::from(x) * i64::from(x);
+        lanes!(i => {
+            let sum = i64::from(sum[i]) + square(a[i] as i16) + square((a[i] >> 16) as i16);
+            sum.min(i64::from(i32::MAX)) as i32
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V {
+        lanes!(i => a[i].min(b[i]))
+    }
+
+    #[inline(always)]
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V {
+        lanes!(i => a[i].max(b[i]))
+    }
+
+    #[inline(always)]
+    unsafe fn less(a: Self::V, b: Self::V) -> Self::M {
+        lanes!(i => a[i] < b[i])
+    }
+
+    #[inline(always)]
+    unsafe fn select(mask: Self::M, yes: Self::V, no: Self::V) -> Self::V {
+        lanes!(i => if mask[i] { yes[i] } else { no[i] })
+    }
+}
+
+// SAFETY: needs nothing of the processor.
+unsafe impl<T: Scalar> Pairs for Portable<T> {
+    type W = PortableWhole;
+    const CHUNK: usize = 8;
+
+    #[inline(always)]
+    unsafe fn pack(
+        row: impl Fn(usize) -> *const T,
+        columns: usize,
+        scale: T,
+        offset: *const T,
+        out: *mut i32,
+        stride: usize,
+    ) {
+        for lane in 0..LANES {
+            // SAFETY: the caller has `LANES` rows of `columns` numbers, as many
+            // offsets, and room for the pairs.
+            unsafe {
+                let half = |j: usize| {
+                    let x = *row(lane).add(j);
+                    x.fused(scale, -*offset.add(j)).to_half()
+                };
+                for j in (0..columns).step_by(2) {
+                    let high = if j + 1 < columns { half(j + 1) } else { 0 };
+                    let pair = i32::from(half(j) as u16) | i32::from(high) << 16;
+                    *out.add(j / 2 * stride + lane) = pair;
+                }
+            }
+        }
     }
 }

@@ -15,6 +15,14 @@ use crate::{Scalar, scalar::Sealed};
 #[derive(Default)]
 pub(crate) struct Scratch<T> {
     pub(super) block: Vec<T>,
+    /// The same in fixed point.
+    pub(super) pairs: Vec<i32>,
+    /// The rows of which the nearest center is in doubt, where it was looked
+    /// for in fixed point.
+    pub(crate) doubts: Vec<u32>,
+    /// Where those lie, and what a second look finds.
+    pub(crate) places: Vec<u32>,
+    pub(crate) again: Option<Box<Scratch<T>>>,
     /// The scores of a few rows.
     pub(super) scores: Vec<T>,
     /// Scores: the smallest of each row ...
@@ -27,6 +35,7 @@ pub(crate) struct Scratch<T> {
     pub(crate) norm: Vec<T>,
     /// Bounds made of these.
     pub(crate) upper: Vec<f32>,
+    pub(crate) near: Vec<f32>,
     pub(crate) lower: Vec<f32>,
 }
 
@@ -45,15 +54,19 @@ impl<T: Scalar> Scratch<T> {
             ] {
                 buffer.resize(rows, zero);
             }
-            self.upper.resize(rows, 0.0);
-            self.lower.resize(rows, 0.0);
+            for bound in [&mut self.upper, &mut self.near, &mut self.lower] {
+                bound.resize(rows, 0.0);
+            }
         }
     }
 }
 
 /// Up to so many bytes of the next block go to the first cache, without
 /// driving out this one's (measured: with 12 KB it takes twice as long).
-const NEAR: usize = 8 << 10;
+pub(super) const NEAR: usize = 8 << 10;
+
+/// Packs a block: see [`pack`].
+pub(crate) type Pack<T> = unsafe fn(&Rows<T>, usize, &Moved<T>, *mut T);
 
 /// Packs `VECTORS` vectors of rows, from row `first`: column `j` of vector `v`
 /// goes to `out + (j * VECTORS + v) * LANES`. Rows past the last repeat it.
@@ -64,7 +77,7 @@ const NEAR: usize = 8 << 10;
 /// The processor has the instructions of `S`; `rows` is not empty and points
 /// to valid rows; `out` has room for `columns * VECTORS` vectors.
 #[inline(always)]
-unsafe fn pack<S: Simd, const VECTORS: usize>(
+pub(crate) unsafe fn pack<S: Simd, const VECTORS: usize>(
     rows: &Rows<S::T>,
     first: usize,
     moved: &Moved<S::T>,
@@ -87,33 +100,70 @@ unsafe fn pack<S: Simd, const VECTORS: usize>(
     }
     let near = columns * stride * size_of::<S::T>() <= NEAR;
     for v in 0..VECTORS {
-        let mut pointers = [std::ptr::null::<S::T>(); 16];
-        let mut ahead = pointers;
-        let last = rows.count - 1;
-        for lane in 0..S::LANES {
-            let row = first + v * S::LANES + lane;
-            pointers[lane] = rows.row(row.min(last));
-            ahead[lane] = rows.row((row + stride).min(last));
-        }
-        let mut j = 0;
-        while j < columns {
-            let width = S::LANES.min(columns - j);
-            // SAFETY: every row has `width` more columns, and so has `offset`;
-            // the caller vouches for `out`.
-            unsafe {
-                let offset = moved.offset.as_ptr().add(j);
-                let to = out.add(j * stride + v * S::LANES);
-                S::transpose(pointers.as_ptr(), width, moved.scale, offset, to, stride);
-                for (pointer, ahead) in pointers.iter_mut().zip(ahead).take(S::LANES) {
-                    *pointer = pointer.wrapping_add(width);
-                    if near {
-                        prefetch::<_, true>(ahead.wrapping_add(j));
-                    } else {
-                        prefetch::<_, false>(ahead.wrapping_add(j));
-                    }
-                }
+        let first = first + v * S::LANES;
+        // SAFETY: the caller vouches for the rows and for `out`.
+        unsafe {
+            let out = out.add(v * S::LANES);
+            if let Some((row, apart)) = rows.apart(first, S::LANES) {
+                let at = |lane: usize| row.wrapping_offset(lane as isize * apart);
+                let ahead = |lane: usize| at(lane + stride);
+                let alone = apart != columns as isize;
+                pack_vector::<S>(at, ahead, moved, out, stride, near, alone);
+            } else {
+                let last = rows.count - 1;
+                let pointers: [_; 16] = std::array::from_fn(|lane| rows.row((first + lane).min(last)));
+                let next: [_; 16] =
+                    std::array::from_fn(|lane| rows.row((first + stride + lane).min(last)));
+                let (at, ahead) = (|lane: usize| pointers[lane], |lane: usize| next[lane]);
+                pack_vector::<S>(at, ahead, moved, out, stride, near, true);
             }
-            j += width;
+        }
+    }
+}
+
+/// Asks for the memory at `p`: see [`prefetch`].
+#[inline(always)]
+pub(super) fn fetch<T>(p: *const T, near: bool) {
+    if near {
+        prefetch::<_, true>(p);
+    } else {
+        prefetch::<_, false>(p);
+    }
+}
+
+/// Packs one vector of rows and asks for those `ahead`, which lie side by
+/// side unless they are `alone`.
+///
+/// # Safety
+///
+/// As [`pack`]; rows ahead may be anywhere.
+#[inline(always)]
+unsafe fn pack_vector<S: Simd>(
+    row: impl Fn(usize) -> *const S::T,
+    ahead: impl Fn(usize) -> *const S::T,
+    moved: &Moved<S::T>,
+    out: *mut S::T,
+    stride: usize,
+    near: bool,
+    alone: bool,
+) {
+    let columns = moved.offset.len();
+    for j in (0..columns).step_by(S::LANES) {
+        let width = S::LANES.min(columns - j);
+        // SAFETY: every row has `width` more columns, and so has `offset`;
+        // the caller vouches for `out`.
+        unsafe {
+            let offset = moved.offset.as_ptr().add(j);
+            let to = out.add(j * stride);
+            S::transpose(|lane| row(lane).wrapping_add(j), width, moved.scale, offset, to, stride);
+        }
+        for lane in 0..S::LANES {
+            let ahead = ahead(lane).wrapping_add(j);
+            fetch(ahead, near);
+            if alone {
+                // A row may reach into a line that no other brings.
+                fetch(ahead.wrapping_add(width - 1), near);
+            }
         }
     }
 }
@@ -218,6 +268,7 @@ pub(crate) unsafe fn nearest<
     moved: &Moved<S::T>,
     panels: &Panels<S::T>,
     scratch: &mut Scratch<S::T>,
+    pack: Pack<S::T>,
 ) {
     let columns = moved.offset.len();
     let samples = VECTORS * S::LANES;
@@ -228,7 +279,7 @@ pub(crate) unsafe fn nearest<
         // `columns * CENTERS` numbers and `CENTERS` norms each; the outputs
         // have whole blocks. The caller vouches for the rest.
         unsafe {
-            pack::<S, VECTORS>(rows, first, moved, block);
+            pack(rows, first, moved, block);
             let mut best = [S::splat(S::T::INFINITY); VECTORS];
             let mut second = best;
             let mut index = [S::splat(S::T::from_index(0)); VECTORS];
@@ -280,6 +331,7 @@ pub(crate) unsafe fn scores<S: Simd, const VECTORS: usize, const CENTERS: usize>
     scratch: &mut Scratch<S::T>,
     out: *mut S::T,
     stride: usize,
+    pack: Pack<S::T>,
 ) {
     let columns = moved.offset.len();
     let samples = VECTORS * S::LANES;
@@ -288,7 +340,7 @@ pub(crate) unsafe fn scores<S: Simd, const VECTORS: usize, const CENTERS: usize>
     for first in (0..rows.count).step_by(samples) {
         // SAFETY: as in `nearest`.
         unsafe {
-            pack::<S, VECTORS>(rows, first, moved, block);
+            pack(rows, first, moved, block);
             for p in 0..panels.count() {
                 let sums =
                     tile::<S, VECTORS, CENTERS>(block, columns, panels.panel(p), panels.norms(p));

@@ -250,20 +250,22 @@ fn compare_bounds<T: Scalar>((samples, drift, threshold): &Moves) -> Result<(), 
     let margin = Margin {
         relative: 1e-6,
         square: 81.0,
+        error: 1e-4,
     };
     let run = |table: &Table<T>| {
         let mut upper: Vec<f32> = samples.iter().map(|s| s.1).collect();
         let mut lower: Vec<f32> = samples.iter().map(|s| s.2).collect();
         let (mut some, mut all) = (Vec::new(), Vec::new());
-        let (mut made_upper, mut made_lower) = (upper.clone(), lower.clone());
+        let (mut made_upper, mut near, mut made_lower) =
+            (upper.clone(), upper.clone(), lower.clone());
         // SAFETY: a table that this processor can run.
         unsafe {
             let (u, l) = (&mut upper, &mut lower);
             (table.classify)(&labels, u, l, &motion, &mut some, &mut all);
-            let (u, l) = (&mut made_upper, &mut made_lower);
-            (table.bounds)(&norm, &best, &second, margin, u, l);
+            let to: [&mut [f32]; 3] = [&mut made_upper, &mut near, &mut made_lower];
+            (table.bounds)(&norm, &best, &second, margin, to);
         }
-        let bounds = [upper, lower, made_upper, made_lower].map(|x| bits(&x));
+        let bounds = [upper, lower, made_upper, near, made_lower].map(|x| bits(&x));
         (some, all, bounds)
     };
     let expected = run(portable());

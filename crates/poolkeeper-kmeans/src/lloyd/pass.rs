@@ -11,7 +11,9 @@ use super::policy::{Kind, Policy};
 use super::pruned::Movers;
 use super::worker::Worker;
 use super::{ending, relocate};
+use crate::fixed::{self, Fixed};
 use crate::kernels::Tile;
+use crate::kernels::fixed::FixedTile;
 use crate::kernels::scan::Scratch;
 use crate::panels::Panels;
 use crate::parallel::Team;
@@ -27,7 +29,7 @@ const SUM_ANEW: f64 = 0.5;
 /// A thread takes the samples in so many spans, so that all end together.
 const SPANS: usize = 8;
 /// The most samples of a span.
-const LONGEST: usize = 8192;
+pub(super) const LONGEST: usize = 8192;
 
 /// The state that goes from pass to pass.
 pub(crate) struct Pass<'a, T: 'static> {
@@ -39,6 +41,11 @@ pub(crate) struct Pass<'a, T: 'static> {
     pub(super) workers: Vec<Mutex<Worker<T>>>,
     pub(super) tile: Tile<T>,
     pub(super) panels: Panels<T>,
+    /// How the nearest centers are looked for in fixed point, if they are.
+    pub(super) fixed_tile: Option<FixedTile<T>>,
+    pub(super) fixed: Option<Fixed<T>>,
+    /// How far samples reach, by a guess.
+    reach: f64,
     /// As the caller knows them, row by row.
     pub(super) centers: Vec<T>,
     pub(super) precision: Precision,
@@ -73,7 +80,9 @@ impl<'a, T: Scalar> Pass<'a, T> {
             other => other,
         };
         let panels = Panels::default();
-        let cost = Cost::new(data.columns, size_of::<T>(), tile.centers);
+        let fixed_tile = problem.fixed_tile(k, &tile);
+        let cost = Cost::new(data.columns, size_of::<T>(), tile.centers, fixed_tile.is_some());
+        let reach = fixed_tile.map_or(0.0, |_| fixed::probe(data, problem.frame));
         Pass {
             problem,
             span,
@@ -86,6 +95,9 @@ impl<'a, T: Scalar> Pass<'a, T> {
             precision: Precision::new(data.columns, &panels),
             tightens: cost.tightens(k),
             panels,
+            fixed_tile,
+            fixed: None,
+            reach,
             centers: Vec::new(),
             k,
             sums: Sums::new(k, data.columns),
@@ -153,6 +165,13 @@ impl<'a, T: Scalar> Pass<'a, T> {
         let old = std::mem::take(&mut self.panels);
         self.panels
             .fill(centers, self.problem.frame, self.tile.centers);
+        if self.fixed.take().is_some_and(|last| !last.pays()) {
+            self.fixed_tile = None;
+        }
+        let frame = self.problem.frame;
+        self.fixed = self
+            .fixed_tile
+            .and_then(|tile| Fixed::new(centers, frame, tile.centers, self.reach));
         self.centers.clear();
         self.centers.extend(centers.iter());
         self.precision = Precision::new(self.problem.data.columns, &self.panels);
@@ -166,7 +185,7 @@ impl<'a, T: Scalar> Pass<'a, T> {
         let movers = match (kind, motion) {
             (Kind::Prune(threshold), Some(mut motion)) => {
                 motion.threshold = threshold;
-                Some(Movers::new(motion, &self.panels))
+                Some(Movers::new(motion, &self.panels, self.fixed.as_ref()))
             }
             _ => None,
         };

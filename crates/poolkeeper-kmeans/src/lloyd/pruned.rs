@@ -1,6 +1,7 @@
 //! A pass that computes only the distances that `prune/README.md` can't rule out.
 
 use crate::Scalar;
+use crate::fixed::Fixed;
 use crate::kernels::classify::{Motion, nearer, safe};
 use crate::panels::Panels;
 use crate::problem::{Problem, lock};
@@ -15,17 +16,19 @@ pub(super) struct Movers<T> {
     pub(super) motion: Motion,
     pub(super) centers: Vec<u32>,
     pub(super) panels: Panels<T>,
+    pub(super) fixed: Option<Fixed<T>>,
 }
 
 impl<T: Scalar> Movers<T> {
     /// Those that moved more than the threshold.
-    pub(super) fn new(motion: Motion, all: &Panels<T>) -> Self {
+    pub(super) fn new(motion: Motion, all: &Panels<T>, fixed: Option<&Fixed<T>>) -> Self {
         let moved = motion.drift.iter().enumerate();
         let moved = moved.filter(|(_, drift)| **drift > motion.threshold);
         let centers: Vec<u32> = moved.map(|(c, _)| c as u32).collect();
         let mut panels = Panels::default();
         panels.pick(all, &centers);
         Movers {
+            fixed: fixed.map(|fixed| fixed.pick(&centers)),
             motion,
             centers,
             panels,
@@ -149,14 +152,9 @@ impl<T: Scalar> Pass<'_, T> {
             ..
         } = worker;
         let rows = span.rows.pick(some);
-        // SAFETY: the tile is one for this processor; rows, frame and panels
-        // have the columns of the data, and the panels the width of the tile.
-        unsafe {
-            let moved = &self.problem.frame.moved;
-            (self.tile.two_nearest)(&rows, moved, &span.movers.panels, scratch);
-        }
-        self.precision
-            .bounds(self.problem.table, scratch, rows.count);
+        let fixed = span.movers.fixed.as_ref();
+        self.finder(&span.movers.panels, fixed)
+            .nearest(&rows, scratch, Some(&self.precision));
         for (at, &sample) in some.iter().enumerate() {
             let i = sample as usize;
             let label = span.labels[i];
@@ -175,8 +173,7 @@ impl<T: Scalar> Pass<'_, T> {
                 }
                 continue;
             }
-            let norm = scratch.norm[at].wide();
-            let nearest = self.precision.lower(norm, scratch.best[at].wide());
+            let nearest = scratch.near[at];
             if safe(span.bounds.upper[i], nearest, farthest, error) {
                 *bound = bound.min(nearest);
             } else {

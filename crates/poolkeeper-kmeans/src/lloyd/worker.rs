@@ -3,12 +3,20 @@
 use std::ops::Range;
 
 use crate::Scalar;
+use crate::finder::Finder;
+use crate::fixed::Fixed;
+use crate::panels::Panels;
 use crate::kernels::scan::Scratch;
 use crate::problem::{Problem, lock};
 use crate::rows::Rows;
 use crate::update::{Exact, Sums};
 
-use super::pass::Pass;
+use super::pass::{LONGEST, Pass};
+
+/// Bytes of samples that are scored at once.
+const AT_ONCE: usize = 256 << 10;
+/// Samples whose labels are compared at once.
+const RUN: usize = 32;
 
 /// The buffers and the sums of one thread.
 pub(super) struct Worker<T> {
@@ -106,7 +114,7 @@ impl<T: Scalar> Pass<'_, T> {
         let mut changed = 0;
         let mut first = whole.start;
         while first < whole.end {
-            let range = first..whole.end.min(first + self.problem.data.chunk);
+            let range = first..whole.end.min(first + self.at_once());
             first = range.end;
             let here = range.start - whole.start..range.end - whole.start;
             let Worker {
@@ -130,21 +138,36 @@ impl<T: Scalar> Pass<'_, T> {
         changed
     }
 
+    /// How many samples are scored before they are summed: so many that they
+    /// are still in the second cache, and that doubts fill a block.
+    fn at_once(&self) -> usize {
+        let data = self.problem.data;
+        if data.direct() && self.fixed.is_some() {
+            (AT_ONCE / (data.columns * size_of::<T>())).clamp(data.chunk, LONGEST)
+        } else {
+            data.chunk
+        }
+    }
+
     /// Fills `scratch` with the nearest center of each row, or the two
     /// nearest and the bounds.
     pub(super) fn nearest(&self, rows: &Rows<T>, scratch: &mut Scratch<T>, two: bool) {
-        let kernel = if two {
-            self.tile.two_nearest
-        } else {
-            self.tile.nearest
-        };
-        let Problem { frame, .. } = self.problem;
-        // SAFETY: the tile is one for this processor; rows, frame and panels
-        // have the columns of the data, and the panels the width of the tile.
-        unsafe { kernel(rows, &frame.moved, &self.panels, scratch) };
-        if two {
-            self.precision
-                .bounds(self.problem.table, scratch, rows.count);
+        let finder = self.finder(&self.panels, self.fixed.as_ref());
+        finder.nearest(rows, scratch, two.then_some(&self.precision));
+    }
+
+    /// What looks for the nearest of some of the centers.
+    pub(super) fn finder<'a>(
+        &'a self,
+        panels: &'a Panels<T>,
+        fixed: Option<&'a Fixed<T>>,
+    ) -> Finder<'a, T> {
+        Finder {
+            table: self.problem.table,
+            moved: &self.problem.frame.moved,
+            tile: &self.tile,
+            panels,
+            fixed: fixed.zip(self.fixed_tile),
         }
     }
 
@@ -184,18 +207,27 @@ impl<T: Scalar> Pass<'_, T> {
         anew: bool,
     ) -> usize {
         let mut changed = 0;
-        for (i, label) in labels.iter_mut().enumerate() {
-            let new = scratch.index[i].to_index() as i32;
-            let old = std::mem::replace(label, new);
-            changed += usize::from(old != new);
-            let (row, index) = (rows.row(i), range.start + i);
-            // SAFETY: a row of the data; labels are below k, and after the
-            // first pass, which is anew, not below 0.
-            unsafe {
-                if anew {
-                    add(self.problem, sums, row, index, new as usize);
-                } else if old != new {
-                    relabel(self.problem, sums, row, index, [old as usize, new as usize]);
+        let (runs, indices) = (labels.chunks_mut(RUN), scratch.index.chunks(RUN));
+        for (first, (labels, indices)) in (0..).step_by(RUN).zip(runs.zip(indices)) {
+            let differ = labels.iter().zip(indices).fold(0_u32, |differ, (&old, new)| {
+                differ + u32::from(old != new.to_index() as i32)
+            });
+            changed += differ as usize;
+            if differ == 0 && !anew {
+                continue;
+            }
+            for (i, (label, new)) in labels.iter_mut().zip(indices).enumerate() {
+                let new = new.to_index() as i32;
+                let old = std::mem::replace(label, new);
+                let (row, index) = (rows.row(first + i), range.start + first + i);
+                // SAFETY: a row of the data; labels are below k, and after the
+                // first pass, which is anew, not below 0.
+                unsafe {
+                    if anew {
+                        add(self.problem, sums, row, index, new as usize);
+                    } else if old != new {
+                        relabel(self.problem, sums, row, index, [old as usize, new as usize]);
+                    }
                 }
             }
         }

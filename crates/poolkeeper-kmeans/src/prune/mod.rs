@@ -5,7 +5,7 @@ pub(crate) mod threshold;
 
 use crate::Scalar;
 use crate::kernels::Table;
-use crate::kernels::classify::{Margin, Motion, below};
+use crate::kernels::classify::{Margin, Motion};
 use crate::kernels::scan::Scratch;
 use crate::panels::Panels;
 
@@ -48,18 +48,6 @@ impl Precision {
         }
     }
 
-    fn margin(&self) -> Margin {
-        Margin {
-            relative: self.relative,
-            square: self.farthest_square,
-        }
-    }
-
-    /// No more than the distance whose score this is.
-    pub(crate) fn lower(&self, norm: f64, score: f64) -> f32 {
-        below(norm + score - self.relative * (norm + self.farthest_square))
-    }
-
     /// No less than a distance that was computed in `f64` from the numbers
     /// before they were moved and rounded.
     pub(crate) fn upper_of_distance(&self, distance: f64) -> f32 {
@@ -81,22 +69,29 @@ impl Precision {
     }
 
     /// Makes the bounds of the first `count` rows of which a scan found the
-    /// two nearest centers.
+    /// two nearest centers; their scores may be off by `error` beside.
     pub(crate) fn bounds<T: Scalar>(
         &self,
         table: &Table<T>,
         scratch: &mut Scratch<T>,
         count: usize,
+        error: f64,
     ) {
         let Scratch {
             norm,
             best,
             second,
             upper,
+            near,
             lower,
             ..
         } = scratch;
         // SAFETY: the table is one for this processor.
-        unsafe { (table.bounds)(&norm[..count], best, second, self.margin(), upper, lower) };
+        let margin = Margin {
+            relative: self.relative,
+            square: self.farthest_square,
+            error,
+        };
+        unsafe { (table.bounds)(&norm[..count], best, second, margin, [upper, near, lower]) };
     }
 }

@@ -24,13 +24,17 @@ pub(crate) struct Cost {
 impl Cost {
     /// For `columns` columns of numbers of `bytes` bytes, of which a processor
     /// that multiplies 64 bytes a cycle is assumed.
-    pub(crate) fn new(columns: usize, bytes: usize, width: usize) -> Self {
+    pub(crate) fn new(columns: usize, bytes: usize, width: usize, fixed: bool) -> Self {
         let columns = columns as f64;
         Cost {
             skip: 4.0,
             // One center at a time is scored along the rows, without packing.
-            pack: if width == 1 { 0.1 } else { 0.4 } * columns + 15.0,
-            center: columns * bytes as f64 / 64.0 + 0.2,
+            pack: if width == 1 { 0.1 } else { 0.4 } * columns + 15.0 + 0.2 * columns * f64::from(fixed),
+            center: if fixed {
+                columns / 32.0 + 0.2
+            } else {
+                columns * bytes as f64 / 64.0 + 0.2
+            },
             distance: 0.5 * columns + 10.0,
             width,
         }

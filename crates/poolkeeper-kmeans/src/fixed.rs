@@ -1,0 +1,200 @@
+//! Centers in fixed point, for `kernels::fixed`: their unit, and the error of
+//! the scores, which `prune/README.md` derives.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ndarray::ArrayView2;
+
+use crate::Scalar;
+use crate::frame::Frame;
+use crate::rows::Data;
+use crate::update::power_above;
+
+/// The length of the farthest sample and of twice the farthest center, in
+/// units: so that each number fits 16 bits and each score 31.
+const LENGTH: f64 = 32_000.0;
+/// Below so many columns nothing is saved: rounding costs more.
+const FEWEST_COLUMNS: usize = 5;
+/// ... nor below so many centers.
+const FEWEST_CENTERS: usize = 6;
+/// ... nor below so many samples: the centers must be rounded, too.
+const FEWEST_ROWS: usize = 64;
+/// With more columns the sums of errors could pass 31 bits.
+const MOST_COLUMNS: usize = 1 << 20;
+/// The rows that are asked how far samples reach.
+const ASKED: usize = 256;
+/// Farther than the farthest of them by this factor, a sample is in doubt.
+const SPARE: f64 = 1.25;
+/// Where more than one of so many samples is in doubt, nothing is gained.
+const TOO_MANY: usize = 3;
+
+/// Centers in panels of `width`, in fixed point: pairs of columns, times -2,
+/// with `|c|²` beside.
+pub(crate) struct Fixed<T> {
+    pub(crate) width: usize,
+    pairs: usize,
+    values: Vec<i32>,
+    norms: Vec<i32>,
+    /// How samples are moved and scaled to units: `x * scale - offset`.
+    pub(crate) scale: T,
+    pub(crate) offset: Vec<T>,
+    /// A score of 1, as a squared distance.
+    pub(crate) unit: T,
+    /// The same of `|x|²`.
+    pub(crate) square_unit: T,
+    /// The error is known for samples with `|x|²`, in its units, up to this.
+    pub(crate) largest_norm: i32,
+    /// The nearest center is certain if the second score is larger by more.
+    pub(crate) doubt: i32,
+    /// What a score, times `unit`, may be off by.
+    pub(crate) error: f64,
+    seen: AtomicUsize,
+    doubted: AtomicUsize,
+}
+
+/// Whether fixed point pays for this shape.
+pub(crate) fn pays(rows: usize, columns: usize, centers: usize) -> bool {
+    let columns = (FEWEST_COLUMNS..MOST_COLUMNS).contains(&columns);
+    columns && centers >= FEWEST_CENTERS && rows >= FEWEST_ROWS
+}
+
+/// How far samples reach from the offset, from some of them: a guess that no
+/// result depends on.
+pub(crate) fn probe<T: Scalar>(data: &Data<T>, frame: &Frame<T>) -> f64 {
+    let step = data.rows.div_ceil(ASKED).max(16);
+    let norm = |i: usize| -> f64 {
+        let row = data.row(i);
+        let moved = row.iter().enumerate().map(|(j, &x)| frame.moved_center(x, j).wide());
+        moved.map(|x| x * x).sum()
+    };
+    let largest = (0..data.rows).step_by(step).map(norm).fold(0.0, f64::max);
+    SPARE * largest.sqrt()
+}
+
+impl<T: Scalar> Fixed<T> {
+    /// Packs `centers` for samples that reach as far as `reach`. `None` where
+    /// that is not possible: all are in one place, or too far for the type.
+    pub(crate) fn new(
+        centers: ArrayView2<T>,
+        frame: &Frame<T>,
+        width: usize,
+        reach: f64,
+    ) -> Option<Fixed<T>> {
+        let (k, columns) = centers.dim();
+        let moved = |c: usize| {
+            let center = centers.row(c).to_owned();
+            let moved = center.into_iter().enumerate();
+            moved.map(|(j, x)| frame.moved_center(x, j).wide())
+        };
+        let square = |c: usize| moved(c).map(|x| x * x).sum::<f64>();
+        let farthest = (0..k).map(square).fold(0.0, f64::max).sqrt();
+        let reach = reach.max(farthest);
+        // A power of two, so that scaling loses nothing.
+        let scale = power_above(LENGTH / reach) / 2.0;
+        let of_centers = LENGTH / (2.0 * farthest);
+        let units = scale * of_centers;
+        let usable = [farthest, units, 1.0 / units, scale * scale, (scale * scale).recip()];
+        if !usable.iter().all(|x| x.is_normal() && T::near(*x).wide() > 0.0) {
+            return None;
+        }
+        let pairs = columns.div_ceil(2);
+        let padded = k.next_multiple_of(width);
+        let mut fixed = Fixed {
+            width,
+            pairs,
+            values: vec![0; padded * pairs],
+            // Those that pad the last panel are infinitely far.
+            norms: vec![i32::MAX; padded],
+            scale: T::near(frame.moved.scale.wide() * scale),
+            offset: frame.moved.offset.iter().map(|o| T::near(o.wide() * scale)).collect(),
+            unit: T::near(1.0 / units),
+            square_unit: T::near(1.0 / (scale * scale)),
+            largest_norm: (LENGTH * LENGTH) as i32,
+            doubt: 0,
+            error: 0.0,
+            seen: AtomicUsize::new(0),
+            doubted: AtomicUsize::new(0),
+        };
+        let mut rounding = 0.0_f64;
+        for c in 0..k {
+            let panel = c / width * width * pairs + c % width;
+            let mut off = 0.0;
+            for (j, x) in moved(c).enumerate() {
+                let x = -2.0 * x * of_centers;
+                let whole = x.round_ties_even();
+                off += (x - whole) * (x - whole);
+                let half = i32::from(whole as i16) & 0xffff;
+                fixed.values[panel + j / 2 * width] |= half << (j % 2 * 16);
+            }
+            rounding = rounding.max(off);
+            fixed.norms[c] = (square(c) * units).round_ties_even() as i32;
+        }
+        fixed.set_error(scale, farthest, rounding.sqrt(), units, columns);
+        Some(fixed)
+    }
+
+    /// `rounding`: the longest rest of a rounded center, in its units.
+    fn set_error(&mut self, scale: f64, farthest: f64, rounding: f64, units: f64, columns: usize) {
+        // A number is rounded to the type twice before it is to 16 bits.
+        let of_sample = (columns as f64).sqrt() * (0.5 + LENGTH * f64::from(f32::EPSILON));
+        let length = LENGTH + of_sample;
+        let reach = length / scale;
+        let score = 0.5 + length * rounding + of_sample * (LENGTH + rounding);
+        // Of the scores that the labels are defined by.
+        let exact = (columns as f64 + 4.0) * T::SPACING * (reach * reach + farthest * farthest);
+        let certain = 2.0 * (score * 1.000_001 + exact * units);
+        self.doubt = (certain + 1.0).min(f64::from(i32::MAX / 8)) as i32;
+        let norm = of_sample * (2.0 * length + of_sample);
+        // They are turned to the type and multiplied by a rounded unit.
+        let turned = 3.0 * f64::from(f32::EPSILON) * (reach + farthest) * (reach + farthest);
+        self.error = score * 1.000_001 / units + norm / (scale * scale) + turned;
+    }
+
+    /// Some of the centers, in panels of the same width.
+    pub(crate) fn pick(&self, centers: &[u32]) -> Fixed<T> {
+        let padded = centers.len().next_multiple_of(self.width);
+        let at = |c: usize| c / self.width * self.width * self.pairs + c % self.width;
+        let mut values = vec![0; padded * self.pairs];
+        let mut norms = vec![i32::MAX; padded];
+        for (to, &from) in centers.iter().enumerate() {
+            let from = from as usize;
+            for j in 0..self.pairs {
+                values[at(to) + j * self.width] = self.values[at(from) + j * self.width];
+            }
+            norms[to] = self.norms[from];
+        }
+        Fixed {
+            values,
+            norms,
+            offset: self.offset.clone(),
+            seen: AtomicUsize::new(0),
+            doubted: AtomicUsize::new(0),
+            ..*self
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.norms.len() / self.width
+    }
+
+    #[inline(always)]
+    pub(crate) fn panel(&self, p: usize) -> *const i32 {
+        self.values[p * self.width * self.pairs..].as_ptr()
+    }
+
+    #[inline(always)]
+    pub(crate) fn norms(&self, p: usize) -> *const i32 {
+        self.norms[p * self.width..].as_ptr()
+    }
+
+    pub(crate) fn count_doubts(&self, seen: usize, doubted: usize) {
+        self.seen.fetch_add(seen, Ordering::Relaxed);
+        self.doubted.fetch_add(doubted, Ordering::Relaxed);
+    }
+
+    /// Whether few enough samples are in doubt, as far as is known.
+    pub(crate) fn pays(&self) -> bool {
+        let [seen, doubted] = [&self.seen, &self.doubted].map(|n| n.load(Ordering::Relaxed));
+        seen < 1024 || doubted <= seen / TOO_MANY
+    }
+}

@@ -1,0 +1,170 @@
+//! Whole numbers with AVX2.
+
+use std::arch::x86_64::*;
+
+use super::avx2::{Avx2, first_4, first_8};
+use super::fixed::{Pairs, Whole};
+
+/// Registers of 32 bytes. Needs `avx2`.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole256;
+
+// SAFETY: the instructions are those named above.
+unsafe impl Whole for Whole256 {
+    type V = __m256i;
+    type M = __m256i;
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn splat(x: i32) -> __m256i {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm256_set1_epi32(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const i32) -> __m256i {
+        // SAFETY: as above; there are 8 numbers at `p`.
+        unsafe { _mm256_loadu_si256(p.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(p: *mut i32, v: __m256i) {
+        // SAFETY: as above; there is room for 8 numbers at `p`.
+        unsafe { _mm256_storeu_si256(p.cast(), v) }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_pairs(a: __m256i, b: __m256i, sum: __m256i) -> __m256i {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_squares(a: __m256i, sum: __m256i) -> __m256i {
+        // SAFETY: the caller has the instructions.
+        unsafe {
+            // Without a sign neither the squares nor the sum pass 32 bits.
+            let sum = _mm256_add_epi32(sum, _mm256_madd_epi16(a, a));
+            _mm256_min_epu32(sum, _mm256_set1_epi32(i32::MAX))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn min(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm256_min_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn max(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm256_max_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn less(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm256_cmpgt_epi32(b, a) }
+    }
+
+    #[inline(always)]
+    unsafe fn select(mask: __m256i, yes: __m256i, no: __m256i) -> __m256i {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm256_blendv_epi8(no, yes, mask) }
+    }
+}
+
+// SAFETY: as above; it needs `fma`, too.
+unsafe impl Pairs for Avx2<f32> {
+    type W = Whole256;
+    const CHUNK: usize = 8;
+
+    #[inline(always)]
+    unsafe fn pack(
+        row: impl Fn(usize) -> *const f32,
+        columns: usize,
+        scale: f32,
+        offset: *const f32,
+        out: *mut i32,
+        stride: usize,
+    ) {
+        // SAFETY: the caller has the instructions, 8 rows of `columns`
+        // numbers, as many offsets, and room for the pairs.
+        unsafe {
+            let (scale, mask) = (_mm256_set1_ps(scale), first_8(columns));
+            let offset = _mm256_maskload_ps(offset, mask);
+            let one = |i: usize| {
+                let row = _mm256_maskload_ps(row(i), mask);
+                _mm256_cvtps_epi32(_mm256_fmsub_ps(row, scale, offset))
+            };
+            put_pairs(one, columns, out, stride);
+        }
+    }
+}
+
+// SAFETY: as above.
+unsafe impl Pairs for Avx2<f64> {
+    type W = Whole256;
+    const CHUNK: usize = 8;
+
+    #[inline(always)]
+    unsafe fn pack(
+        row: impl Fn(usize) -> *const f64,
+        columns: usize,
+        scale: f64,
+        offset: *const f64,
+        out: *mut i32,
+        stride: usize,
+    ) {
+        // SAFETY: the caller has the instructions, 8 rows of `columns`
+        // numbers, as many offsets, and room for the pairs.
+        unsafe {
+            let scale = _mm256_set1_pd(scale);
+            let masks = [first_4(columns.min(4)), first_4(columns.saturating_sub(4))];
+            let offsets = [
+                _mm256_maskload_pd(offset, masks[0]),
+                _mm256_maskload_pd(offset.wrapping_add(4), masks[1]),
+            ];
+            let half = |i: usize, half: usize| {
+                let row = _mm256_maskload_pd(row(i).wrapping_add(4 * half), masks[half]);
+                _mm256_cvtpd_epi32(_mm256_fmsub_pd(row, scale, offsets[half]))
+            };
+            let one = |i: usize| _mm256_set_m128i(half(i, 1), half(i, 0));
+            put_pairs(one, columns, out, stride);
+        }
+    }
+}
+
+/// Writes the pairs of up to 8 columns of 8 rows.
+///
+/// # Safety
+///
+/// The processor has AVX2; there is room for the pairs.
+#[inline(always)]
+unsafe fn put_pairs(
+    row: impl Fn(usize) -> __m256i,
+    columns: usize,
+    out: *mut i32,
+    stride: usize,
+) {
+    // SAFETY: the caller vouches for both.
+    unsafe {
+        // Rows `i` and `i + 4`, each in 16 bytes.
+        let two = |i: usize| {
+            let pack = _mm256_packs_epi32(row(i), row(i + 4));
+            _mm256_permute4x64_epi64::<0b11_01_10_00>(pack)
+        };
+        let (a, b, c, d) = (two(0), two(1), two(2), two(3));
+        let (low, high) = (_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+        let (more_low, more_high) = (_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
+        let pairs = [
+            _mm256_unpacklo_epi64(low, more_low),
+            _mm256_unpackhi_epi64(low, more_low),
+            _mm256_unpacklo_epi64(high, more_high),
+            _mm256_unpackhi_epi64(high, more_high),
+        ];
+        for (i, pair) in pairs.into_iter().enumerate().take(columns.div_ceil(2)) {
+            Whole256::store(out.add(i * stride), pair);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Whole numbers with AVX-512: AVX512_VNNI beside AVX512F.
+
+use std::arch::x86_64::*;
+
+use super::avx512::Avx512;
+use super::fixed::{Pairs, Whole};
+
+/// Registers of 64 bytes. Needs `avx512f` and `avx512vnni`.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole512;
+
+// SAFETY: the instructions are those named above.
+unsafe impl Whole for Whole512 {
+    type V = __m512i;
+    type M = __mmask16;
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn splat(x: i32) -> __m512i {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_set1_epi32(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(p: *const i32) -> __m512i {
+        // SAFETY: as above; there are 16 numbers at `p`.
+        unsafe { _mm512_loadu_epi32(p) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(p: *mut i32, v: __m512i) {
+        // SAFETY: as above; there is room for 16 numbers at `p`.
+        unsafe { _mm512_storeu_epi32(p, v) }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_pairs(a: __m512i, b: __m512i, sum: __m512i) -> __m512i {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_dpwssd_epi32(sum, a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_squares(a: __m512i, sum: __m512i) -> __m512i {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_dpwssds_epi32(sum, a, a) }
+    }
+
+    #[inline(always)]
+    unsafe fn min(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_min_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn max(a: __m512i, b: __m512i) -> __m512i {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_max_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn less(a: __m512i, b: __m512i) -> __mmask16 {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_cmplt_epi32_mask(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn select(mask: __mmask16, yes: __m512i, no: __m512i) -> __m512i {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_mask_blend_epi32(mask, no, yes) }
+    }
+}
+
+// SAFETY: as above, and AVX512BW.
+unsafe impl Pairs for Avx512<f32> {
+    type W = Whole512;
+    const CHUNK: usize = 16;
+
+    #[inline(always)]
+    unsafe fn pack(
+        row: impl Fn(usize) -> *const f32,
+        columns: usize,
+        scale: f32,
+        offset: *const f32,
+        out: *mut i32,
+        stride: usize,
+    ) {
+        // SAFETY: the caller has the instructions, 16 rows of `columns`
+        // numbers, as many offsets, and room for the pairs.
+        unsafe {
+            let scale = _mm512_set1_ps(scale);
+            let mask = u16::MAX >> (16 - columns);
+            if columns <= 8 {
+                let offset = _mm512_maskz_loadu_ps(mask, offset);
+                let offset = _mm512_shuffle_f32x4::<0x44>(offset, offset);
+                let two = |low: usize, high: usize| {
+                    let low = _mm256_maskz_loadu_ps(mask as u8, row(low));
+                    let high = _mm256_maskz_loadu_ps(mask as u8, row(high));
+                    let both = _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high);
+                    _mm512_cvtps_epi32(_mm512_fmsub_ps(both, scale, offset))
+                };
+                let rows = [four_rows(&two, 0), four_rows(&two, 1), four_rows(&two, 2), four_rows(&two, 3)];
+                return put_pairs(rows, columns, out, stride);
+            }
+            let offset = _mm512_maskz_loadu_ps(mask, offset);
+            let one = |i: usize| {
+                let row = _mm512_maskz_loadu_ps(mask, row(i));
+                _mm512_cvtps_epi32(_mm512_fmsub_ps(row, scale, offset))
+            };
+            let mut rows = [[_mm512_setzero_si512(); 4]; 2];
+            for i in 0..4 {
+                let first = _mm512_packs_epi32(one(i), one(i + 4));
+                let last = _mm512_packs_epi32(one(i + 8), one(i + 12));
+                let [left, right] = &mut rows;
+                let from = _mm512_setr_epi64(0, 2, 1, 3, 8, 10, 9, 11);
+                left[i] = _mm512_permutex2var_epi64(first, from, last);
+                let from = _mm512_setr_epi64(4, 6, 5, 7, 12, 14, 13, 15);
+                right[i] = _mm512_permutex2var_epi64(first, from, last);
+            }
+            put_pairs(rows[0], 8, out, stride);
+            put_pairs(rows[1], columns - 8, out.add(4 * stride), stride);
+        }
+    }
+}
+
+// SAFETY: as above.
+unsafe impl Pairs for Avx512<f64> {
+    type W = Whole512;
+    const CHUNK: usize = 8;
+
+    #[inline(always)]
+    unsafe fn pack(
+        row: impl Fn(usize) -> *const f64,
+        columns: usize,
+        scale: f64,
+        offset: *const f64,
+        out: *mut i32,
+        stride: usize,
+    ) {
+        // SAFETY: the caller has the instructions, 16 rows of `columns`
+        // numbers, as many offsets, and room for the pairs.
+        unsafe {
+            let scale = _mm512_set1_pd(scale);
+            let mask = u8::MAX >> (8 - columns);
+            let offset = _mm512_maskz_loadu_pd(mask, offset);
+            let one = |i: usize| {
+                let row = _mm512_maskz_loadu_pd(mask, row(i));
+                _mm512_cvtpd_epi32(_mm512_fmsub_pd(row, scale, offset))
+            };
+            let two = |low: usize, high: usize| {
+                _mm512_inserti64x4::<1>(_mm512_castsi256_si512(one(low)), one(high))
+            };
+            let rows = [four_rows(&two, 0), four_rows(&two, 1), four_rows(&two, 2), four_rows(&two, 3)];
+            put_pairs(rows, columns, out, stride);
+        }
+    }
+}
+
+/// Rows `first`, `first + 4`, … of 8 columns, each in 16 bytes. `two` gives
+/// two rows, in 32 bytes each.
+///
+/// # Safety
+///
+/// The processor has AVX512F and AVX512BW.
+#[inline(always)]
+unsafe fn four_rows(two: &impl Fn(usize, usize) -> __m512i, first: usize) -> __m512i {
+    // SAFETY: the caller has the instructions.
+    unsafe {
+        let pack = _mm512_packs_epi32(two(first, first + 4), two(first + 8, first + 12));
+        _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), pack)
+    }
+}
+
+/// Writes the pairs of up to 8 columns. Row `i + 4 j` lies in part `j` of
+/// `rows[i]`.
+///
+/// # Safety
+///
+/// The processor has AVX512F; there is room for the pairs.
+#[inline(always)]
+unsafe fn put_pairs(rows: [__m512i; 4], columns: usize, out: *mut i32, stride: usize) {
+    // SAFETY: the caller vouches for both.
+    unsafe {
+        let [a, b, c, d] = rows;
+        let (low, high) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+        let (more_low, more_high) = (_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+        let pairs = [
+            _mm512_unpacklo_epi64(low, more_low),
+            _mm512_unpackhi_epi64(low, more_low),
+            _mm512_unpacklo_epi64(high, more_high),
+            _mm512_unpackhi_epi64(high, more_high),
+        ];
+        for (i, pair) in pairs.into_iter().enumerate().take(columns.div_ceil(2)) {
+            Whole512::store(out.add(i * stride), pair);
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Scores in fixed point: as `scan`, but of numbers rounded to 16 bits, which
+//! processors multiply twice as fast. They are near enough to tell the nearest
+//! center of most samples; the others, of which another center may be as near,
+//! are listed, to be scored as `scan` does. So no label depends on it.
+//! `crate::fixed` chooses the units and knows the error.
+
+use super::scan::{NEAR, Scratch, fetch};
+use super::simd::Simd;
+use crate::fixed::Fixed;
+use crate::rows::Rows;
+use crate::Scalar;
+
+/// Finds nearest centers in fixed point: see [`nearest`].
+pub(crate) type NearestFixed<T> = unsafe fn(&Rows<T>, &Fixed<T>, &mut Scratch<T>);
+
+/// The kernels of this file for one set of instructions.
+#[derive(Clone, Copy)]
+pub(crate) struct FixedTile<T: 'static> {
+    /// Centers in a panel.
+    pub(crate) centers: usize,
+    /// The nearest center.
+    pub(crate) nearest: NearestFixed<T>,
+    /// The nearest, the second nearest, and `|x|²`.
+    pub(crate) two_nearest: NearestFixed<T>,
+}
+
+/// Vectors of `i32`.
+///
+/// # Safety
+///
+/// As [`Simd`]: the methods need the instructions that the implementation names.
+pub(crate) unsafe trait Whole: Copy + 'static {
+    /// A vector.
+    type V: Copy;
+    /// One truth value a lane.
+    type M: Copy;
+    /// Numbers in a vector.
+    const LANES: usize;
+
+    /// The same number in every lane.
+    unsafe fn splat(x: i32) -> Self::V;
+    /// `LANES` numbers from `p`, which need not be aligned.
+    unsafe fn load(p: *const i32) -> Self::V;
+    /// `LANES` numbers to `p`, which need not be aligned.
+    unsafe fn store(p: *mut i32, v: Self::V);
+    /// `sum` and, of the two 16-bit numbers in each lane, the products.
+    unsafe fn dot_pairs(a: Self::V, b: Self::V, sum: Self::V) -> Self::V;
+    /// `sum` and the squares of both, at most `i32::MAX`.
+    unsafe fn add_squares(a: Self::V, sum: Self::V) -> Self::V;
+    /// The smaller.
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    /// The larger.
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
+    /// Where `a < b`.
+    unsafe fn less(a: Self::V, b: Self::V) -> Self::M;
+    /// `yes` where `mask`, otherwise `no`.
+    unsafe fn select(mask: Self::M, yes: Self::V, no: Self::V) -> Self::V;
+}
+
+/// Numbers that can be rounded to pairs of 16 bits.
+///
+/// # Safety
+///
+/// As [`Simd`].
+pub(crate) unsafe trait Pairs: Simd {
+    /// The vectors that pairs are multiplied in.
+    type W: Whole;
+    /// Columns that are packed at once.
+    const CHUNK: usize;
+
+    /// Reads `columns` (at most `CHUNK`) numbers from each of `W::LANES` rows,
+    /// rounds `x * scale - offset` to 16 bits (saturated; the smallest if it
+    /// passes 32 bits, or is NaN), and puts pair `i` of columns to
+    /// `out + i * stride`, the first in the lower half.
+    unsafe fn pack(
+        row: impl Fn(usize) -> *const Self::T,
+        columns: usize,
+        scale: Self::T,
+        offset: *const Self::T,
+        out: *mut i32,
+        stride: usize,
+    );
+}
+
+/// Packs a block: see [`pack`].
+pub(crate) type Pack<T> = unsafe fn(&Rows<T>, usize, &Fixed<T>, *mut i32);
+
+/// Packs `VECTORS` vectors of rows, from row `first`: pair `j` of vector `v`
+/// goes to `out + (j * VECTORS + v) * LANES`. Rows past the last repeat it.
+/// Asks for the rows of the next block.
+///
+/// # Safety
+///
+/// The processor has the instructions of `S`; `rows` is not empty and points
+/// to valid rows of as many columns as `fixed` has; `out` has room for as many
+/// pairs of `VECTORS` vectors.
+#[inline(always)]
+pub(crate) unsafe fn pack<S: Pairs, const VECTORS: usize>(
+    rows: &Rows<S::T>,
+    first: usize,
+    fixed: &Fixed<S::T>,
+    out: *mut i32,
+) {
+    let lanes = <S::W as Whole>::LANES;
+    let samples = VECTORS * lanes;
+    let last = rows.count - 1;
+    for v in 0..VECTORS {
+        let first = first + v * lanes;
+        // SAFETY: the caller vouches for the rows and for `out`.
+        unsafe {
+            let out = out.add(v * lanes);
+            if let Some((row, apart)) = rows.apart(first, lanes) {
+                let at = |lane: usize| row.wrapping_offset(lane as isize * apart);
+                let alone = apart != fixed.offset.len() as isize;
+                pack_vector::<S>(at, |lane| at(lane + samples), fixed, out, samples, alone);
+            } else {
+                let at = |lane: usize| rows.row((first + lane).min(last));
+                pack_vector::<S>(at, |lane| at(lane + samples), fixed, out, samples, true);
+            }
+        }
+    }
+}
+
+/// Packs one vector of rows and asks for those `ahead`, which lie side by
+/// side unless they are `alone`.
+///
+/// # Safety
+///
+/// As [`pack`]; rows ahead may be anywhere.
+#[inline(always)]
+unsafe fn pack_vector<S: Pairs>(
+    row: impl Fn(usize) -> *const S::T,
+    ahead: impl Fn(usize) -> *const S::T,
+    fixed: &Fixed<S::T>,
+    out: *mut i32,
+    stride: usize,
+    alone: bool,
+) {
+    let columns = fixed.offset.len();
+    let near = columns * stride * size_of::<S::T>() <= NEAR;
+    for j in (0..columns).step_by(S::CHUNK) {
+        let width = S::CHUNK.min(columns - j);
+        // SAFETY: every row has `width` more columns, and so has `offset`;
+        // the caller vouches for `out`.
+        unsafe {
+            let offset = fixed.offset.as_ptr().add(j);
+            let out = out.add(j / 2 * stride);
+            S::pack(|lane| row(lane).wrapping_add(j), width, fixed.scale, offset, out, stride);
+        }
+        for lane in 0..<S::W as Whole>::LANES {
+            let ahead = ahead(lane).wrapping_add(j);
+            fetch(ahead, near);
+            if alone {
+                // A row may reach into a line that no other brings.
+                fetch(ahead.wrapping_add(width - 1), near);
+            }
+        }
+    }
+}
+
+/// `|x|²` of packed samples, in units.
+///
+/// # Safety
+///
+/// As [`tile`].
+#[inline(always)]
+unsafe fn norms<W: Whole, const VECTORS: usize>(block: *const i32, pairs: usize) -> [W::V; VECTORS] {
+    // SAFETY: the caller vouches for the pointer.
+    unsafe {
+        let mut sums = [W::splat(0); VECTORS];
+        for j in 0..pairs {
+            for (v, sum) in sums.iter_mut().enumerate() {
+                *sum = W::add_squares(W::load(block.add((j * VECTORS + v) * W::LANES)), *sum);
+            }
+        }
+        sums
+    }
+}
+
+/// The scores of `VECTORS` vectors of samples and one panel of centers.
+///
+/// # Safety
+///
+/// The processor has the instructions of `W`; `block` and `panel` have `pairs`
+/// pairs of columns, `norms` has `CENTERS` numbers.
+#[inline(always)]
+unsafe fn tile<W: Whole, const VECTORS: usize, const CENTERS: usize>(
+    block: *const i32,
+    pairs: usize,
+    panel: *const i32,
+    norms: *const i32,
+) -> [[W::V; VECTORS]; CENTERS] {
+    // SAFETY: the caller vouches for all pointers.
+    unsafe {
+        let mut sums = [[W::splat(0); VECTORS]; CENTERS];
+        for (c, sum) in sums.iter_mut().enumerate() {
+            *sum = [W::splat(*norms.add(c)); VECTORS];
+        }
+        for j in 0..pairs {
+            let mut x = [W::splat(0); VECTORS];
+            for (v, x) in x.iter_mut().enumerate() {
+                *x = W::load(block.add((j * VECTORS + v) * W::LANES));
+            }
+            for (c, sum) in sums.iter_mut().enumerate() {
+                let center = W::splat(*panel.add(j * CENTERS + c));
+                for (sum, &x) in sum.iter_mut().zip(&x) {
+                    *sum = W::dot_pairs(x, center, *sum);
+                }
+            }
+        }
+        sums
+    }
+}
+
+/// Fills `scratch` with the nearest center of each row and its score, with
+/// `SECOND` also with the second smallest score and `|x|²`; and lists in
+/// `scratch.doubts` the rows for which that may be wrong.
+///
+/// # Safety
+///
+/// The processor has the instructions of `S`; `rows` points to valid rows of
+/// as many columns as `fixed` has; `fixed.width == CENTERS`; `pack` is
+/// [`pack`] for `VECTORS` vectors.
+#[inline(always)]
+pub(crate) unsafe fn nearest<
+    S: Pairs,
+    const VECTORS: usize,
+    const CENTERS: usize,
+    const SECOND: bool,
+>(
+    rows: &Rows<S::T>,
+    fixed: &Fixed<S::T>,
+    scratch: &mut Scratch<S::T>,
+    pack: Pack<S::T>,
+) {
+    let lanes = <S::W as Whole>::LANES;
+    let samples = VECTORS * lanes;
+    const { assert!(VECTORS * <S::W as Whole>::LANES <= 64) };
+    let pairs = fixed.offset.len().div_ceil(2);
+    scratch.reserve(0, rows.count.next_multiple_of(samples));
+    if scratch.pairs.len() < pairs * samples {
+        scratch.pairs.resize(pairs * samples, 0);
+    }
+    scratch.doubts.clear();
+    let block = scratch.pairs.as_mut_ptr();
+    for first in (0..rows.count).step_by(samples) {
+        let mut found = Found([[0; 64]; 4]);
+        // SAFETY: `block` has room for `samples` rows; the panels hold
+        // `pairs * CENTERS` pairs and `CENTERS` norms each; `found` has room
+        // for 64 samples. The caller vouches for the rest.
+        unsafe {
+            pack(rows, first, fixed, block);
+            let mut best = [S::W::splat(i32::MAX); VECTORS];
+            let mut second = best;
+            let mut index = [S::W::splat(0); VECTORS];
+            for p in 0..fixed.count() {
+                let (panel, norms) = (fixed.panel(p), fixed.norms(p));
+                let sums = tile::<S::W, VECTORS, CENTERS>(block, pairs, panel, norms);
+                for (c, sum) in sums.iter().enumerate() {
+                    let center = S::W::splat((p * CENTERS + c) as i32);
+                    for v in 0..VECTORS {
+                        let less = S::W::less(sum[v], best[v]);
+                        second[v] = S::W::min(second[v], S::W::max(sum[v], best[v]));
+                        best[v] = S::W::min(sum[v], best[v]);
+                        index[v] = S::W::select(less, center, index[v]);
+                    }
+                }
+            }
+            let norms = norms::<S::W, VECTORS>(block, pairs);
+            for (to, from) in found.0.iter_mut().zip([best, second, index, norms]) {
+                for (v, from) in from.into_iter().enumerate() {
+                    S::W::store(to.as_mut_ptr().add(v * lanes), from);
+                }
+            }
+        }
+        found.take::<S::T>(first..first + samples, SECOND, fixed, scratch);
+        let count = samples.min(rows.count - first);
+        let mut doubtful = found.doubtful(samples, fixed) & (u64::MAX >> (64 - count));
+        while doubtful != 0 {
+            scratch.doubts.push(first as u32 + doubtful.trailing_zeros());
+            doubtful &= doubtful - 1;
+        }
+    }
+    fixed.count_doubts(rows.count, scratch.doubts.len());
+}
+
+/// Of a block: the smallest and the second smallest score, the index, `|x|²`.
+#[repr(align(64))]
+struct Found([[i32; 64]; 4]);
+
+impl Found {
+    /// Writes them, as numbers of the type, for the samples `at`.
+    #[inline(always)]
+    fn take<T: Scalar>(
+        &self,
+        at: std::ops::Range<usize>,
+        second: bool,
+        fixed: &Fixed<T>,
+        scratch: &mut Scratch<T>,
+    ) {
+        let [best, seconds, index, norms] = &self.0;
+        let scale = |to: &mut [T], from: &[i32; 64], unit: T| {
+            for (to, &from) in to.iter_mut().zip(from) {
+                *to = T::of_whole(from) * unit;
+            }
+        };
+        scale(&mut scratch.best[at.clone()], best, fixed.unit);
+        for (to, &index) in scratch.index[at.clone()].iter_mut().zip(index) {
+            *to = T::from_index(index as u32);
+        }
+        if second {
+            scale(&mut scratch.second[at.clone()], seconds, fixed.unit);
+            scale(&mut scratch.norm[at], norms, fixed.square_unit);
+        }
+    }
+
+    /// A bit for each sample whose nearest center may be another: because one
+    /// is as near, or because the sample is too far out for the error.
+    #[inline(always)]
+    fn doubtful<T>(&self, samples: usize, fixed: &Fixed<T>) -> u64 {
+        let [best, second, _, norms] = &self.0;
+        let mut state = [0_u8; 64];
+        for (i, state) in state.iter_mut().enumerate().take(samples) {
+            let within = norms[i] <= fixed.largest_norm;
+            let clear = second[i] > best[i] + fixed.doubt;
+            *state = u8::from(!(within & clear));
+        }
+        let mut bits = 0;
+        for (i, &state) in state.iter().enumerate() {
+            bits |= u64::from(state) << i;
+        }
+        bits
+    }
+}
