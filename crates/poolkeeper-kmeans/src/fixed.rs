@@ -64,7 +64,10 @@ pub(crate) fn probe<T: Scalar>(data: &Data<T>, frame: &Frame<T>) -> f64 {
     let step = data.rows.div_ceil(ASKED).max(16);
     let norm = |i: usize| -> f64 {
         let row = data.row(i);
-        let moved = row.iter().enumerate().map(|(j, &x)| frame.moved_center(x, j).wide());
+        let moved = row
+            .iter()
+            .enumerate()
+            .map(|(j, &x)| frame.moved_center(x, j).wide());
         moved.map(|x| x * x).sum()
     };
     let largest = (0..data.rows).step_by(step).map(norm).fold(0.0, f64::max);
@@ -93,8 +96,17 @@ impl<T: Scalar> Fixed<T> {
         let scale = power_above(LENGTH / reach) / 2.0;
         let of_centers = LENGTH / (2.0 * farthest);
         let units = scale * of_centers;
-        let usable = [farthest, units, 1.0 / units, scale * scale, (scale * scale).recip()];
-        if !usable.iter().all(|x| x.is_normal() && T::near(*x).wide() > 0.0) {
+        let usable = [
+            farthest,
+            units,
+            1.0 / units,
+            scale * scale,
+            (scale * scale).recip(),
+        ];
+        if !usable
+            .iter()
+            .all(|x| x.is_normal() && T::near(*x).wide() > 0.0)
+        {
             return None;
         }
         let pairs = columns.div_ceil(2);
@@ -106,7 +118,12 @@ impl<T: Scalar> Fixed<T> {
             // Those that pad the last panel are infinitely far.
             norms: vec![i32::MAX; padded],
             scale: T::near(frame.moved.scale.wide() * scale),
-            offset: frame.moved.offset.iter().map(|o| T::near(o.wide() * scale)).collect(),
+            offset: frame
+                .moved
+                .offset
+                .iter()
+                .map(|o| T::near(o.wide() * scale))
+                .collect(),
             unit: T::near(1.0 / units),
             square_unit: T::near(1.0 / (scale * scale)),
             largest_norm: (LENGTH * LENGTH) as i32,

@@ -1,5 +1,5 @@
 //! The other way to score, for few centers and many columns: lanes lie along
-//! a row, so nothing is packed; two rows at a time against a few centers.
+//! a row, so nothing is packed; a few rows at a time against a few centers.
 //!
 //! A score is summed in as many lanes as fill 64 bytes, whatever the kernel,
 //! and the lanes are added in a fixed order: the same bits everywhere.
@@ -11,8 +11,6 @@ use crate::panels::Panels;
 use crate::rows::{Moved, Rows};
 use crate::scalar::Sealed;
 
-/// Rows at a time.
-pub(crate) const ROWS: usize = 2;
 /// Numbers of the smallest type in 64 bytes.
 const MOST: usize = 16;
 
@@ -37,9 +35,9 @@ fn total<T: Scalar>(lanes: &mut [T]) -> T {
 /// The processor has the instructions of `S`; `padded` numbers are at each
 /// row, at `offset` and at each center; `UNITS * S::LANES` fill 64 bytes.
 #[inline(always)]
-unsafe fn products<S: Simd, const UNITS: usize, const CENTERS: usize>(
+unsafe fn products<S: Simd, const ROWS: usize, const UNITS: usize, const CENTERS: usize>(
     rows: [*const S::T; ROWS],
-    ahead: [*const S::T; ROWS],
+    ahead: &[*const S::T],
     moved: (S::T, *const S::T),
     centers: *const S::T,
     stride: usize,
@@ -92,10 +90,10 @@ struct Call<'a, T> {
 ///
 /// As [`products`].
 #[inline(always)]
-unsafe fn group<S: Simd, const UNITS: usize, const CENTERS: usize>(
+unsafe fn group<S: Simd, const ROWS: usize, const UNITS: usize, const CENTERS: usize>(
     call: &Call<S::T>,
     rows: [*const S::T; ROWS],
-    ahead: [*const S::T; ROWS],
+    ahead: &[*const S::T],
     row_ends: &[[S::T; MOST]; ROWS],
     first: usize,
     scores: [*mut S::T; ROWS],
@@ -108,7 +106,7 @@ unsafe fn group<S: Simd, const UNITS: usize, const CENTERS: usize>(
         let zero = S::splat(S::T::default());
         let mut sums = [[[zero; UNITS]; CENTERS]; ROWS];
         let (centers, moved) = (call.panels.panel(first), (call.scale, call.offset));
-        products::<S, UNITS, CENTERS>(
+        products::<S, ROWS, UNITS, CENTERS>(
             rows,
             ahead,
             moved,
@@ -118,9 +116,9 @@ unsafe fn group<S: Simd, const UNITS: usize, const CENTERS: usize>(
             &mut sums,
         );
         if call.whole < call.columns {
-            let ends = [row_ends[0].as_ptr(), row_ends[1].as_ptr()];
+            let ends = row_ends.each_ref().map(|end| end.as_ptr());
             let (centers, moved) = (call.ends.add((first + 1) * wide), (call.scale, call.ends));
-            products::<S, UNITS, CENTERS>(ends, ends, moved, centers, wide, wide, &mut sums);
+            products::<S, ROWS, UNITS, CENTERS>(ends, &[], moved, centers, wide, wide, &mut sums);
         }
         for (r, sums) in sums.iter().enumerate() {
             for (c, sums) in sums.iter().enumerate() {
@@ -155,16 +153,16 @@ fn ends<T: Scalar>(
     }
 }
 
-/// Writes the scores of two rows, center `c` at `scores[r] + c * stride`.
+/// Writes the scores of `ROWS` rows, center `c` at `scores[r] + c * stride`.
 ///
 /// # Safety
 ///
 /// As [`products`]; `panels.width` is 1.
 #[inline(always)]
-unsafe fn two_rows<S: Simd, const UNITS: usize, const FEW: bool>(
+unsafe fn some_rows<S: Simd, const ROWS: usize, const UNITS: usize>(
     call: &Call<S::T>,
     rows: [*const S::T; ROWS],
-    mut ahead: [*const S::T; ROWS],
+    ahead: [*const S::T; ROWS],
     scores: [*mut S::T; ROWS],
     stride: usize,
 ) {
@@ -176,32 +174,37 @@ unsafe fn two_rows<S: Simd, const UNITS: usize, const FEW: bool>(
         }
     }
     let k = call.panels.count();
-    let mut first = 0;
+    // As many as there are registers for.
+    let most = if ROWS > 2 { 5 } else { 3 };
+    let groups = k.div_ceil(most);
+    let (mut first, mut asked) = (0, 0);
     while first < k {
         let left = k - first;
+        // Each group asks for its share, so that memory is asked all the time.
+        let to = (asked + ROWS.div_ceil(groups)).min(ROWS);
+        let ahead = &ahead[asked..to];
+        asked = to;
         // SAFETY: the caller vouches for all pointers.
         unsafe {
-            match left {
-                1 => group::<S, UNITS, 1>(call, rows, ahead, &row_ends, first, scores, stride),
-                2 => group::<S, UNITS, 2>(call, rows, ahead, &row_ends, first, scores, stride),
-                4 if !FEW => {
-                    group::<S, UNITS, 4>(call, rows, ahead, &row_ends, first, scores, stride)
+            match left.min(most) {
+                1 => {
+                    group::<S, ROWS, UNITS, 1>(call, rows, ahead, &row_ends, first, scores, stride)
                 }
-                3 | 4 => group::<S, UNITS, 3>(call, rows, ahead, &row_ends, first, scores, stride),
-                5.. if !FEW => {
-                    group::<S, UNITS, 5>(call, rows, ahead, &row_ends, first, scores, stride)
+                2 => {
+                    group::<S, ROWS, UNITS, 2>(call, rows, ahead, &row_ends, first, scores, stride)
                 }
-                _ => group::<S, UNITS, 3>(call, rows, ahead, &row_ends, first, scores, stride),
+                4 if ROWS > 2 => {
+                    group::<S, ROWS, UNITS, 4>(call, rows, ahead, &row_ends, first, scores, stride)
+                }
+                5.. if ROWS > 2 => {
+                    group::<S, ROWS, UNITS, 5>(call, rows, ahead, &row_ends, first, scores, stride)
+                }
+                _ => {
+                    group::<S, ROWS, UNITS, 3>(call, rows, ahead, &row_ends, first, scores, stride)
+                }
             }
         }
-        ahead = rows;
-        first += match left {
-            1..=3 => left,
-            4 if FEW => 3,
-            4 => 4,
-            _ if FEW => 3,
-            _ => 5,
-        };
+        first += left.min(most);
     }
 }
 
@@ -241,15 +244,15 @@ unsafe fn norm<S: Simd, const UNITS: usize>(call: &Call<S::T>, row: *const S::T)
     total(&mut lanes[..wide])
 }
 
-/// Does for each pair of rows: score, then `take` with the row, its scores,
-/// and `|x|²` if `NORM`.
+/// Scores each row, `ROWS` at a time, and calls `take` with its number, its
+/// scores, and `|x|²` if `NORM`.
 ///
 /// # Safety
 ///
 /// The processor has the instructions of `S`; `rows` points to valid rows of
 /// as many columns as `moved` and `panels` have; `panels.width` is 1.
 #[inline(always)]
-unsafe fn each_row<S: Simd, const UNITS: usize, const FEW: bool, const NORM: bool>(
+unsafe fn each_row<S: Simd, const ROWS: usize, const UNITS: usize, const NORM: bool>(
     rows: &Rows<S::T>,
     moved: &Moved<S::T>,
     panels: &Panels<S::T>,
@@ -272,22 +275,22 @@ unsafe fn each_row<S: Simd, const UNITS: usize, const FEW: bool, const NORM: boo
         ends: padded.as_ptr(),
     };
     for first in (0..rows.count).step_by(ROWS) {
-        let second = (first + 1).min(rows.count - 1);
-        let pair = [rows.row(first), rows.row(second)];
-        let ahead = [first + ROWS, first + ROWS + 1].map(|row| rows.row(row.min(rows.count - 1)));
+        let last = rows.count - 1;
+        let these = std::array::from_fn(|r| rows.row((first + r).min(last)));
+        let ahead = std::array::from_fn(|r| rows.row((first + ROWS + r).min(last)));
         let to = scores.as_mut_ptr();
-        // SAFETY: `scores` has a row of `k` numbers for each of the two rows.
-        unsafe { two_rows::<S, UNITS, FEW>(&call, pair, ahead, [to, to.add(k)], 1) };
-        let mut norms = [S::T::default(); ROWS];
-        if NORM {
-            for (norm_of, row) in norms.iter_mut().zip(pair) {
-                // SAFETY: a row of `columns` numbers.
-                *norm_of = unsafe { norm::<S, UNITS>(&call, row) };
-            }
+        // SAFETY: `scores` has a row of `k` numbers for each of these rows.
+        unsafe {
+            let to = std::array::from_fn(|r| to.wrapping_add(r * k));
+            some_rows::<S, ROWS, UNITS>(&call, these, ahead, to, 1);
         }
-        take(first, &scores[..k], norms[0]);
-        if second != first {
-            take(second, &scores[k..2 * k], norms[1]);
+        for (row, at) in these.into_iter().zip(first..rows.count) {
+            let mut square = S::T::default();
+            if NORM {
+                // SAFETY: a row of `columns` numbers.
+                square = unsafe { norm::<S, UNITS>(&call, row) };
+            }
+            take(at, &scores[(at - first) * k..][..k], square);
         }
     }
 }
@@ -298,7 +301,7 @@ unsafe fn each_row<S: Simd, const UNITS: usize, const FEW: bool, const NORM: boo
 ///
 /// As [`each_row`].
 #[inline(always)]
-pub(crate) unsafe fn nearest<S: Simd, const UNITS: usize, const FEW: bool, const SECOND: bool>(
+pub(crate) unsafe fn nearest<S: Simd, const ROWS: usize, const UNITS: usize, const SECOND: bool>(
     rows: &Rows<S::T>,
     moved: &Moved<S::T>,
     panels: &Panels<S::T>,
@@ -331,7 +334,7 @@ pub(crate) unsafe fn nearest<S: Simd, const UNITS: usize, const FEW: bool, const
         }
     };
     // SAFETY: the promises of this function.
-    unsafe { each_row::<S, UNITS, FEW, SECOND>(rows, moved, panels, (block, scores), take) };
+    unsafe { each_row::<S, ROWS, UNITS, SECOND>(rows, moved, panels, (block, scores), take) };
 }
 
 /// As [`scan::scores`](super::scan::scores).
@@ -341,7 +344,7 @@ pub(crate) unsafe fn nearest<S: Simd, const UNITS: usize, const FEW: bool, const
 /// As [`each_row`]; `out` has room for every center, with `stride` at least
 /// `rows.count`.
 #[inline(always)]
-pub(crate) unsafe fn scores<S: Simd, const UNITS: usize, const FEW: bool>(
+pub(crate) unsafe fn scores<S: Simd, const ROWS: usize, const UNITS: usize>(
     rows: &Rows<S::T>,
     moved: &Moved<S::T>,
     panels: &Panels<S::T>,
@@ -364,5 +367,5 @@ pub(crate) unsafe fn scores<S: Simd, const UNITS: usize, const FEW: bool>(
         norms[row] = norm;
     };
     // SAFETY: the promises of this function.
-    unsafe { each_row::<S, UNITS, FEW, true>(rows, moved, panels, (block, scores), take) };
+    unsafe { each_row::<S, ROWS, UNITS, true>(rows, moved, panels, (block, scores), take) };
 }

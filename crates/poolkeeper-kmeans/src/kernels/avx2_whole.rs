@@ -93,11 +93,12 @@ unsafe impl Pairs for Avx2<f32> {
         unsafe {
             let (scale, mask) = (_mm256_set1_ps(scale), first_8(columns));
             let offset = _mm256_maskload_ps(offset, mask);
-            let one = |i: usize| {
+            let mut rows = [_mm256_setzero_si256(); 8];
+            for (i, to) in rows.iter_mut().enumerate() {
                 let row = _mm256_maskload_ps(row(i), mask);
-                _mm256_cvtps_epi32(_mm256_fmsub_ps(row, scale, offset))
-            };
-            put_pairs(one, columns, out, stride);
+                *to = _mm256_cvtps_epi32(_mm256_fmsub_ps(row, scale, offset));
+            }
+            put_pairs(rows, columns, out, stride);
         }
     }
 }
@@ -125,12 +126,15 @@ unsafe impl Pairs for Avx2<f64> {
                 _mm256_maskload_pd(offset, masks[0]),
                 _mm256_maskload_pd(offset.wrapping_add(4), masks[1]),
             ];
-            let half = |i: usize, half: usize| {
-                let row = _mm256_maskload_pd(row(i).wrapping_add(4 * half), masks[half]);
-                _mm256_cvtpd_epi32(_mm256_fmsub_pd(row, scale, offsets[half]))
-            };
-            let one = |i: usize| _mm256_set_m128i(half(i, 1), half(i, 0));
-            put_pairs(one, columns, out, stride);
+            let mut rows = [_mm256_setzero_si256(); 8];
+            for (i, to) in rows.iter_mut().enumerate() {
+                let low = _mm256_maskload_pd(row(i), masks[0]);
+                let high = _mm256_maskload_pd(row(i).wrapping_add(4), masks[1]);
+                let low = _mm256_cvtpd_epi32(_mm256_fmsub_pd(low, scale, offsets[0]));
+                let high = _mm256_cvtpd_epi32(_mm256_fmsub_pd(high, scale, offsets[1]));
+                *to = _mm256_set_m128i(high, low);
+            }
+            put_pairs(rows, columns, out, stride);
         }
     }
 }
@@ -141,20 +145,16 @@ unsafe impl Pairs for Avx2<f64> {
 ///
 /// The processor has AVX2; there is room for the pairs.
 #[inline(always)]
-unsafe fn put_pairs(
-    row: impl Fn(usize) -> __m256i,
-    columns: usize,
-    out: *mut i32,
-    stride: usize,
-) {
+unsafe fn put_pairs(rows: [__m256i; 8], columns: usize, out: *mut i32, stride: usize) {
     // SAFETY: the caller vouches for both.
     unsafe {
         // Rows `i` and `i + 4`, each in 16 bytes.
-        let two = |i: usize| {
-            let pack = _mm256_packs_epi32(row(i), row(i + 4));
-            _mm256_permute4x64_epi64::<0b11_01_10_00>(pack)
-        };
-        let (a, b, c, d) = (two(0), two(1), two(2), two(3));
+        let mut two = [rows[0]; 4];
+        for (i, two) in two.iter_mut().enumerate() {
+            let both = _mm256_packs_epi32(rows[i], rows[i + 4]);
+            *two = _mm256_permute4x64_epi64::<0b11_01_10_00>(both);
+        }
+        let [a, b, c, d] = two;
         let (low, high) = (_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
         let (more_low, more_high) = (_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
         let pairs = [

@@ -81,9 +81,7 @@ unsafe impl Simd for Avx512<f32> {
     ) {
         if columns <= 4 {
             // SAFETY: the same promises.
-            return unsafe {
-                transpose_plain::<f32, 16>(row, columns, scale, offset, out, stride)
-            };
+            return unsafe { transpose_plain::<f32, 16>(row, columns, scale, offset, out, stride) };
         }
         // SAFETY: the caller has the instructions, 16 rows of `columns`
         // numbers, as many offsets, and room for `columns` vectors.

@@ -89,27 +89,33 @@ unsafe impl Pairs for Avx512<f32> {
         unsafe {
             let scale = _mm512_set1_ps(scale);
             let mask = u16::MAX >> (16 - columns);
+            let zero = _mm512_setzero_si512();
             if columns <= 8 {
                 let offset = _mm512_maskz_loadu_ps(mask, offset);
                 let offset = _mm512_shuffle_f32x4::<0x44>(offset, offset);
-                let two = |low: usize, high: usize| {
-                    let low = _mm256_maskz_loadu_ps(mask as u8, row(low));
-                    let high = _mm256_maskz_loadu_ps(mask as u8, row(high));
-                    let both = _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high);
-                    _mm512_cvtps_epi32(_mm512_fmsub_ps(both, scale, offset))
-                };
-                let rows = [four_rows(&two, 0), four_rows(&two, 1), four_rows(&two, 2), four_rows(&two, 3)];
+                let mut rows = [zero; 4];
+                for (i, rows) in rows.iter_mut().enumerate() {
+                    let mut two = [zero; 2];
+                    for (j, two) in two.iter_mut().enumerate() {
+                        let low = _mm256_maskz_loadu_ps(mask as u8, row(i + 8 * j));
+                        let high = _mm256_maskz_loadu_ps(mask as u8, row(i + 8 * j + 4));
+                        let both = _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high);
+                        *two = _mm512_cvtps_epi32(_mm512_fmsub_ps(both, scale, offset));
+                    }
+                    *rows = join(two);
+                }
                 return put_pairs(rows, columns, out, stride);
             }
             let offset = _mm512_maskz_loadu_ps(mask, offset);
-            let one = |i: usize| {
-                let row = _mm512_maskz_loadu_ps(mask, row(i));
-                _mm512_cvtps_epi32(_mm512_fmsub_ps(row, scale, offset))
-            };
-            let mut rows = [[_mm512_setzero_si512(); 4]; 2];
+            let mut rows = [[zero; 4]; 2];
             for i in 0..4 {
-                let first = _mm512_packs_epi32(one(i), one(i + 4));
-                let last = _mm512_packs_epi32(one(i + 8), one(i + 12));
+                let mut four = [zero; 4];
+                for (j, four) in four.iter_mut().enumerate() {
+                    let row = _mm512_maskz_loadu_ps(mask, row(i + 4 * j));
+                    *four = _mm512_cvtps_epi32(_mm512_fmsub_ps(row, scale, offset));
+                }
+                let [a, b, c, d] = four;
+                let (first, last) = (_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
                 let [left, right] = &mut rows;
                 let from = _mm512_setr_epi64(0, 2, 1, 3, 8, 10, 9, 11);
                 left[i] = _mm512_permutex2var_epi64(first, from, last);
@@ -142,31 +148,35 @@ unsafe impl Pairs for Avx512<f64> {
             let scale = _mm512_set1_pd(scale);
             let mask = u8::MAX >> (8 - columns);
             let offset = _mm512_maskz_loadu_pd(mask, offset);
-            let one = |i: usize| {
-                let row = _mm512_maskz_loadu_pd(mask, row(i));
-                _mm512_cvtpd_epi32(_mm512_fmsub_pd(row, scale, offset))
-            };
-            let two = |low: usize, high: usize| {
-                _mm512_inserti64x4::<1>(_mm512_castsi256_si512(one(low)), one(high))
-            };
-            let rows = [four_rows(&two, 0), four_rows(&two, 1), four_rows(&two, 2), four_rows(&two, 3)];
+            let zero = _mm512_setzero_si512();
+            let mut rows = [zero; 4];
+            for (i, rows) in rows.iter_mut().enumerate() {
+                let mut two = [zero; 2];
+                for (j, two) in two.iter_mut().enumerate() {
+                    let low = _mm512_maskz_loadu_pd(mask, row(i + 8 * j));
+                    let high = _mm512_maskz_loadu_pd(mask, row(i + 8 * j + 4));
+                    let low = _mm512_cvtpd_epi32(_mm512_fmsub_pd(low, scale, offset));
+                    let high = _mm512_cvtpd_epi32(_mm512_fmsub_pd(high, scale, offset));
+                    *two = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high);
+                }
+                *rows = join(two);
+            }
             put_pairs(rows, columns, out, stride);
         }
     }
 }
 
-/// Rows `first`, `first + 4`, … of 8 columns, each in 16 bytes. `two` gives
-/// two rows, in 32 bytes each.
+/// Four rows of 8 columns, of which two lie in 32 bytes each, in 16 bytes each.
 ///
 /// # Safety
 ///
 /// The processor has AVX512F and AVX512BW.
 #[inline(always)]
-unsafe fn four_rows(two: &impl Fn(usize, usize) -> __m512i, first: usize) -> __m512i {
+unsafe fn join([a, b]: [__m512i; 2]) -> __m512i {
     // SAFETY: the caller has the instructions.
     unsafe {
-        let pack = _mm512_packs_epi32(two(first, first + 4), two(first + 8, first + 12));
-        _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), pack)
+        let parts = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+        _mm512_permutexvar_epi64(parts, _mm512_packs_epi32(a, b))
     }
 }
 

@@ -6,9 +6,9 @@
 
 use super::scan::{NEAR, Scratch, fetch};
 use super::simd::Simd;
+use crate::Scalar;
 use crate::fixed::Fixed;
 use crate::rows::Rows;
-use crate::Scalar;
 
 /// Finds nearest centers in fixed point: see [`nearest`].
 pub(crate) type NearestFixed<T> = unsafe fn(&Rows<T>, &Fixed<T>, &mut Scratch<T>);
@@ -145,7 +145,14 @@ unsafe fn pack_vector<S: Pairs>(
         unsafe {
             let offset = fixed.offset.as_ptr().add(j);
             let out = out.add(j / 2 * stride);
-            S::pack(|lane| row(lane).wrapping_add(j), width, fixed.scale, offset, out, stride);
+            S::pack(
+                |lane| row(lane).wrapping_add(j),
+                width,
+                fixed.scale,
+                offset,
+                out,
+                stride,
+            );
         }
         for lane in 0..<S::W as Whole>::LANES {
             let ahead = ahead(lane).wrapping_add(j);
@@ -164,7 +171,10 @@ unsafe fn pack_vector<S: Pairs>(
 ///
 /// As [`tile`].
 #[inline(always)]
-unsafe fn norms<W: Whole, const VECTORS: usize>(block: *const i32, pairs: usize) -> [W::V; VECTORS] {
+unsafe fn norms<W: Whole, const VECTORS: usize>(
+    block: *const i32,
+    pairs: usize,
+) -> [W::V; VECTORS] {
     // SAFETY: the caller vouches for the pointer.
     unsafe {
         let mut sums = [W::splat(0); VECTORS];
@@ -277,7 +287,9 @@ pub(crate) unsafe fn nearest<
         let count = samples.min(rows.count - first);
         let mut doubtful = found.doubtful(samples, fixed) & (u64::MAX >> (64 - count));
         while doubtful != 0 {
-            scratch.doubts.push(first as u32 + doubtful.trailing_zeros());
+            scratch
+                .doubts
+                .push(first as u32 + doubtful.trailing_zeros());
             doubtful &= doubtful - 1;
         }
     }

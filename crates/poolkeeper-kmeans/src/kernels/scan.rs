@@ -111,11 +111,19 @@ pub(crate) unsafe fn pack<S: Simd, const VECTORS: usize>(
                 pack_vector::<S>(at, ahead, moved, out, stride, near, alone);
             } else {
                 let last = rows.count - 1;
-                let pointers: [_; 16] = std::array::from_fn(|lane| rows.row((first + lane).min(last)));
+                let pointers: [_; 16] =
+                    std::array::from_fn(|lane| rows.row((first + lane).min(last)));
                 let next: [_; 16] =
                     std::array::from_fn(|lane| rows.row((first + stride + lane).min(last)));
-                let (at, ahead) = (|lane: usize| pointers[lane], |lane: usize| next[lane]);
-                pack_vector::<S>(at, ahead, moved, out, stride, near, true);
+                pack_vector::<S>(
+                    |lane| pointers[lane],
+                    |lane| next[lane],
+                    moved,
+                    out,
+                    stride,
+                    near,
+                    true,
+                );
             }
         }
     }
@@ -155,7 +163,14 @@ unsafe fn pack_vector<S: Simd>(
         unsafe {
             let offset = moved.offset.as_ptr().add(j);
             let to = out.add(j * stride);
-            S::transpose(|lane| row(lane).wrapping_add(j), width, moved.scale, offset, to, stride);
+            S::transpose(
+                |lane| row(lane).wrapping_add(j),
+                width,
+                moved.scale,
+                offset,
+                to,
+                stride,
+            );
         }
         for lane in 0..S::LANES {
             let ahead = ahead(lane).wrapping_add(j);

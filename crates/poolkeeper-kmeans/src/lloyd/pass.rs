@@ -81,7 +81,12 @@ impl<'a, T: Scalar> Pass<'a, T> {
         };
         let panels = Panels::default();
         let fixed_tile = problem.fixed_tile(k, &tile);
-        let cost = Cost::new(data.columns, size_of::<T>(), tile.centers, fixed_tile.is_some());
+        let cost = Cost::new(
+            data.columns,
+            size_of::<T>(),
+            tile.centers,
+            fixed_tile.is_some(),
+        );
         let reach = fixed_tile.map_or(0.0, |_| fixed::probe(data, problem.frame));
         Pass {
             problem,

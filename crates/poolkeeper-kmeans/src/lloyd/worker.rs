@@ -5,8 +5,8 @@ use std::ops::Range;
 use crate::Scalar;
 use crate::finder::Finder;
 use crate::fixed::Fixed;
-use crate::panels::Panels;
 use crate::kernels::scan::Scratch;
+use crate::panels::Panels;
 use crate::problem::{Problem, lock};
 use crate::rows::Rows;
 use crate::update::{Exact, Sums};
@@ -209,9 +209,12 @@ impl<T: Scalar> Pass<'_, T> {
         let mut changed = 0;
         let (runs, indices) = (labels.chunks_mut(RUN), scratch.index.chunks(RUN));
         for (first, (labels, indices)) in (0..).step_by(RUN).zip(runs.zip(indices)) {
-            let differ = labels.iter().zip(indices).fold(0_u32, |differ, (&old, new)| {
-                differ + u32::from(old != new.to_index() as i32)
-            });
+            let differ = labels
+                .iter()
+                .zip(indices)
+                .fold(0_u32, |differ, (&old, new)| {
+                    differ + u32::from(old != new.to_index() as i32)
+                });
             changed += differ as usize;
             if differ == 0 && !anew {
                 continue;

@@ -29,7 +29,9 @@ impl Cost {
         Cost {
             skip: 4.0,
             // One center at a time is scored along the rows, without packing.
-            pack: if width == 1 { 0.1 } else { 0.4 } * columns + 15.0 + 0.2 * columns * f64::from(fixed),
+            pack: if width == 1 { 0.1 } else { 0.4 } * columns
+                + 15.0
+                + 0.2 * columns * f64::from(fixed),
             center: if fixed {
                 columns / 32.0 + 0.2
             } else {
