@@ -7,7 +7,7 @@ use ndarray::ArrayView2;
 
 use crate::Scalar;
 use crate::frame::Frame;
-use crate::rows::Data;
+use crate::rows::{Data, Moved};
 use crate::update::power_above;
 
 /// The length of the farthest sample and of twice the farthest center, in
@@ -18,13 +18,15 @@ const FEWEST_COLUMNS: usize = 5;
 /// ... nor below so many centers.
 const FEWEST_CENTERS: usize = 6;
 /// ... nor below so many samples: the centers must be rounded, too.
-const FEWEST_ROWS: usize = 64;
+const FEWEST_ROWS: usize = 4096;
 /// With more columns the sums of errors could pass 31 bits.
 const MOST_COLUMNS: usize = 1 << 20;
 /// The rows that are asked how far samples reach.
 const ASKED: usize = 256;
 /// Farther than the farthest of them by this factor, a sample is in doubt.
-const SPARE: f64 = 1.25;
+const SPARE: f64 = 1.1;
+/// What may be lost, in units, for more of the range to be used.
+const MOST_LOST: f64 = 0.05;
 /// Where more than one of so many samples is in doubt, nothing is gained.
 const TOO_MANY: usize = 3;
 
@@ -61,17 +63,36 @@ pub(crate) fn pays(rows: usize, columns: usize, centers: usize) -> bool {
 /// How far samples reach from the offset, from some of them: a guess that no
 /// result depends on.
 pub(crate) fn probe<T: Scalar>(data: &Data<T>, frame: &Frame<T>) -> f64 {
-    let step = data.rows.div_ceil(ASKED).max(16);
+    let Moved { scale, offset } = &frame.moved;
     let norm = |i: usize| -> f64 {
-        let row = data.row(i);
-        let moved = row
-            .iter()
-            .enumerate()
-            .map(|(j, &x)| frame.moved_center(x, j).wide());
+        let moved =
+            (0..data.columns).map(|j| data.at(i, j).wide() * scale.wide() - offset[j].wide());
         moved.map(|x| x * x).sum()
     };
-    let largest = (0..data.rows).step_by(step).map(norm).fold(0.0, f64::max);
-    SPARE * largest.sqrt()
+    let rows = (0..data.rows).step_by(data.rows.div_ceil(ASKED));
+    SPARE * rows.map(norm).fold(0.0, f64::max).sqrt()
+}
+
+/// What rounding the scaled offset and the scale can move a number by, in
+/// units; nothing with a power of two.
+fn lost<T: Scalar>(scale: f64, frame: &Frame<T>) -> f64 {
+    if power_above(scale) == scale {
+        return 0.0;
+    }
+    let offset = &frame.moved.offset;
+    let farthest = offset.iter().map(|o| o.wide().abs()).fold(0.0, f64::max) * scale;
+    // The scale's relative error is of a product up to the offset and a length.
+    (2.0 * farthest + LENGTH) * T::SPACING
+}
+
+/// At most `wanted`: that, or where it would lose too much a power of two.
+fn scale_for<T: Scalar>(wanted: f64, frame: &Frame<T>) -> f64 {
+    let rounded = T::near(wanted * (1.0 - T::SPACING)).wide();
+    if lost(rounded, frame) < MOST_LOST {
+        rounded
+    } else {
+        power_above(wanted) / 2.0
+    }
 }
 
 impl<T: Scalar> Fixed<T> {
@@ -84,16 +105,14 @@ impl<T: Scalar> Fixed<T> {
         reach: f64,
     ) -> Option<Fixed<T>> {
         let (k, columns) = centers.dim();
-        let moved = |c: usize| {
-            let center = centers.row(c).to_owned();
-            let moved = center.into_iter().enumerate();
-            moved.map(|(j, x)| frame.moved_center(x, j).wide())
-        };
-        let square = |c: usize| moved(c).map(|x| x * x).sum::<f64>();
-        let farthest = (0..k).map(square).fold(0.0, f64::max).sqrt();
+        let moved = |c: usize, j: usize| frame.moved_center(centers[[c, j]], j).wide();
+        let square = |x: f64| x * x;
+        let squares: Vec<f64> = (0..k)
+            .map(|c| (0..columns).map(|j| square(moved(c, j))).sum())
+            .collect();
+        let farthest = squares.iter().copied().fold(0.0, f64::max).sqrt();
         let reach = reach.max(farthest);
-        // A power of two, so that scaling loses nothing.
-        let scale = power_above(LENGTH / reach) / 2.0;
+        let scale = scale_for::<T>(LENGTH / reach, frame);
         let of_centers = LENGTH / (2.0 * farthest);
         let units = scale * of_centers;
         let usable = [
@@ -133,27 +152,36 @@ impl<T: Scalar> Fixed<T> {
             doubted: AtomicUsize::new(0),
         };
         let mut rounding = 0.0_f64;
-        for c in 0..k {
+        for (c, &norm) in squares.iter().enumerate() {
             let panel = c / width * width * pairs + c % width;
             let mut off = 0.0;
-            for (j, x) in moved(c).enumerate() {
-                let x = -2.0 * x * of_centers;
+            for j in 0..columns {
+                let x = -2.0 * moved(c, j) * of_centers;
                 let whole = x.round_ties_even();
-                off += (x - whole) * (x - whole);
+                off += square(x - whole);
                 let half = i32::from(whole as i16) & 0xffff;
                 fixed.values[panel + j / 2 * width] |= half << (j % 2 * 16);
             }
             rounding = rounding.max(off);
-            fixed.norms[c] = (square(c) * units).round_ties_even() as i32;
+            fixed.norms[c] = (norm * units).round_ties_even() as i32;
         }
-        fixed.set_error(scale, farthest, rounding.sqrt(), units, columns);
+        fixed.set_error(frame, scale, farthest, rounding.sqrt(), units);
         Some(fixed)
     }
 
     /// `rounding`: the longest rest of a rounded center, in its units.
-    fn set_error(&mut self, scale: f64, farthest: f64, rounding: f64, units: f64, columns: usize) {
-        // A number is rounded to the type twice before it is to 16 bits.
-        let of_sample = (columns as f64).sqrt() * (0.5 + LENGTH * f64::from(f32::EPSILON));
+    fn set_error(
+        &mut self,
+        frame: &Frame<T>,
+        scale: f64,
+        farthest: f64,
+        rounding: f64,
+        units: f64,
+    ) {
+        let columns = self.offset.len();
+        // A number is rounded to 16 bits, and before that to the type.
+        let of_number = 0.5 + lost(scale, frame) + 2.0 * LENGTH * T::SPACING;
+        let of_sample = (columns as f64).sqrt() * of_number;
         let length = LENGTH + of_sample;
         let reach = length / scale;
         let score = 0.5 + length * rounding + of_sample * (LENGTH + rounding);

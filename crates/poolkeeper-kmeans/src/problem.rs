@@ -75,7 +75,7 @@ pub(crate) fn choose_fixed_tile<T: Scalar>(
 ) -> Option<FixedTile<T>> {
     // Those along the rows are faster still.
     let pays = tile.centers > 1 && fixed::pays(data.rows, data.columns, k);
-    pays.then(table.fixed).flatten()
+    (pays && table.fixed_pays && (table.fixed_runs)()).then_some(table.fixed)
 }
 
 /// A lock whose holder may have panicked: the panic is raised again by the

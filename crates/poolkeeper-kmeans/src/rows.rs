@@ -32,6 +32,13 @@ impl<'a, T> Rows<'a, T> {
         (close && first + count <= self.count).then(|| self.row(first))
     }
 
+    /// Where row `first` is or would be, if rows follow each other, `columns` apart.
+    #[inline(always)]
+    pub(crate) fn follow(&self, first: usize, columns: usize) -> Option<*const T> {
+        let follow = self.list.is_none() && self.stride == columns as isize;
+        follow.then(|| self.base.wrapping_add(first * columns))
+    }
+
     /// Row `first`, and how far apart rows are, if there are `count` from there.
     #[inline(always)]
     pub(crate) fn apart(&self, first: usize, count: usize) -> Option<(*const T, isize)> {

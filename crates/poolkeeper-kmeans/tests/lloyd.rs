@@ -7,7 +7,7 @@ mod plain;
 use clouds::{Near, clouds};
 use ndarray::{Array1, Array2, ArrayView2, s};
 use plain::plain_lloyd;
-use poolkeeper_kmeans::{Algorithm, Fit, Init, Kernel, Options, Scalar, Threads, fit};
+use poolkeeper_kmeans::{Algorithm, Fit, Init, Kernel, Options, Scalar, Threads, assign, fit};
 
 fn options<T: Scalar>(centers: Array2<T>) -> Options<T> {
     let k = centers.nrows();
@@ -112,6 +112,63 @@ fn threads_kernels_algorithms_and_strides_change_no_bit_of_single_precision() {
 #[test]
 fn threads_kernels_algorithms_and_strides_change_no_bit_of_double_precision() {
     same_bits::<f64>();
+}
+
+/// Shapes large enough for fixed point, and data that it is not made for:
+/// ties, samples far out, and columns far from 0.
+fn same_labels_in_fixed_point<T: Scalar + Near + Into<f64>>() {
+    let (n, k) = (9000, 20);
+    let usual = |d| clouds::<T>(n, d, k, 0.6, 7);
+    let wide = |x: T| -> f64 { x.into() };
+    let ties = usual(6).mapv(|x| T::from_f64(wide(x).round()));
+    let mut far = usual(9);
+    for mut row in far.outer_iter_mut().step_by(700) {
+        row.mapv_inplace(|x| T::from_f64(wide(x) * 1e4));
+    }
+    let shifted = usual(7).mapv(|x| T::from_f64(wide(x) + 3e3));
+    let tiny = usual(17).mapv(|x| T::from_f64(wide(x) * 1e-20));
+    for x in [usual(5), usual(33), ties, far, shifted, tiny] {
+        let run = |kernel, algorithm, threads| {
+            let options = Options {
+                kernel: Some(kernel),
+                algorithm,
+                max_iter: 12,
+                ..options(first(&x, k))
+            };
+            bits(&fit(x.view(), None, &options, &Threads(threads)).unwrap())
+        };
+        // The portable kernel has no use for fixed point.
+        let expected = run(Kernel::Portable, Algorithm::Brute, 1);
+        for kernel in Kernel::available() {
+            for algorithm in [Algorithm::Brute, Algorithm::Pruned] {
+                let found = run(kernel, algorithm, 2);
+                assert_eq!(found, expected, "{kernel:?} {algorithm:?} {:?}", x.dim());
+            }
+        }
+    }
+}
+
+#[test]
+fn fixed_point_changes_no_bit() {
+    same_labels_in_fixed_point::<f32>();
+    same_labels_in_fixed_point::<f64>();
+}
+
+#[test]
+fn new_samples_are_compared_in_fixed_point_as_exactly() {
+    let x = clouds::<f64>(6000, 12, 9, 1.0, 3);
+    let mut far = x.clone();
+    far.row_mut(17).mapv_inplace(|x| x * 1e7);
+    let centers = first(&x, 9);
+    let labels = assign(far.view(), centers.view(), &Threads(2)).unwrap();
+    for (row, label) in far.outer_iter().zip(labels) {
+        let square = |c: usize| {
+            let pairs = row.iter().zip(centers.row(c));
+            pairs.map(|(x, c)| (x - c) * (x - c)).sum::<f64>()
+        };
+        let least = (0..9).map(square).fold(f64::INFINITY, f64::min);
+        assert!(square(label as usize) <= least * (1.0 + 1e-9));
+    }
 }
 
 #[test]

@@ -72,7 +72,7 @@ unsafe impl Simd for Avx2<f32> {
 
     #[inline(always)]
     unsafe fn transpose(
-        row: impl Fn(usize) -> *const f32,
+        rows: *const *const f32,
         columns: usize,
         scale: f32,
         offset: *const f32,
@@ -81,7 +81,7 @@ unsafe impl Simd for Avx2<f32> {
     ) {
         if columns <= 2 {
             // SAFETY: the same promises.
-            return unsafe { transpose_plain::<f32, 8>(row, columns, scale, offset, out, stride) };
+            return unsafe { transpose_plain::<f32, 8>(rows, columns, scale, offset, out, stride) };
         }
         // SAFETY: the caller has the instructions, 8 rows of `columns`
         // numbers, as many offsets, and room for `columns` vectors.
@@ -90,7 +90,7 @@ unsafe impl Simd for Avx2<f32> {
             let mut v = [scale; 8];
             if columns == 8 {
                 for (lane, v) in v.iter_mut().enumerate() {
-                    *v = Self::load(row(lane));
+                    *v = Self::load(*rows.add(lane));
                 }
                 for (i, v) in transpose_8(v).into_iter().enumerate() {
                     let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));
@@ -99,7 +99,7 @@ unsafe impl Simd for Avx2<f32> {
                 return;
             }
             for (lane, v) in v.iter_mut().enumerate() {
-                let row = row(lane);
+                let row = *rows.add(lane);
                 *v = _mm256_maskload_ps(row, first_8(columns));
             }
             for (i, v) in transpose_8(v).into_iter().enumerate().take(columns) {
@@ -173,7 +173,7 @@ unsafe impl Simd for Avx2<f64> {
 
     #[inline(always)]
     unsafe fn transpose(
-        row: impl Fn(usize) -> *const f64,
+        rows: *const *const f64,
         columns: usize,
         scale: f64,
         offset: *const f64,
@@ -182,7 +182,7 @@ unsafe impl Simd for Avx2<f64> {
     ) {
         if columns <= 1 {
             // SAFETY: the same promises.
-            return unsafe { transpose_plain::<f64, 4>(row, columns, scale, offset, out, stride) };
+            return unsafe { transpose_plain::<f64, 4>(rows, columns, scale, offset, out, stride) };
         }
         // SAFETY: the caller has the instructions, 4 rows of `columns`
         // numbers, as many offsets, and room for `columns` vectors.
@@ -191,7 +191,7 @@ unsafe impl Simd for Avx2<f64> {
             let mut v = [scale; 4];
             if columns == 4 {
                 for (lane, v) in v.iter_mut().enumerate() {
-                    *v = Self::load(row(lane));
+                    *v = Self::load(*rows.add(lane));
                 }
                 for (i, v) in transpose_4(v).into_iter().enumerate() {
                     let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));
@@ -200,7 +200,7 @@ unsafe impl Simd for Avx2<f64> {
                 return;
             }
             for (lane, v) in v.iter_mut().enumerate() {
-                let row = row(lane);
+                let row = *rows.add(lane);
                 *v = _mm256_maskload_pd(row, first_4(columns));
             }
             for (i, v) in transpose_4(v).into_iter().enumerate().take(columns) {

@@ -72,7 +72,7 @@ unsafe impl Simd for Avx512<f32> {
 
     #[inline(always)]
     unsafe fn transpose(
-        row: impl Fn(usize) -> *const f32,
+        rows: *const *const f32,
         columns: usize,
         scale: f32,
         offset: *const f32,
@@ -81,7 +81,9 @@ unsafe impl Simd for Avx512<f32> {
     ) {
         if columns <= 4 {
             // SAFETY: the same promises.
-            return unsafe { transpose_plain::<f32, 16>(row, columns, scale, offset, out, stride) };
+            return unsafe {
+                transpose_plain::<f32, 16>(rows, columns, scale, offset, out, stride)
+            };
         }
         // SAFETY: the caller has the instructions, 16 rows of `columns`
         // numbers, as many offsets, and room for `columns` vectors.
@@ -90,7 +92,7 @@ unsafe impl Simd for Avx512<f32> {
             let mut v = [scale; 16];
             if columns == 16 {
                 for (lane, v) in v.iter_mut().enumerate() {
-                    *v = Self::load(row(lane));
+                    *v = Self::load(*rows.add(lane));
                 }
                 for (i, v) in transpose_16(v).into_iter().enumerate() {
                     let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));
@@ -99,7 +101,7 @@ unsafe impl Simd for Avx512<f32> {
                 return;
             }
             for (lane, v) in v.iter_mut().enumerate() {
-                let row = row(lane);
+                let row = *rows.add(lane);
                 *v = _mm512_maskz_loadu_ps((1 << columns) - 1, row);
             }
             for (i, v) in transpose_16(v).into_iter().enumerate().take(columns) {
@@ -173,7 +175,7 @@ unsafe impl Simd for Avx512<f64> {
 
     #[inline(always)]
     unsafe fn transpose(
-        row: impl Fn(usize) -> *const f64,
+        rows: *const *const f64,
         columns: usize,
         scale: f64,
         offset: *const f64,
@@ -182,7 +184,7 @@ unsafe impl Simd for Avx512<f64> {
     ) {
         if columns <= 2 {
             // SAFETY: the same promises.
-            return unsafe { transpose_plain::<f64, 8>(row, columns, scale, offset, out, stride) };
+            return unsafe { transpose_plain::<f64, 8>(rows, columns, scale, offset, out, stride) };
         }
         // SAFETY: the caller has the instructions, 8 rows of `columns`
         // numbers, as many offsets, and room for `columns` vectors.
@@ -191,7 +193,7 @@ unsafe impl Simd for Avx512<f64> {
             let mut v = [scale; 8];
             if columns == 8 {
                 for (lane, v) in v.iter_mut().enumerate() {
-                    *v = Self::load(row(lane));
+                    *v = Self::load(*rows.add(lane));
                 }
                 for (i, v) in transpose_8(v).into_iter().enumerate() {
                     let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));
@@ -200,7 +202,7 @@ unsafe impl Simd for Avx512<f64> {
                 return;
             }
             for (lane, v) in v.iter_mut().enumerate() {
-                let row = row(lane);
+                let row = *rows.add(lane);
                 *v = _mm512_maskz_loadu_pd((1 << columns) - 1, row);
             }
             for (i, v) in transpose_8(v).into_iter().enumerate().take(columns) {

@@ -54,7 +54,7 @@ const GROUP: usize = 32;
 ///
 /// # Safety
 ///
-/// None but the instructions; `unsafe` as every kernel is.
+/// Labels are indices of `motion.drift`; bounds have the labels' length.
 #[inline(always)]
 pub(crate) unsafe fn classify(
     labels: &[i32],
@@ -77,10 +77,12 @@ pub(crate) unsafe fn classify(
         let group = first..first + count;
         let (labels, upper) = (&labels[group.clone()], &mut upper[group.clone()]);
         let lower = &mut lower[group];
-        let mut state = [0_u8; GROUP];
+        let mut state = [[0_u8; GROUP]; 2];
         let mut moved = [0.0_f32; GROUP];
         for (moved, &label) in moved.iter_mut().zip(labels) {
-            *moved = motion.drift[label as usize];
+            debug_assert!((label as usize) < motion.drift.len());
+            // SAFETY: the caller vouches for the labels.
+            *moved = unsafe { *motion.drift.get_unchecked(label as usize) };
         }
         for i in 0..count {
             let u = farther(upper[i], moved[i]);
@@ -90,21 +92,31 @@ pub(crate) unsafe fn classify(
             let quite = safe(u, cautious, farthest, error);
             let next = if but_some { l } else { lower[i] };
             lower[i] = if quite { cautious } else { next };
-            state[i] = u8::from(!quite) + u8::from(!quite & !but_some);
+            state[0][i] = u8::from(!quite & but_some);
+            state[1][i] = u8::from(!quite & !but_some);
         }
-        list(&state, 1, first, some);
-        list(&state, 2, first, all);
+        list(&state[0], first, some);
+        list(&state[1], first, all);
         first += count;
     }
 }
 
-/// Lists those that have the state `wanted`, counted from `first`.
+/// A bit for each of the flags, which are 0 or 1.
 #[inline(always)]
-fn list(state: &[u8; GROUP], wanted: u8, first: usize, to: &mut Vec<u32>) {
-    let mut bits = 0_u32;
-    for (i, &state) in state.iter().enumerate() {
-        bits |= u32::from(state == wanted) << i;
+pub(super) fn bits_of<const N: usize>(flags: &[u8; N]) -> u64 {
+    let mut bits = 0;
+    for (i, eight) in flags.as_chunks().0.iter().enumerate() {
+        // The product gathers the lowest bits of the bytes in the highest byte.
+        let byte = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        bits |= byte << (8 * i);
     }
+    bits
+}
+
+/// Lists those with a flag, counted from `first`.
+#[inline(always)]
+fn list(flags: &[u8; GROUP], first: usize, to: &mut Vec<u32>) {
+    let mut bits = bits_of(flags);
     while bits != 0 {
         to.push(first as u32 + bits.trailing_zeros());
         bits &= bits - 1;

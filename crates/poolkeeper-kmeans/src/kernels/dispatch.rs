@@ -89,7 +89,7 @@ impl Kernel {
 macro_rules! table {
     ($module:ident, $simd:ty, $t:ty, $(#[$features:meta])?, $rows:literal,
         $([$vectors:literal x $centers:literal])+,
-        $(#[$more:meta])?, [$whole:literal x $wide:literal], $here:expr) => {
+        $(#[$more:meta])?, [$whole:literal x $wide:literal], $runs:expr, $pays:literal) => {
         mod $module {
             use super::*;
             use super::super::simd::Simd;
@@ -157,13 +157,6 @@ macro_rules! table {
             ) = |rows, centers, scratch| {
                 fixed::nearest::<S, $whole, $wide, SECOND>(rows, centers, scratch, pack_fixed)
             });
-            /// To be called on a processor that has its instructions.
-            pub(in super::super) const FIXED: FixedTile<T> = FixedTile {
-                centers: $wide,
-                nearest: nearest_fixed::<false>,
-                two_nearest: nearest_fixed::<true>,
-            };
-
             pub(super) static TABLE: Table<T> = Table {
                 tiles: &[$(Tile {
                     samples: $vectors * S::LANES,
@@ -179,7 +172,13 @@ macro_rules! table {
                     two_nearest: two_nearest_along,
                     scores: scores_along,
                 },
-                fixed: || $here.then_some(FIXED),
+                fixed: FixedTile {
+                    centers: $wide,
+                    nearest: nearest_fixed::<false>,
+                    two_nearest: nearest_fixed::<true>,
+                },
+                fixed_runs: || $runs,
+                fixed_pays: $pays,
                 square_distance,
                 add_row,
                 move_row,
@@ -243,30 +242,30 @@ fn vnni() -> bool {
 // Nobody multiplies 16 bits faster than the compiler's target does `f32`, as
 // far as is known: there it is for the tests.
 table!(portable_f32, crate::kernels::portable::Portable<f32>, f32, , 2,
-    [2 x 4], , [2 x 4], false);
+    [2 x 4], , [2 x 4], true, false);
 table!(portable_f64, crate::kernels::portable::Portable<f64>, f64, , 2,
-    [1 x 4], , [2 x 4], false);
+    [1 x 4], , [2 x 4], true, false);
 
 #[cfg(target_arch = "x86_64")]
 table!(avx2_f32, crate::kernels::avx2::Avx2<f32>, f32,
     #[target_feature(enable = "avx2,fma")], 2, [4 x 2] [3 x 4] [2 x 6],
-    #[target_feature(enable = "avx2,fma")], [2 x 6], true);
+    #[target_feature(enable = "avx2,fma")], [2 x 6], true, true);
 #[cfg(target_arch = "x86_64")]
 table!(avx2_f64, crate::kernels::avx2::Avx2<f64>, f64,
     #[target_feature(enable = "avx2,fma")], 2, [4 x 2] [3 x 4] [2 x 6],
-    #[target_feature(enable = "avx2,fma")], [2 x 6], true);
+    #[target_feature(enable = "avx2,fma")], [2 x 6], true, true);
 #[cfg(target_arch = "x86_64")]
 table!(avx512_f32, crate::kernels::avx512::Avx512<f32>, f32,
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], 4,
     [4 x 6] [3 x 8] [2 x 12],
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")],
-    [3 x 8], vnni());
+    [3 x 8], vnni(), true);
 #[cfg(target_arch = "x86_64")]
 table!(avx512_f64, crate::kernels::avx512::Avx512<f64>, f64,
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], 4,
     [4 x 6] [3 x 8] [2 x 12],
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")],
-    [3 x 8], vnni());
+    [3 x 8], vnni(), true);
 
 /// The kernels for `f32`. `kernel` comes from [`Kernel::choose`].
 pub(crate) fn single(kernel: Kernel) -> &'static Table<f32> {

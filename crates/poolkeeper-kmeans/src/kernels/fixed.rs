@@ -4,7 +4,9 @@
 //! are listed, to be scored as `scan` does. So no label depends on it.
 //! `crate::fixed` chooses the units and knows the error.
 
-use super::scan::{NEAR, Scratch, fetch};
+use super::ahead::{Ahead, fetch, near};
+use super::classify::bits_of;
+use super::scan::Scratch;
 use super::simd::Simd;
 use crate::Scalar;
 use crate::fixed::Fixed;
@@ -87,7 +89,7 @@ pub(crate) type Pack<T> = unsafe fn(&Rows<T>, usize, &Fixed<T>, *mut i32);
 
 /// Packs `VECTORS` vectors of rows, from row `first`: pair `j` of vector `v`
 /// goes to `out + (j * VECTORS + v) * LANES`. Rows past the last repeat it.
-/// Asks for the rows of the next block.
+/// Asks for the rows of the next block where they don't follow each other.
 ///
 /// # Safety
 ///
@@ -111,8 +113,15 @@ pub(crate) unsafe fn pack<S: Pairs, const VECTORS: usize>(
             let out = out.add(v * lanes);
             if let Some((row, apart)) = rows.apart(first, lanes) {
                 let at = |lane: usize| row.wrapping_offset(lane as isize * apart);
-                let alone = apart != fixed.offset.len() as isize;
-                pack_vector::<S>(at, |lane| at(lane + samples), fixed, out, samples, alone);
+                let scattered = apart != fixed.offset.len() as isize;
+                pack_vector::<S>(
+                    at,
+                    |lane| at(lane + samples),
+                    fixed,
+                    out,
+                    samples,
+                    scattered,
+                );
             } else {
                 let at = |lane: usize| rows.row((first + lane).min(last));
                 pack_vector::<S>(at, |lane| at(lane + samples), fixed, out, samples, true);
@@ -121,12 +130,12 @@ pub(crate) unsafe fn pack<S: Pairs, const VECTORS: usize>(
     }
 }
 
-/// Packs one vector of rows and asks for those `ahead`, which lie side by
-/// side unless they are `alone`.
+/// Packs one vector of rows. Asks for those `ahead` if they are `scattered`:
+/// otherwise [`Ahead`] does.
 ///
 /// # Safety
 ///
-/// As [`pack`]; rows ahead may be anywhere.
+/// As [`pack`]; those ahead may be anywhere.
 #[inline(always)]
 unsafe fn pack_vector<S: Pairs>(
     row: impl Fn(usize) -> *const S::T,
@@ -134,10 +143,10 @@ unsafe fn pack_vector<S: Pairs>(
     fixed: &Fixed<S::T>,
     out: *mut i32,
     stride: usize,
-    alone: bool,
+    scattered: bool,
 ) {
     let columns = fixed.offset.len();
-    let near = columns * stride * size_of::<S::T>() <= NEAR;
+    let near = near::<S::T>(columns * stride);
     for j in (0..columns).step_by(S::CHUNK) {
         let width = S::CHUNK.min(columns - j);
         // SAFETY: every row has `width` more columns, and so has `offset`;
@@ -154,13 +163,14 @@ unsafe fn pack_vector<S: Pairs>(
                 stride,
             );
         }
+        if !scattered {
+            continue;
+        }
         for lane in 0..<S::W as Whole>::LANES {
             let ahead = ahead(lane).wrapping_add(j);
             fetch(ahead, near);
-            if alone {
-                // A row may reach into a line that no other brings.
-                fetch(ahead.wrapping_add(width - 1), near);
-            }
+            // A row may reach into a line that no other brings.
+            fetch(ahead.wrapping_add(width - 1), near);
         }
     }
 }
@@ -199,6 +209,7 @@ unsafe fn tile<W: Whole, const VECTORS: usize, const CENTERS: usize>(
     pairs: usize,
     panel: *const i32,
     norms: *const i32,
+    ahead: Ahead,
 ) -> [[W::V; VECTORS]; CENTERS] {
     // SAFETY: the caller vouches for all pointers.
     unsafe {
@@ -207,6 +218,7 @@ unsafe fn tile<W: Whole, const VECTORS: usize, const CENTERS: usize>(
             *sum = [W::splat(*norms.add(c)); VECTORS];
         }
         for j in 0..pairs {
+            ahead.ask(j);
             let mut x = [W::splat(0); VECTORS];
             for (v, x) in x.iter_mut().enumerate() {
                 *x = W::load(block.add((j * VECTORS + v) * W::LANES));
@@ -260,12 +272,15 @@ pub(crate) unsafe fn nearest<
         // for 64 samples. The caller vouches for the rest.
         unsafe {
             pack(rows, first, fixed, block);
+            let size = [samples, fixed.offset.len()];
+            let ahead = Ahead::new(rows, first + samples, size, fixed.count() * pairs);
             let mut best = [S::W::splat(i32::MAX); VECTORS];
             let mut second = best;
             let mut index = [S::W::splat(0); VECTORS];
             for p in 0..fixed.count() {
                 let (panel, norms) = (fixed.panel(p), fixed.norms(p));
-                let sums = tile::<S::W, VECTORS, CENTERS>(block, pairs, panel, norms);
+                let ahead = ahead.after(p * pairs);
+                let sums = tile::<S::W, VECTORS, CENTERS>(block, pairs, panel, norms, ahead);
                 for (c, sum) in sums.iter().enumerate() {
                     let center = S::W::splat((p * CENTERS + c) as i32);
                     for v in 0..VECTORS {
@@ -337,10 +352,6 @@ impl Found {
             let clear = second[i] > best[i] + fixed.doubt;
             *state = u8::from(!(within & clear));
         }
-        let mut bits = 0;
-        for (i, &state) in state.iter().enumerate() {
-            bits |= u64::from(state) << i;
-        }
-        bits
+        bits_of(&state)
     }
 }

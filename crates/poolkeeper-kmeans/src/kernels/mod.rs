@@ -1,5 +1,6 @@
 //! The kernels: one source, compiled once for each set of instructions.
 
+mod ahead;
 mod along;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -12,6 +13,8 @@ mod avx512_whole;
 pub(crate) mod classify;
 pub(crate) mod dispatch;
 pub(crate) mod fixed;
+#[cfg(test)]
+mod fixed_tests;
 pub(crate) mod plain;
 mod portable;
 pub(crate) mod scan;
@@ -56,8 +59,12 @@ pub struct Table<T: 'static> {
     pub(crate) tiles: &'static [Tile<T>],
     /// For few centers and many columns: see [`along`].
     pub(crate) along: Tile<T>,
-    /// Fixed point, if the processor is faster at it.
-    pub(crate) fixed: fn() -> Option<fixed::FixedTile<T>>,
+    /// In fixed point: to be called only where the processor has what it
+    /// needs beyond the rest ...
+    pub(crate) fixed: fixed::FixedTile<T>,
+    pub(crate) fixed_runs: fn() -> bool,
+    /// ... and worth it where that is faster.
+    pub(crate) fixed_pays: bool,
     /// See [`plain::square_distance`].
     pub(crate) square_distance: unsafe fn(*const T, *const T, usize) -> f64,
     /// See [`plain::add_row`].

@@ -78,7 +78,7 @@ unsafe impl<T: Scalar> Simd for Portable<T> {
 
     #[inline(always)]
     unsafe fn transpose(
-        row: impl Fn(usize) -> *const T,
+        rows: *const *const T,
         columns: usize,
         scale: T,
         offset: *const T,
@@ -86,7 +86,7 @@ unsafe impl<T: Scalar> Simd for Portable<T> {
         stride: usize,
     ) {
         // SAFETY: the same promises.
-        unsafe { transpose_plain::<T, LANES>(row, columns, scale, offset, out, stride) }
+        unsafe { transpose_plain::<T, LANES>(rows, columns, scale, offset, out, stride) }
     }
 }
 

@@ -6,7 +6,8 @@
 //! `|x|²`. It is one chain of fused operations, over the columns in their
 //! order, so that its bits depend on neither the kernel nor the tile.
 
-use super::simd::{Simd, prefetch};
+use super::ahead::{fetch, near};
+use super::simd::Simd;
 use crate::panels::Panels;
 use crate::rows::{Moved, Rows};
 use crate::{Scalar, scalar::Sealed};
@@ -61,10 +62,6 @@ impl<T: Scalar> Scratch<T> {
     }
 }
 
-/// Up to so many bytes of the next block go to the first cache, without
-/// driving out this one's (measured: with 12 KB it takes twice as long).
-pub(super) const NEAR: usize = 8 << 10;
-
 /// Packs a block: see [`pack`].
 pub(crate) type Pack<T> = unsafe fn(&Rows<T>, usize, &Moved<T>, *mut T);
 
@@ -98,86 +95,35 @@ pub(crate) unsafe fn pack<S: Simd, const VECTORS: usize>(
             }
         }
     }
-    let near = columns * stride * size_of::<S::T>() <= NEAR;
+    let scattered = rows.follow(first, columns).is_none();
+    let near = near::<S::T>(columns * stride);
+    let last = rows.count - 1;
     for v in 0..VECTORS {
-        let first = first + v * S::LANES;
-        // SAFETY: the caller vouches for the rows and for `out`.
-        unsafe {
-            let out = out.add(v * S::LANES);
-            if let Some((row, apart)) = rows.apart(first, S::LANES) {
-                let at = |lane: usize| row.wrapping_offset(lane as isize * apart);
-                let ahead = |lane: usize| at(lane + stride);
-                let alone = apart != columns as isize;
-                pack_vector::<S>(at, ahead, moved, out, stride, near, alone);
-            } else {
-                let last = rows.count - 1;
-                let pointers: [_; 16] =
-                    std::array::from_fn(|lane| rows.row((first + lane).min(last)));
-                let next: [_; 16] =
-                    std::array::from_fn(|lane| rows.row((first + stride + lane).min(last)));
-                pack_vector::<S>(
-                    |lane| pointers[lane],
-                    |lane| next[lane],
-                    moved,
-                    out,
-                    stride,
-                    near,
-                    true,
-                );
-            }
-        }
-    }
-}
-
-/// Asks for the memory at `p`: see [`prefetch`].
-#[inline(always)]
-pub(super) fn fetch<T>(p: *const T, near: bool) {
-    if near {
-        prefetch::<_, true>(p);
-    } else {
-        prefetch::<_, false>(p);
-    }
-}
-
-/// Packs one vector of rows and asks for those `ahead`, which lie side by
-/// side unless they are `alone`.
-///
-/// # Safety
-///
-/// As [`pack`]; rows ahead may be anywhere.
-#[inline(always)]
-unsafe fn pack_vector<S: Simd>(
-    row: impl Fn(usize) -> *const S::T,
-    ahead: impl Fn(usize) -> *const S::T,
-    moved: &Moved<S::T>,
-    out: *mut S::T,
-    stride: usize,
-    near: bool,
-    alone: bool,
-) {
-    let columns = moved.offset.len();
-    for j in (0..columns).step_by(S::LANES) {
-        let width = S::LANES.min(columns - j);
-        // SAFETY: every row has `width` more columns, and so has `offset`;
-        // the caller vouches for `out`.
-        unsafe {
-            let offset = moved.offset.as_ptr().add(j);
-            let to = out.add(j * stride);
-            S::transpose(
-                |lane| row(lane).wrapping_add(j),
-                width,
-                moved.scale,
-                offset,
-                to,
-                stride,
-            );
-        }
+        let mut pointers = [std::ptr::null::<S::T>(); 16];
+        let mut ahead = pointers;
         for lane in 0..S::LANES {
-            let ahead = ahead(lane).wrapping_add(j);
-            fetch(ahead, near);
-            if alone {
-                // A row may reach into a line that no other brings.
-                fetch(ahead.wrapping_add(width - 1), near);
+            let row = first + v * S::LANES + lane;
+            pointers[lane] = rows.row(row.min(last));
+            ahead[lane] = rows.row((row + stride).min(last));
+        }
+        for j in (0..columns).step_by(S::LANES) {
+            let width = S::LANES.min(columns - j);
+            // SAFETY: every row has `width` more columns, and so has `offset`;
+            // the caller vouches for `out`.
+            unsafe {
+                let offset = moved.offset.as_ptr().add(j);
+                let to = out.add(j * stride + v * S::LANES);
+                S::transpose(pointers.as_ptr(), width, moved.scale, offset, to, stride);
+            }
+            for pointer in pointers.iter_mut().take(S::LANES) {
+                *pointer = pointer.wrapping_add(width);
+            }
+            for ahead in ahead.iter().take(S::LANES) {
+                fetch(ahead.wrapping_add(j), near);
+                if scattered {
+                    // A row may reach into a line that no other brings.
+                    fetch(ahead.wrapping_add(j + width - 1), near);
+                }
             }
         }
     }
@@ -299,8 +245,8 @@ pub(crate) unsafe fn nearest<
             let mut second = best;
             let mut index = [S::splat(S::T::from_index(0)); VECTORS];
             for p in 0..panels.count() {
-                let sums =
-                    tile::<S, VECTORS, CENTERS>(block, columns, panels.panel(p), panels.norms(p));
+                let (panel, norms) = (panels.panel(p), panels.norms(p));
+                let sums = tile::<S, VECTORS, CENTERS>(block, columns, panel, norms);
                 for (c, sum) in sums.iter().enumerate() {
                     let center = S::splat(S::T::from_index((p * CENTERS + c) as u32));
                     for v in 0..VECTORS {
@@ -357,8 +303,8 @@ pub(crate) unsafe fn scores<S: Simd, const VECTORS: usize, const CENTERS: usize>
         unsafe {
             pack(rows, first, moved, block);
             for p in 0..panels.count() {
-                let sums =
-                    tile::<S, VECTORS, CENTERS>(block, columns, panels.panel(p), panels.norms(p));
+                let (panel, norms) = (panels.panel(p), panels.norms(p));
+                let sums = tile::<S, VECTORS, CENTERS>(block, columns, panel, norms);
                 for (c, sum) in sums.iter().enumerate() {
                     for (v, &sum) in sum.iter().enumerate() {
                         let row = first + v * S::LANES;

@@ -40,7 +40,7 @@ pub(crate) unsafe trait Simd: Copy + 'static {
     /// Reads `columns` (at most `LANES`) numbers from each of `LANES` rows and
     /// puts column `i` to `out + i * stride`, times `scale`, minus `offset[i]`.
     unsafe fn transpose(
-        row: impl Fn(usize) -> *const Self::T,
+        rows: *const *const Self::T,
         columns: usize,
         scale: Self::T,
         offset: *const Self::T,
@@ -77,7 +77,7 @@ pub(crate) fn prefetch<T, const NEAR: bool>(p: *const T) {
 /// As [`Simd::transpose`].
 #[inline(always)]
 pub(crate) unsafe fn transpose_plain<T: Scalar, const LANES: usize>(
-    row: impl Fn(usize) -> *const T,
+    rows: *const *const T,
     columns: usize,
     scale: T,
     offset: *const T,
@@ -88,7 +88,7 @@ pub(crate) unsafe fn transpose_plain<T: Scalar, const LANES: usize>(
         // SAFETY: the caller has `LANES` rows of `columns` numbers, as many
         // offsets, and room for `columns` vectors that lie `stride` apart.
         unsafe {
-            let row = row(lane);
+            let row = *rows.add(lane);
             for i in 0..columns {
                 *out.add(i * stride + lane) = (*row.add(i)).fused(scale, -*offset.add(i));
             }

@@ -60,14 +60,14 @@ fn shape(columns: std::ops::Range<usize>) -> impl Strategy<Value = Shape> {
     })
 }
 
-fn array<T: Scalar>(numbers: &[f64], columns: usize) -> Array2<T> {
+pub(super) fn array<T: Scalar>(numbers: &[f64], columns: usize) -> Array2<T> {
     let shape = (numbers.len() / columns, columns);
     let numbers = numbers.iter().map(|&x| T::near(x)).collect();
     Array2::from_shape_vec(shape, numbers).expect("whole rows")
 }
 
 /// The bits of numbers, so that NaN equals itself and -0 differs from 0.
-fn bits<T: Scalar>(numbers: &[T]) -> Vec<u64> {
+pub(super) fn bits<T: Scalar>(numbers: &[T]) -> Vec<u64> {
     numbers.iter().map(|x| x.wide().to_bits()).collect()
 }
 

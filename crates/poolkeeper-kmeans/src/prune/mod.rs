@@ -86,12 +86,12 @@ impl Precision {
             lower,
             ..
         } = scratch;
-        // SAFETY: the table is one for this processor.
         let margin = Margin {
             relative: self.relative,
             square: self.farthest_square,
             error,
         };
+        // SAFETY: the table is one for this processor.
         unsafe { (table.bounds)(&norm[..count], best, second, margin, [upper, near, lower]) };
     }
 }
