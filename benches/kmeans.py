@@ -34,6 +34,8 @@ RESULTS = HERE / "kmeans.json"
 DOCS = HERE.parent / "docs"
 #: What would make a BLAS take other kernels than it would choose, or other threads.
 UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+#: What OpenBLAS calls a processor that has no more than the kernel's instructions.
+CORES = {"avx2": "Haswell"}
 #: Seconds before each turn: threads spin for a while after their work, in OpenMP
 #: and OpenBLAS, and would take the next contestant's CPUs.
 QUIET = 0.3
@@ -49,6 +51,9 @@ class Contestant:
         environment = {key: value for key, value in os.environ.items() if key not in UNSET}
         for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             environment[variable] = str(case.threads)
+        if case.kernel:
+            environment["POOLKEEPER_KMEANS_KERNEL"] = case.kernel
+            environment["OPENBLAS_CORETYPE"] = CORES[case.kernel]
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(HERE / "kmeans_contestant.py"), name, described],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
@@ -128,7 +133,7 @@ def of_gemm(case: Case, mine: Contestant, product: Contestant) -> float:
 
 def takes_part(name: str, case: Case) -> bool:
     """Tell whether a contestant has this task, and this number type."""
-    if case.growth:
+    if case.growth or case.kernel:
         return name in ("ours", "scikit-learn")
     if name == "gemm":
         return case.task == "fit"

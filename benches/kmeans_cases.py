@@ -28,6 +28,8 @@ class Case:
     task: str = "fit"
     #: How many times faster than scikit-learn it is to be.
     goal: float | None = None
+    #: The instructions that ours and OpenBLAS are held to; "" for the best there are.
+    kernel: str = ""
     #: One of a row of shapes that show how time grows with one number.
     growth: str = ""
 
@@ -102,6 +104,11 @@ DOUBLES = tuple(
     for case, goal in zip((MAIN[0], MAIN[1], MAIN[2], MAIN[5]), (3.5, 4.0, 4.5, 6.0), strict=True)
 )
 ONE_THREAD = tuple(replace(case, threads=1) for case in MAIN[:6])
+DOUBLES_ONE_THREAD = tuple(replace(case, threads=1) for case in DOUBLES)
+AVX2 = tuple(
+    replace(case, kernel="avx2", goal=goal)
+    for case, goal in zip(MAIN[:3], (3.0, 3.8, 4.5), strict=True)
+)
 MIDDLE = Case("growth", "changed", "mixture", 100_000, 32, 64, 10)
 GROWTH = tuple(
     replace(MIDDLE, growth=what, **{what: value})
@@ -114,5 +121,5 @@ GROWTH = tuple(
 )
 GROUPS = {
     "main": MAIN, "starts": STARTS, "predict": PREDICTS, "doubles": DOUBLES, "one": ONE_THREAD,
-    "growth": GROWTH,
+    "doubles_one": DOUBLES_ONE_THREAD, "avx2": AVX2, "growth": GROWTH,
 }  # fmt: skip

@@ -8,7 +8,9 @@ from typing import Any
 TITLES = {
     "main": "Fits, float32, two threads",
     "one": "Fits, float32, one thread",
+    "avx2": "Fits, float32, two threads, AVX2",
     "doubles": "Fits, float64, two threads",
+    "doubles_one": "Fits, float64, one thread",
     "starts": "k-means++ alone",
     "predict": "predict",
     "growth": "How time grows",
@@ -23,8 +25,8 @@ def page(results: dict[str, Any]) -> str:
         if group in results:
             parts.append(f"## {title}\n")
             parts.append(f"{_machine(results[group]['machine'])}\n")
-            if group == "growth":
-                parts.append(GROWTH)
+            if group in ABOUT:
+                parts.append(ABOUT[group])
             parts.append(table(results[group]["rows"]))
     if "dask" in results:
         parts.append(dask(results["dask"]))
@@ -47,11 +49,17 @@ as many threads: the fraction of the machine's measured peak. Pruning leaves wor
 1.
 """
 
-GROWTH = """\
+ABOUT = {
+    "growth": """\
 Ten iterations around n = 100,000, d = 32, k = 64, one of the three changed at a time.
 
 ![Seconds against n, d and k](img/kmeans-growth.svg)
-"""
+""",
+    "avx2": """\
+With `POOLKEEPER_KMEANS_KERNEL=avx2` and `OPENBLAS_CORETYPE=Haswell`: what both do on a processor without
+AVX-512, though not on such a processor.
+""",
+}
 
 
 def table(rows: list[dict[str, Any]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import warnings
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pytest
 import scipy.sparse
 import sklearn.cluster
+from isolated import run, run_python
 from poolkeeper.cluster import KMeans
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
@@ -220,6 +222,29 @@ def test_a_number_that_is_not_finite_is_named_with_its_place(bad: float) -> None
 def test_wrong_weights(weights: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         KMeans(7).fit(BLOBS, sample_weight=weights)
+
+
+KERNEL = """
+import numpy as np
+from poolkeeper.cluster import KMeans
+
+X = np.random.default_rng(0).random((9_000, 8), dtype="float32")
+kmeans = KMeans(9, init=X[:9], n_init=1, max_iter=5, verbose=1).fit(X)
+print(kmeans.inertia_.hex())
+"""
+
+
+def test_the_environment_names_a_kernel() -> None:
+    def lines(kernel: str) -> list[str]:
+        env = {"POOLKEEPER_KMEANS_KERNEL": kernel}
+        return run_python(KERNEL, env=env).stdout.splitlines()
+
+    portable, best = lines("portable"), lines("")
+    assert any(line.startswith("Kernel: portable,") for line in portable)
+    assert portable[-1] == best[-1]
+    found = run([sys.executable, "-c", KERNEL], {"POOLKEEPER_KMEANS_KERNEL": "avx3"})
+    assert found.returncode == 1
+    assert "this processor has no avx3; available: portable" in found.stderr
 
 
 def test_verbose_prints_scikit_learns_lines(capsys: pytest.CaptureFixture[str]) -> None:

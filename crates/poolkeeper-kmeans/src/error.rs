@@ -81,11 +81,11 @@ pub enum Error {
     /// No sample has a weight.
     #[error("all sample weights are 0: at least one must be more")]
     NoWeight,
-    /// A kernel that this processor can't run.
+    /// A kernel that this processor can't run, or that there is not.
     #[error("this processor has no {name}; available: {}", .available.join(", "))]
     Kernel {
         /// The kernel that was asked for.
-        name: &'static str,
+        name: String,
         /// The kernels that this processor can run.
         available: Vec<&'static str>,
     },
@@ -190,7 +190,7 @@ mod tests {
             },
             Error::NoWeight,
             Error::Kernel {
-                name: "AVX2",
+                name: text(),
                 available: vec!["portable"],
             },
             Error::Sparse { why: text() },

@@ -10,7 +10,13 @@ use crate::rows::{Moved, Rows};
 use crate::update::Quanta;
 use crate::{Error, Result};
 
-/// A set of instructions.
+/// The environment variable that names the kernel to use where none is asked
+/// for, as [`Kernel::name`] does.
+pub(crate) const VARIABLE: &str = "POOLKEEPER_KMEANS_KERNEL";
+
+/// A set of instructions. Results have the same bits with each. Without one
+/// asked for, it is the one that the environment variable
+/// `POOLKEEPER_KMEANS_KERNEL` names, or else the fastest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kernel {
@@ -68,19 +74,22 @@ impl Kernel {
         self == Kernel::Portable
     }
 
-    /// The kernel to use: the one asked for, or the fastest.
+    /// The kernel to use: the one asked for, the one of the environment, or
+    /// the fastest.
     pub(crate) fn choose(asked: Option<Kernel>) -> Result<Kernel> {
-        match asked {
-            Some(kernel) if !kernel.runs_here() => Err(Error::Kernel {
-                name: kernel.name(),
-                available: Kernel::available().into_iter().map(Kernel::name).collect(),
-            }),
-            Some(kernel) => Ok(kernel),
-            None => Ok(Kernel::ALL
-                .into_iter()
-                .rfind(|k| k.runs_here())
-                .unwrap_or(Kernel::Portable)),
+        let name = match asked {
+            Some(kernel) => kernel.name().to_owned(),
+            None => std::env::var(VARIABLE).unwrap_or_default(),
+        };
+        let mut available = Kernel::available();
+        if name.is_empty() {
+            return Ok(available.pop().unwrap_or(Kernel::Portable));
         }
+        let found = available.iter().find(|kernel| kernel.name() == name);
+        found.copied().ok_or_else(|| Error::Kernel {
+            name,
+            available: available.iter().map(|kernel| kernel.name()).collect(),
+        })
     }
 }
 
