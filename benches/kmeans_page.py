@@ -56,8 +56,8 @@ Ten iterations around n = 100,000, d = 32, k = 64, one of the three changed at a
 ![Seconds against n, d and k](img/kmeans-growth.svg)
 """,
     "avx2": """\
-With `POOLKEEPER_KMEANS_KERNEL=avx2` and `OPENBLAS_CORETYPE=Haswell`: what both do on a processor without
-AVX-512, though not on such a processor.
+With `POOLKEEPER_KMEANS_KERNEL=avx2` and `OPENBLAS_CORETYPE=Haswell`: what both do without AVX-512,
+though not on a processor that has none.
 """,
 }
 

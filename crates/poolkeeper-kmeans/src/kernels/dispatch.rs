@@ -258,11 +258,11 @@ table!(portable_f64, crate::kernels::portable::Portable<f64>, f64, , 2,
 #[cfg(target_arch = "x86_64")]
 table!(avx2_f32, crate::kernels::avx2::Avx2<f32>, f32,
     #[target_feature(enable = "avx2,fma")], 2, [4 x 2] [3 x 4] [2 x 6],
-    #[target_feature(enable = "avx2,fma")], [2 x 6], true, true);
+    #[target_feature(enable = "avx2,fma")], [2 x 5], true, true);
 #[cfg(target_arch = "x86_64")]
 table!(avx2_f64, crate::kernels::avx2::Avx2<f64>, f64,
     #[target_feature(enable = "avx2,fma")], 2, [4 x 2] [3 x 4] [2 x 6],
-    #[target_feature(enable = "avx2,fma")], [2 x 6], true, true);
+    #[target_feature(enable = "avx2,fma")], [2 x 5], true, true);
 #[cfg(target_arch = "x86_64")]
 table!(avx512_f32, crate::kernels::avx512::Avx512<f32>, f32,
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], 4,
