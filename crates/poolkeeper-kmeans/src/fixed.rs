@@ -48,7 +48,7 @@ pub(crate) struct Fixed<T> {
     pub(crate) largest_norm: i32,
     /// The nearest center is certain if the second score is larger by more.
     pub(crate) doubt: i32,
-    /// What a score, times `unit`, may be off by.
+    /// What `|x|²` and a score, in squared distances, may be off by together.
     pub(crate) error: f64,
     seen: AtomicUsize,
     doubted: AtomicUsize,
@@ -97,7 +97,8 @@ fn scale_for<T: Scalar>(wanted: f64, frame: &Frame<T>) -> f64 {
 
 impl<T: Scalar> Fixed<T> {
     /// Packs `centers` for samples that reach as far as `reach`. `None` where
-    /// that is not possible: all are in one place, or too far for the type.
+    /// that is not possible: all are at the offset, or too near or too far for
+    /// the type.
     pub(crate) fn new(
         centers: ArrayView2<T>,
         frame: &Frame<T>,
@@ -115,17 +116,17 @@ impl<T: Scalar> Fixed<T> {
         let scale = scale_for::<T>(LENGTH / reach, frame);
         let of_centers = LENGTH / (2.0 * farthest);
         let units = scale * of_centers;
-        let usable = [
-            farthest,
-            units,
-            1.0 / units,
-            scale * scale,
-            (scale * scale).recip(),
+        // Far from the ends of the type, where neither these nor the scores
+        // lose digits or overflow. NaN is outside of any range.
+        let sensible = 4.0 / T::LARGEST..=T::LARGEST / 64.0;
+        let scales = [units, 1.0 / units, scale * scale, 1.0 / (scale * scale)];
+        let lengths = [
+            reach * reach,
+            farthest * farthest,
+            scale * frame.moved.scale.wide(),
         ];
-        if !usable
-            .iter()
-            .all(|x| x.is_normal() && T::near(*x).wide() > 0.0)
-        {
+        let usable = scales.iter().chain(&lengths).all(|x| sensible.contains(x));
+        if !usable || !squares.iter().all(|square| square <= sensible.end()) {
             return None;
         }
         let pairs = columns.div_ceil(2);
@@ -165,19 +166,19 @@ impl<T: Scalar> Fixed<T> {
             rounding = rounding.max(off);
             fixed.norms[c] = (norm * units).round_ties_even() as i32;
         }
-        fixed.set_error(frame, scale, farthest, rounding.sqrt(), units);
-        Some(fixed)
+        fixed.set_error(frame, scale, farthest, rounding.sqrt(), units)
     }
 
-    /// `rounding`: the longest rest of a rounded center, in its units.
+    /// `rounding`: the longest rest of a rounded center, in its units. `None` if
+    /// the error is so large that 32 bits might not hold it.
     fn set_error(
-        &mut self,
+        mut self,
         frame: &Frame<T>,
         scale: f64,
         farthest: f64,
         rounding: f64,
         units: f64,
-    ) {
+    ) -> Option<Fixed<T>> {
         let columns = self.offset.len();
         // A number is rounded to 16 bits, and before that to the type.
         let of_number = 0.5 + lost(scale, frame) + 2.0 * LENGTH * T::SPACING;
@@ -186,13 +187,14 @@ impl<T: Scalar> Fixed<T> {
         let reach = length / scale;
         let score = 0.5 + length * rounding + of_sample * (LENGTH + rounding);
         // Of the scores that the labels are defined by.
-        let exact = (columns as f64 + 4.0) * T::SPACING * (reach * reach + farthest * farthest);
-        let certain = 2.0 * (score * 1.000_001 + exact * units);
-        self.doubt = (certain + 1.0).min(f64::from(i32::MAX / 8)) as i32;
+        let exact = (columns as f64 + 4.0) * T::SPACING * farthest * (farthest + 2.0 * reach);
+        let certain = 2.0 * (score * 1.000_001 + exact * units) + 1.0;
+        self.doubt = certain as i32;
         let norm = of_sample * (2.0 * length + of_sample);
         // They are turned to the type and multiplied by a rounded unit.
         let turned = 3.0 * f64::from(f32::EPSILON) * (reach + farthest) * (reach + farthest);
         self.error = score * 1.000_001 / units + norm / (scale * scale) + turned;
+        (certain < f64::from(i32::MAX / 8)).then_some(self)
     }
 
     /// Some of the centers, in panels of the same width.

@@ -349,7 +349,8 @@ impl Found {
         let mut state = [0_u8; 64];
         for (i, state) in state.iter_mut().enumerate().take(samples) {
             let within = norms[i] <= fixed.largest_norm;
-            let clear = second[i] > best[i] + fixed.doubt;
+            // Within, neither passes 31 bits.
+            let clear = second[i] > best[i].wrapping_add(fixed.doubt);
             *state = u8::from(!(within & clear));
         }
         bits_of(&state)

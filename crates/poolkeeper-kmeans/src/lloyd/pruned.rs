@@ -63,7 +63,8 @@ impl<T: Scalar> Pass<'_, T> {
         let mut buffer = std::mem::take(&mut worker.rows);
         worker.some.clear();
         worker.all.clear();
-        // SAFETY: the table is one for this processor.
+        // SAFETY: the table is one for this processor; a whole pass has given every
+        // sample a label below `k`, which is the length of the drift.
         unsafe {
             let (upper, lower) = (&mut bounds.upper, &mut bounds.lower);
             let (some, all) = (&mut worker.some, &mut worker.all);
