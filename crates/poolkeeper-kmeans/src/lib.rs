@@ -28,6 +28,9 @@
 //! 2^-50 of the farthest of its column (2^-61 times the number of samples,
 //! if that is more), where plain summing would round each sum to 2^-53.
 //!
+//! Numbers of 16 bits are compared first, where the processor multiplies more
+//! of them at a time; what they leave in doubt is decided by the scores.
+//!
 //! # Memory
 //!
 //! The data is read where it lies, and never copied: at most a chunk of it,
