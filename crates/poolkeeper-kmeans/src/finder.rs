@@ -3,7 +3,6 @@
 
 use crate::Scalar;
 use crate::fixed::Fixed;
-use crate::kernels::fixed::FixedTile;
 use crate::kernels::scan::Scratch;
 use crate::kernels::{Table, Tile};
 use crate::panels::Panels;
@@ -16,7 +15,7 @@ pub(crate) struct Finder<'a, T: 'static> {
     pub(crate) moved: &'a Moved<T>,
     pub(crate) tile: &'a Tile<T>,
     pub(crate) panels: &'a Panels<T>,
-    pub(crate) fixed: Option<(&'a Fixed<T>, FixedTile<T>)>,
+    pub(crate) fixed: Option<&'a Fixed<T>>,
 }
 
 impl<T: Scalar> Finder<'_, T> {
@@ -30,13 +29,13 @@ impl<T: Scalar> Finder<'_, T> {
         precision: Option<&Precision>,
     ) {
         match self.fixed {
-            Some((fixed, tile)) if fixed.pays() => {
+            Some(fixed) if fixed.pays() => {
                 let kernel = if precision.is_some() {
-                    tile.two_nearest
+                    fixed.tile.two_nearest
                 } else {
-                    tile.nearest
+                    fixed.tile.nearest
                 };
-                // SAFETY: as in `score`; `fixed` has the width of its tile.
+                // SAFETY: as in `score`; `fixed` was made for its tile.
                 unsafe { kernel(rows, fixed, scratch) };
                 if let Some(precision) = precision {
                     precision.bounds(self.table, scratch, rows.count, fixed.error);

@@ -7,6 +7,7 @@ use ndarray::ArrayView2;
 
 use crate::Scalar;
 use crate::frame::Frame;
+use crate::kernels::fixed::FixedTile;
 use crate::rows::{Data, Moved};
 use crate::update::power_above;
 
@@ -30,10 +31,13 @@ const MOST_LOST: f64 = 0.05;
 /// Where more than one of so many samples is in doubt, nothing is gained.
 const TOO_MANY: usize = 3;
 
-/// Centers in panels of `width`, in fixed point: pairs of columns, times -2,
+/// `|x|²` of a sample of that length, in units: up to it the error is known.
+pub(crate) const LARGEST_NORM: i32 = (LENGTH * LENGTH) as i32;
+
+/// Centers in fixed point, in panels for a tile: pairs of columns, times -2,
 /// with `|c|²` beside.
-pub(crate) struct Fixed<T> {
-    pub(crate) width: usize,
+pub(crate) struct Fixed<T: 'static> {
+    pub(crate) tile: FixedTile<T>,
     pairs: usize,
     values: Vec<i32>,
     norms: Vec<i32>,
@@ -44,8 +48,6 @@ pub(crate) struct Fixed<T> {
     pub(crate) unit: T,
     /// The same of `|x|²`.
     pub(crate) square_unit: T,
-    /// The error is known for samples with `|x|²`, in its units, up to this.
-    pub(crate) largest_norm: i32,
     /// The nearest center is certain if the second score is larger by more.
     pub(crate) doubt: i32,
     /// What `|x|²` and a score, in squared distances, may be off by together.
@@ -102,7 +104,7 @@ impl<T: Scalar> Fixed<T> {
     pub(crate) fn new(
         centers: ArrayView2<T>,
         frame: &Frame<T>,
-        width: usize,
+        tile: FixedTile<T>,
         reach: f64,
     ) -> Option<Fixed<T>> {
         let (k, columns) = centers.dim();
@@ -130,9 +132,9 @@ impl<T: Scalar> Fixed<T> {
             return None;
         }
         let pairs = columns.div_ceil(2);
-        let padded = k.next_multiple_of(width);
+        let padded = k.next_multiple_of(tile.centers);
         let mut fixed = Fixed {
-            width,
+            tile,
             pairs,
             values: vec![0; padded * pairs],
             // Those that pad the last panel are infinitely far.
@@ -146,7 +148,6 @@ impl<T: Scalar> Fixed<T> {
                 .collect(),
             unit: T::near(1.0 / units),
             square_unit: T::near(1.0 / (scale * scale)),
-            largest_norm: (LENGTH * LENGTH) as i32,
             doubt: 0,
             error: 0.0,
             seen: AtomicUsize::new(0),
@@ -154,14 +155,14 @@ impl<T: Scalar> Fixed<T> {
         };
         let mut rounding = 0.0_f64;
         for (c, &norm) in squares.iter().enumerate() {
-            let panel = c / width * width * pairs + c % width;
+            let center = fixed.at(c);
             let mut off = 0.0;
             for j in 0..columns {
                 let x = -2.0 * moved(c, j) * of_centers;
                 let whole = x.round_ties_even();
                 off += square(x - whole);
                 let half = i32::from(whole as i16) & 0xffff;
-                fixed.values[panel + j / 2 * width] |= half << (j % 2 * 16);
+                fixed.values[center + j / 2 * tile.centers] |= half << (j % 2 * 16);
             }
             rounding = rounding.max(off);
             fixed.norms[c] = (norm * units).round_ties_even() as i32;
@@ -199,14 +200,14 @@ impl<T: Scalar> Fixed<T> {
 
     /// Some of the centers, in panels of the same width.
     pub(crate) fn pick(&self, centers: &[u32]) -> Fixed<T> {
-        let padded = centers.len().next_multiple_of(self.width);
-        let at = |c: usize| c / self.width * self.width * self.pairs + c % self.width;
+        let width = self.tile.centers;
+        let padded = centers.len().next_multiple_of(width);
         let mut values = vec![0; padded * self.pairs];
         let mut norms = vec![i32::MAX; padded];
         for (to, &from) in centers.iter().enumerate() {
             let from = from as usize;
             for j in 0..self.pairs {
-                values[at(to) + j * self.width] = self.values[at(from) + j * self.width];
+                values[self.at(to) + j * width] = self.values[self.at(from) + j * width];
             }
             norms[to] = self.norms[from];
         }
@@ -220,18 +221,24 @@ impl<T: Scalar> Fixed<T> {
         }
     }
 
+    /// Where the first pair of a center is.
+    fn at(&self, center: usize) -> usize {
+        let width = self.tile.centers;
+        center / width * width * self.pairs + center % width
+    }
+
     pub(crate) fn count(&self) -> usize {
-        self.norms.len() / self.width
+        self.norms.len() / self.tile.centers
     }
 
     #[inline(always)]
     pub(crate) fn panel(&self, p: usize) -> *const i32 {
-        self.values[p * self.width * self.pairs..].as_ptr()
+        self.values[p * self.tile.centers * self.pairs..].as_ptr()
     }
 
     #[inline(always)]
     pub(crate) fn norms(&self, p: usize) -> *const i32 {
-        self.norms[p * self.width..].as_ptr()
+        self.norms[p * self.tile.centers..].as_ptr()
     }
 
     pub(crate) fn count_doubts(&self, seen: usize, doubted: usize) {

@@ -7,7 +7,6 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Axis};
 use crate::finder::Finder;
 use crate::fixed::{self, Fixed};
 use crate::frame::Frame;
-use crate::kernels::fixed::FixedTile;
 use crate::kernels::scan::Scratch;
 use crate::panels::Panels;
 use crate::parallel::{Team, with_team};
@@ -235,7 +234,7 @@ struct Scan<'a, T: 'static> {
     data: &'a Data<'a, T>,
     frame: Frame<T>,
     panels: Panels<T>,
-    fixed: Option<(Fixed<T>, FixedTile<T>)>,
+    fixed: Option<Fixed<T>>,
     tile: crate::kernels::Tile<T>,
     table: &'static crate::kernels::Table<T>,
     centers: ndarray::CowArray<'a, T, ndarray::Ix2>,
@@ -250,7 +249,7 @@ impl<'a, T: Scalar> Scan<'a, T> {
         panels.fill(centers, &frame, tile.centers);
         let fixed = choose_fixed_tile(table, centers.nrows(), data, &tile).and_then(|tile| {
             let reach = fixed::probe(data, &frame);
-            Fixed::new(centers, &frame, tile.centers, reach).zip(Some(tile))
+            Fixed::new(centers, &frame, tile, reach)
         });
         let centers = if centers.is_standard_layout() {
             centers.into()
@@ -276,7 +275,7 @@ impl<'a, T: Scalar> Scan<'a, T> {
             moved: &self.frame.moved,
             tile: &self.tile,
             panels: &self.panels,
-            fixed: self.fixed.as_ref().map(|(fixed, tile)| (fixed, *tile)),
+            fixed: self.fixed.as_ref(),
         };
         finder.nearest(&rows, &mut worker.scratch, None);
         self.comparable(&worker.scratch.best[..range.len()], range)

@@ -28,8 +28,8 @@ impl<'a, T> Rows<'a, T> {
     /// Row `first`, if `count` rows from there lie side by side, `columns` apart.
     #[inline(always)]
     pub(crate) fn close(&self, first: usize, count: usize, columns: usize) -> Option<*const T> {
-        let close = self.list.is_none() && self.stride == columns as isize;
-        (close && first + count <= self.count).then(|| self.row(first))
+        self.follow(first, columns)
+            .filter(|_| first + count <= self.count)
     }
 
     /// Where row `first` is or would be, if rows follow each other, `columns` apart.

@@ -6,8 +6,6 @@ use crate::rows::Rows;
 /// Up to so many bytes of the next block go to the first cache, without
 /// driving out this one's (measured: with 12 KB it takes twice as long).
 const NEAR: usize = 8 << 10;
-/// Rows of fewer columns are one stream, which processors foresee.
-const FEW_COLUMNS: usize = 4;
 /// Bytes that memory gives at once.
 const LINE: usize = 64;
 
@@ -39,6 +37,14 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
+    /// Nothing to ask for.
+    pub(super) const NOTHING: Ahead = Ahead {
+        at: std::ptr::null(),
+        bytes: 0,
+        lines: 0,
+        near: false,
+    };
+
     /// `samples` rows from `first`, during so many `steps`. They may lie
     /// beyond the last row.
     #[inline(always)]
@@ -49,14 +55,14 @@ impl Ahead {
         steps: usize,
     ) -> Ahead {
         let bytes = samples * columns * size_of::<T>();
-        let block = rows
-            .follow(first, columns)
-            .filter(|_| columns > FEW_COLUMNS);
-        Ahead {
-            at: block.unwrap_or(std::ptr::null()).cast(),
-            bytes,
-            lines: block.map_or(0, |_| bytes.div_ceil(LINE).div_ceil(steps)),
-            near: near::<T>(samples * columns),
+        match rows.follow(first, columns) {
+            Some(block) => Ahead {
+                at: block.cast(),
+                bytes,
+                lines: bytes.div_ceil(LINE).div_ceil(steps),
+                near: near::<T>(samples * columns),
+            },
+            None => Ahead::NOTHING,
         }
     }
 

@@ -9,7 +9,7 @@ use super::simd::{Simd, prefetch};
 use crate::Scalar;
 use crate::panels::Panels;
 use crate::rows::{Moved, Rows};
-use crate::scalar::Sealed;
+use crate::scalar::Lane;
 
 /// Numbers of the smallest type in 64 bytes.
 const MOST: usize = 16;

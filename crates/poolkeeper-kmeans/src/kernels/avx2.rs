@@ -3,14 +3,14 @@
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
-use super::simd::{Simd, transpose_plain};
+use super::simd::{Lanes, Simd, transpose_plain};
 
 /// Registers of 32 bytes. Needs `avx2` and `fma`.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2<T>(PhantomData<T>);
 
 // SAFETY: the instructions are those named above; the fused one rounds once.
-unsafe impl Simd for Avx2<f32> {
+unsafe impl Lanes for Avx2<f32> {
     type T = f32;
     type V = __m256;
     type M = __m256;
@@ -41,12 +41,6 @@ unsafe impl Simd for Avx2<f32> {
     }
 
     #[inline(always)]
-    unsafe fn moved(x: __m256, scale: __m256, offset: __m256) -> __m256 {
-        // SAFETY: the caller has the instructions.
-        unsafe { _mm256_fmsub_ps(x, scale, offset) }
-    }
-
-    #[inline(always)]
     unsafe fn min(a: __m256, b: __m256) -> __m256 {
         // SAFETY: the caller has the instructions.
         unsafe { _mm256_min_ps(a, b) }
@@ -68,6 +62,15 @@ unsafe impl Simd for Avx2<f32> {
     unsafe fn select(mask: __m256, yes: __m256, no: __m256) -> __m256 {
         // SAFETY: the caller has the instructions.
         unsafe { _mm256_blendv_ps(no, yes, mask) }
+    }
+}
+
+// SAFETY: as above.
+unsafe impl Simd for Avx2<f32> {
+    #[inline(always)]
+    unsafe fn moved(x: __m256, scale: __m256, offset: __m256) -> __m256 {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm256_fmsub_ps(x, scale, offset) }
     }
 
     #[inline(always)]
@@ -111,7 +114,7 @@ unsafe impl Simd for Avx2<f32> {
 }
 
 // SAFETY: the instructions are those named above; the fused one rounds once.
-unsafe impl Simd for Avx2<f64> {
+unsafe impl Lanes for Avx2<f64> {
     type T = f64;
     type V = __m256d;
     type M = __m256d;
@@ -142,12 +145,6 @@ unsafe impl Simd for Avx2<f64> {
     }
 
     #[inline(always)]
-    unsafe fn moved(x: __m256d, scale: __m256d, offset: __m256d) -> __m256d {
-        // SAFETY: the caller has the instructions.
-        unsafe { _mm256_fmsub_pd(x, scale, offset) }
-    }
-
-    #[inline(always)]
     unsafe fn min(a: __m256d, b: __m256d) -> __m256d {
         // SAFETY: the caller has the instructions.
         unsafe { _mm256_min_pd(a, b) }
@@ -169,6 +166,15 @@ unsafe impl Simd for Avx2<f64> {
     unsafe fn select(mask: __m256d, yes: __m256d, no: __m256d) -> __m256d {
         // SAFETY: the caller has the instructions.
         unsafe { _mm256_blendv_pd(no, yes, mask) }
+    }
+}
+
+// SAFETY: as above.
+unsafe impl Simd for Avx2<f64> {
+    #[inline(always)]
+    unsafe fn moved(x: __m256d, scale: __m256d, offset: __m256d) -> __m256d {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm256_fmsub_pd(x, scale, offset) }
     }
 
     #[inline(always)]

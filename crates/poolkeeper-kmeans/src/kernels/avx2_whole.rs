@@ -4,13 +4,11 @@ use std::arch::x86_64::*;
 
 use super::avx2::{Avx2, first_4, first_8};
 use super::fixed::{Pairs, Whole};
+use super::simd::Lanes;
 
-/// Registers of 32 bytes. Needs `avx2`.
-#[derive(Clone, Copy)]
-pub(crate) struct Whole256;
-
-// SAFETY: the instructions are those named above.
-unsafe impl Whole for Whole256 {
+// SAFETY: the instructions are `avx2`.
+unsafe impl Lanes for Avx2<i32> {
+    type T = i32;
     type V = __m256i;
     type M = __m256i;
     const LANES: usize = 8;
@@ -34,19 +32,9 @@ unsafe impl Whole for Whole256 {
     }
 
     #[inline(always)]
-    unsafe fn dot_pairs(a: __m256i, b: __m256i, sum: __m256i) -> __m256i {
+    unsafe fn fused(a: __m256i, b: __m256i, c: __m256i) -> __m256i {
         // SAFETY: the caller has the instructions.
-        unsafe { _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)) }
-    }
-
-    #[inline(always)]
-    unsafe fn add_squares(a: __m256i, sum: __m256i) -> __m256i {
-        // SAFETY: the caller has the instructions.
-        unsafe {
-            // Without a sign neither the squares nor the sum pass 32 bits.
-            let sum = _mm256_add_epi32(sum, _mm256_madd_epi16(a, a));
-            _mm256_min_epu32(sum, _mm256_set1_epi32(i32::MAX))
-        }
+        unsafe { _mm256_add_epi32(c, _mm256_madd_epi16(a, b)) }
     }
 
     #[inline(always)]
@@ -74,9 +62,22 @@ unsafe impl Whole for Whole256 {
     }
 }
 
+// SAFETY: as above.
+unsafe impl Whole for Avx2<i32> {
+    #[inline(always)]
+    unsafe fn add_squares(a: __m256i, sum: __m256i) -> __m256i {
+        // SAFETY: the caller has the instructions.
+        unsafe {
+            // Without a sign neither the squares nor the sum pass 32 bits.
+            let sum = _mm256_add_epi32(sum, _mm256_madd_epi16(a, a));
+            _mm256_min_epu32(sum, _mm256_set1_epi32(i32::MAX))
+        }
+    }
+}
+
 // SAFETY: as above; it needs `fma`, too.
 unsafe impl Pairs for Avx2<f32> {
-    type W = Whole256;
+    type W = Avx2<i32>;
     const CHUNK: usize = 8;
 
     #[inline(always)]
@@ -105,7 +106,7 @@ unsafe impl Pairs for Avx2<f32> {
 
 // SAFETY: as above.
 unsafe impl Pairs for Avx2<f64> {
-    type W = Whole256;
+    type W = Avx2<i32>;
     const CHUNK: usize = 8;
 
     #[inline(always)]
@@ -164,7 +165,7 @@ unsafe fn put_pairs(rows: [__m256i; 8], columns: usize, out: *mut i32, stride: u
             _mm256_unpackhi_epi64(high, more_high),
         ];
         for (i, pair) in pairs.into_iter().enumerate().take(columns.div_ceil(2)) {
-            Whole256::store(out.add(i * stride), pair);
+            Avx2::<i32>::store(out.add(i * stride), pair);
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
-use super::simd::{Simd, transpose_plain};
+use super::simd::{Lanes, Simd, transpose_plain};
 
 /// Registers of 64 bytes. Needs `avx512f`.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512<T>(PhantomData<T>);
 
 // SAFETY: the instructions are those named above; the fused one rounds once.
-unsafe impl Simd for Avx512<f32> {
+unsafe impl Lanes for Avx512<f32> {
     type T = f32;
     type V = __m512;
     type M = __mmask16;
@@ -41,12 +41,6 @@ unsafe impl Simd for Avx512<f32> {
     }
 
     #[inline(always)]
-    unsafe fn moved(x: __m512, scale: __m512, offset: __m512) -> __m512 {
-        // SAFETY: the caller has the instructions.
-        unsafe { _mm512_fmsub_ps(x, scale, offset) }
-    }
-
-    #[inline(always)]
     unsafe fn min(a: __m512, b: __m512) -> __m512 {
         // SAFETY: the caller has the instructions.
         unsafe { _mm512_min_ps(a, b) }
@@ -68,6 +62,15 @@ unsafe impl Simd for Avx512<f32> {
     unsafe fn select(mask: __mmask16, yes: __m512, no: __m512) -> __m512 {
         // SAFETY: the caller has the instructions.
         unsafe { _mm512_mask_blend_ps(mask, no, yes) }
+    }
+}
+
+// SAFETY: as above.
+unsafe impl Simd for Avx512<f32> {
+    #[inline(always)]
+    unsafe fn moved(x: __m512, scale: __m512, offset: __m512) -> __m512 {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_fmsub_ps(x, scale, offset) }
     }
 
     #[inline(always)]
@@ -113,7 +116,7 @@ unsafe impl Simd for Avx512<f32> {
 }
 
 // SAFETY: the instructions are those named above; the fused one rounds once.
-unsafe impl Simd for Avx512<f64> {
+unsafe impl Lanes for Avx512<f64> {
     type T = f64;
     type V = __m512d;
     type M = __mmask8;
@@ -144,12 +147,6 @@ unsafe impl Simd for Avx512<f64> {
     }
 
     #[inline(always)]
-    unsafe fn moved(x: __m512d, scale: __m512d, offset: __m512d) -> __m512d {
-        // SAFETY: the caller has the instructions.
-        unsafe { _mm512_fmsub_pd(x, scale, offset) }
-    }
-
-    #[inline(always)]
     unsafe fn min(a: __m512d, b: __m512d) -> __m512d {
         // SAFETY: the caller has the instructions.
         unsafe { _mm512_min_pd(a, b) }
@@ -171,6 +168,15 @@ unsafe impl Simd for Avx512<f64> {
     unsafe fn select(mask: __mmask8, yes: __m512d, no: __m512d) -> __m512d {
         // SAFETY: the caller has the instructions.
         unsafe { _mm512_mask_blend_pd(mask, no, yes) }
+    }
+}
+
+// SAFETY: as above.
+unsafe impl Simd for Avx512<f64> {
+    #[inline(always)]
+    unsafe fn moved(x: __m512d, scale: __m512d, offset: __m512d) -> __m512d {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_fmsub_pd(x, scale, offset) }
     }
 
     #[inline(always)]

@@ -4,13 +4,11 @@ use std::arch::x86_64::*;
 
 use super::avx512::Avx512;
 use super::fixed::{Pairs, Whole};
+use super::simd::Lanes;
 
-/// Registers of 64 bytes. Needs `avx512f` and `avx512vnni`.
-#[derive(Clone, Copy)]
-pub(crate) struct Whole512;
-
-// SAFETY: the instructions are those named above.
-unsafe impl Whole for Whole512 {
+// SAFETY: the instructions are `avx512f` and `avx512vnni`.
+unsafe impl Lanes for Avx512<i32> {
+    type T = i32;
     type V = __m512i;
     type M = __mmask16;
     const LANES: usize = 16;
@@ -34,15 +32,9 @@ unsafe impl Whole for Whole512 {
     }
 
     #[inline(always)]
-    unsafe fn dot_pairs(a: __m512i, b: __m512i, sum: __m512i) -> __m512i {
+    unsafe fn fused(a: __m512i, b: __m512i, c: __m512i) -> __m512i {
         // SAFETY: the caller has the instructions.
-        unsafe { _mm512_dpwssd_epi32(sum, a, b) }
-    }
-
-    #[inline(always)]
-    unsafe fn add_squares(a: __m512i, sum: __m512i) -> __m512i {
-        // SAFETY: the caller has the instructions.
-        unsafe { _mm512_dpwssds_epi32(sum, a, a) }
+        unsafe { _mm512_dpwssd_epi32(c, a, b) }
     }
 
     #[inline(always)]
@@ -70,9 +62,18 @@ unsafe impl Whole for Whole512 {
     }
 }
 
+// SAFETY: as above.
+unsafe impl Whole for Avx512<i32> {
+    #[inline(always)]
+    unsafe fn add_squares(a: __m512i, sum: __m512i) -> __m512i {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_dpwssds_epi32(sum, a, a) }
+    }
+}
+
 // SAFETY: as above, and AVX512BW.
 unsafe impl Pairs for Avx512<f32> {
-    type W = Whole512;
+    type W = Avx512<i32>;
     const CHUNK: usize = 16;
 
     #[inline(always)]
@@ -130,7 +131,7 @@ unsafe impl Pairs for Avx512<f32> {
 
 // SAFETY: as above.
 unsafe impl Pairs for Avx512<f64> {
-    type W = Whole512;
+    type W = Avx512<i32>;
     const CHUNK: usize = 8;
 
     #[inline(always)]
@@ -200,7 +201,7 @@ unsafe fn put_pairs(rows: [__m512i; 4], columns: usize, out: *mut i32, stride: u
             _mm512_unpackhi_epi64(high, more_high),
         ];
         for (i, pair) in pairs.into_iter().enumerate().take(columns.div_ceil(2)) {
-            Whole512::store(out.add(i * stride), pair);
+            Avx512::<i32>::store(out.add(i * stride), pair);
         }
     }
 }

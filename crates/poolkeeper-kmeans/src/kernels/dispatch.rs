@@ -101,7 +101,7 @@ macro_rules! table {
         $(#[$more:meta])?, [$whole:literal x $wide:literal], $runs:expr, $pays:literal) => {
         mod $module {
             use super::*;
-            use super::super::simd::Simd;
+            use super::super::simd::Lanes;
 
             type S = $simd;
             type T = $t;

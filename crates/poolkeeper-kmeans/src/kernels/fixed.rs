@@ -6,10 +6,10 @@
 
 use super::ahead::{Ahead, fetch, near};
 use super::classify::bits_of;
-use super::scan::Scratch;
-use super::simd::Simd;
+use super::scan::{Scratch, Smallest, tile};
+use super::simd::{Lanes, Simd};
 use crate::Scalar;
-use crate::fixed::Fixed;
+use crate::fixed::{Fixed, LARGEST_NORM};
 use crate::rows::Rows;
 
 /// Finds nearest centers in fixed point: see [`nearest`].
@@ -26,37 +26,14 @@ pub(crate) struct FixedTile<T: 'static> {
     pub(crate) two_nearest: NearestFixed<T>,
 }
 
-/// Vectors of `i32`.
+/// Vectors of pairs of 16 bits, and of sums of their products.
 ///
 /// # Safety
 ///
-/// As [`Simd`]: the methods need the instructions that the implementation names.
-pub(crate) unsafe trait Whole: Copy + 'static {
-    /// A vector.
-    type V: Copy;
-    /// One truth value a lane.
-    type M: Copy;
-    /// Numbers in a vector.
-    const LANES: usize;
-
-    /// The same number in every lane.
-    unsafe fn splat(x: i32) -> Self::V;
-    /// `LANES` numbers from `p`, which need not be aligned.
-    unsafe fn load(p: *const i32) -> Self::V;
-    /// `LANES` numbers to `p`, which need not be aligned.
-    unsafe fn store(p: *mut i32, v: Self::V);
-    /// `sum` and, of the two 16-bit numbers in each lane, the products.
-    unsafe fn dot_pairs(a: Self::V, b: Self::V, sum: Self::V) -> Self::V;
+/// As [`Lanes`].
+pub(crate) unsafe trait Whole: Lanes<T = i32> {
     /// `sum` and the squares of both, at most `i32::MAX`.
     unsafe fn add_squares(a: Self::V, sum: Self::V) -> Self::V;
-    /// The smaller.
-    unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
-    /// The larger.
-    unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
-    /// Where `a < b`.
-    unsafe fn less(a: Self::V, b: Self::V) -> Self::M;
-    /// `yes` where `mask`, otherwise `no`.
-    unsafe fn select(mask: Self::M, yes: Self::V, no: Self::V) -> Self::V;
 }
 
 /// Numbers that can be rounded to pairs of 16 bits.
@@ -103,7 +80,7 @@ pub(crate) unsafe fn pack<S: Pairs, const VECTORS: usize>(
     fixed: &Fixed<S::T>,
     out: *mut i32,
 ) {
-    let lanes = <S::W as Whole>::LANES;
+    let lanes = <S::W as Lanes>::LANES;
     let samples = VECTORS * lanes;
     let last = rows.count - 1;
     for v in 0..VECTORS {
@@ -166,7 +143,7 @@ unsafe fn pack_vector<S: Pairs>(
         if !scattered {
             continue;
         }
-        for lane in 0..<S::W as Whole>::LANES {
+        for lane in 0..<S::W as Lanes>::LANES {
             let ahead = ahead(lane).wrapping_add(j);
             fetch(ahead, near);
             // A row may reach into a line that no other brings.
@@ -179,7 +156,7 @@ unsafe fn pack_vector<S: Pairs>(
 ///
 /// # Safety
 ///
-/// As [`tile`].
+/// As [`tile`]; `block` has `pairs` pairs of columns.
 #[inline(always)]
 unsafe fn norms<W: Whole, const VECTORS: usize>(
     block: *const i32,
@@ -197,43 +174,6 @@ unsafe fn norms<W: Whole, const VECTORS: usize>(
     }
 }
 
-/// The scores of `VECTORS` vectors of samples and one panel of centers.
-///
-/// # Safety
-///
-/// The processor has the instructions of `W`; `block` and `panel` have `pairs`
-/// pairs of columns, `norms` has `CENTERS` numbers.
-#[inline(always)]
-unsafe fn tile<W: Whole, const VECTORS: usize, const CENTERS: usize>(
-    block: *const i32,
-    pairs: usize,
-    panel: *const i32,
-    norms: *const i32,
-    ahead: Ahead,
-) -> [[W::V; VECTORS]; CENTERS] {
-    // SAFETY: the caller vouches for all pointers.
-    unsafe {
-        let mut sums = [[W::splat(0); VECTORS]; CENTERS];
-        for (c, sum) in sums.iter_mut().enumerate() {
-            *sum = [W::splat(*norms.add(c)); VECTORS];
-        }
-        for j in 0..pairs {
-            ahead.ask(j);
-            let mut x = [W::splat(0); VECTORS];
-            for (v, x) in x.iter_mut().enumerate() {
-                *x = W::load(block.add((j * VECTORS + v) * W::LANES));
-            }
-            for (c, sum) in sums.iter_mut().enumerate() {
-                let center = W::splat(*panel.add(j * CENTERS + c));
-                for (sum, &x) in sum.iter_mut().zip(&x) {
-                    *sum = W::dot_pairs(x, center, *sum);
-                }
-            }
-        }
-        sums
-    }
-}
-
 /// Fills `scratch` with the nearest center of each row and its score, with
 /// `SECOND` also with the second smallest score and `|x|²`; and lists in
 /// `scratch.doubts` the rows for which that may be wrong.
@@ -241,7 +181,7 @@ unsafe fn tile<W: Whole, const VECTORS: usize, const CENTERS: usize>(
 /// # Safety
 ///
 /// The processor has the instructions of `S`; `rows` points to valid rows of
-/// as many columns as `fixed` has; `fixed.width == CENTERS`; `pack` is
+/// as many columns as `fixed` has; the panels are `CENTERS` wide; `pack` is
 /// [`pack`] for `VECTORS` vectors.
 #[inline(always)]
 pub(crate) unsafe fn nearest<
@@ -255,9 +195,9 @@ pub(crate) unsafe fn nearest<
     scratch: &mut Scratch<S::T>,
     pack: Pack<S::T>,
 ) {
-    let lanes = <S::W as Whole>::LANES;
+    let lanes = <S::W as Lanes>::LANES;
     let samples = VECTORS * lanes;
-    const { assert!(VECTORS * <S::W as Whole>::LANES <= 64) };
+    const { assert!(VECTORS * <S::W as Lanes>::LANES <= 64) };
     let pairs = fixed.offset.len().div_ceil(2);
     scratch.reserve(0, rows.count.next_multiple_of(samples));
     if scratch.pairs.len() < pairs * samples {
@@ -274,23 +214,18 @@ pub(crate) unsafe fn nearest<
             pack(rows, first, fixed, block);
             let size = [samples, fixed.offset.len()];
             let ahead = Ahead::new(rows, first + samples, size, fixed.count() * pairs);
-            let mut best = [S::W::splat(i32::MAX); VECTORS];
-            let mut second = best;
-            let mut index = [S::W::splat(0); VECTORS];
+            let mut smallest = Smallest::<S::W, VECTORS>::new();
             for p in 0..fixed.count() {
                 let (panel, norms) = (fixed.panel(p), fixed.norms(p));
                 let ahead = ahead.after(p * pairs);
                 let sums = tile::<S::W, VECTORS, CENTERS>(block, pairs, panel, norms, ahead);
-                for (c, sum) in sums.iter().enumerate() {
-                    let center = S::W::splat((p * CENTERS + c) as i32);
-                    for v in 0..VECTORS {
-                        let less = S::W::less(sum[v], best[v]);
-                        second[v] = S::W::min(second[v], S::W::max(sum[v], best[v]));
-                        best[v] = S::W::min(sum[v], best[v]);
-                        index[v] = S::W::select(less, center, index[v]);
-                    }
-                }
+                smallest.take::<CENTERS, true>(&sums, p * CENTERS);
             }
+            let Smallest {
+                best,
+                second,
+                index,
+            } = smallest;
             let norms = norms::<S::W, VECTORS>(block, pairs);
             for (to, from) in found.0.iter_mut().zip([best, second, index, norms]) {
                 for (v, from) in from.into_iter().enumerate() {
@@ -348,7 +283,7 @@ impl Found {
         let [best, second, _, norms] = &self.0;
         let mut state = [0_u8; 64];
         for (i, state) in state.iter_mut().enumerate().take(samples) {
-            let within = norms[i] <= fixed.largest_norm;
+            let within = norms[i] <= LARGEST_NORM;
             // Within, neither passes 31 bits.
             let clear = second[i] > best[i].wrapping_add(fixed.doubt);
             *state = u8::from(!(within & clear));

@@ -88,15 +88,10 @@ fn prepare<T: Scalar>(case: &Case) -> Prepared<T> {
 /// Index, scores and norm of each row, and which are in doubt.
 type Found = (Vec<u32>, [Vec<u64>; 3], Vec<u32>);
 
-fn found<T: Scalar>(
-    tile: &FixedTile<T>,
-    rows: &Rows<T>,
-    fixed: &Fixed<T>,
-    scratch: &mut Scratch<T>,
-) -> Found {
-    // SAFETY: the tile is one that this processor can run; `fixed` has its
-    // width, and the columns of the rows.
-    unsafe { (tile.two_nearest)(rows, fixed, scratch) };
+fn found<T: Scalar>(rows: &Rows<T>, fixed: &Fixed<T>, scratch: &mut Scratch<T>) -> Found {
+    // SAFETY: the tile is one that this processor can run; `fixed` has the
+    // columns of the rows.
+    unsafe { (fixed.tile.two_nearest)(rows, fixed, scratch) };
     let index = scratch.index[..rows.count].iter().map(|i| i.to_index());
     let numbers = [&scratch.best, &scratch.second, &scratch.norm];
     let numbers = numbers.map(|x| bits(&x[..rows.count]));
@@ -119,10 +114,10 @@ fn same_on_every_kernel<T: Scalar>(case: &Case) -> Result<(), TestCaseError> {
     for rows in [all, gaps.read(0..x.nrows(), &mut b), all.pick(&list)] {
         let mut expected = None;
         for (name, tile) in tiles::<T>() {
-            let Some(fixed) = Fixed::new(centers.view(), &frame, tile.centers, reach) else {
+            let Some(fixed) = Fixed::new(centers.view(), &frame, tile, reach) else {
                 continue;
             };
-            let found = found(&tile, &rows, &fixed, &mut Scratch::default());
+            let found = found(&rows, &fixed, &mut Scratch::default());
             let expected = expected.get_or_insert_with(|| found.clone());
             prop_assert_eq!(&found, expected, "{}", name);
         }
@@ -149,11 +144,11 @@ fn right_without_doubts<T: Scalar>(case: &Case) -> Result<(), TestCaseError> {
     // SAFETY: runs everywhere; rows, frame and panels have the same columns.
     unsafe { (exact_tile.two_nearest)(&rows, &frame.moved, &panels, &mut exact) };
     for (name, tile) in tiles::<T>() {
-        let Some(fixed) = Fixed::new(centers.view(), &frame, tile.centers, reach) else {
+        let Some(fixed) = Fixed::new(centers.view(), &frame, tile, reach) else {
             continue;
         };
         let mut scratch = Scratch::default();
-        let (index, _, doubts) = found(&tile, &rows, &fixed, &mut scratch);
+        let (index, _, doubts) = found(&rows, &fixed, &mut scratch);
         precision.bounds(table, &mut scratch, rows.count, fixed.error);
         let far = x.row(case.far);
         prop_assert!(doubts.contains(&(case.far as u32)) || far.iter().all(|x| x.wide() == 0.0));
@@ -221,8 +216,8 @@ fn few_samples_are_in_doubt() {
     let mut buffer = Vec::new();
     let rows = data.read(0..2000, &mut buffer);
     for (name, tile) in tiles::<f32>() {
-        let fixed = Fixed::new(centers, &frame, tile.centers, reach).expect("usual centers");
-        let (_, _, doubts) = found(&tile, &rows, &fixed, &mut Scratch::default());
+        let fixed = Fixed::new(centers, &frame, tile, reach).expect("usual centers");
+        let (_, _, doubts) = found(&rows, &fixed, &mut Scratch::default());
         assert!(doubts.len() < 60, "{name}: {} of 2000", doubts.len());
         assert!(fixed.pays());
     }

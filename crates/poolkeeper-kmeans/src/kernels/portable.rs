@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 
 use super::fixed::{Pairs, Whole};
-use super::simd::{Simd, transpose_plain};
+use super::simd::{Lanes, Simd, transpose_plain};
 use crate::Scalar;
+use crate::scalar::Lane;
 
 /// Numbers in a vector: NEON has registers of 4 `f32`, and two of them hide latency.
 const LANES: usize = 8;
@@ -22,8 +23,8 @@ macro_rules! lanes {
     };
 }
 
-// SAFETY: needs nothing of the processor; `Sealed::fused` rounds once.
-unsafe impl<T: Scalar> Simd for Portable<T> {
+// SAFETY: needs nothing of the processor; `Lane::fused` rounds once.
+unsafe impl<T: Lane + 'static> Lanes for Portable<T> {
     type T = T;
     type V = [T; LANES];
     type M = [bool; LANES];
@@ -52,11 +53,6 @@ unsafe impl<T: Scalar> Simd for Portable<T> {
     }
 
     #[inline(always)]
-    unsafe fn moved(x: Self::V, scale: Self::V, offset: Self::V) -> Self::V {
-        lanes!(i => x[i].fused(scale[i], -offset[i]))
-    }
-
-    #[inline(always)]
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V {
         lanes!(i => if a[i] < b[i] { a[i] } else { b[i] })
     }
@@ -75,6 +71,14 @@ unsafe impl<T: Scalar> Simd for Portable<T> {
     unsafe fn select(mask: Self::M, yes: Self::V, no: Self::V) -> Self::V {
         lanes!(i => if mask[i] { yes[i] } else { no[i] })
     }
+}
+
+// SAFETY: as above.
+unsafe impl<T: Scalar> Simd for Portable<T> {
+    #[inline(always)]
+    unsafe fn moved(x: Self::V, scale: Self::V, offset: Self::V) -> Self::V {
+        lanes!(i => x[i].fused(scale[i], -offset[i]))
+    }
 
     #[inline(always)]
     unsafe fn transpose(
@@ -90,42 +94,8 @@ unsafe impl<T: Scalar> Simd for Portable<T> {
     }
 }
 
-/// As [`Portable`], of `i32`.
-#[derive(Clone, Copy)]
-pub(crate) struct PortableWhole;
-
 // SAFETY: needs nothing of the processor.
-unsafe impl Whole for PortableWhole {
-    type V = [i32; LANES];
-    type M = [bool; LANES];
-    const LANES: usize = LANES;
-
-    #[inline(always)]
-    unsafe fn splat(x: i32) -> Self::V {
-        [x; LANES]
-    }
-
-    #[inline(always)]
-    unsafe fn load(p: *const i32) -> Self::V {
-        // SAFETY: the caller has `LANES` numbers at `p`.
-        unsafe { p.cast::<Self::V>().read_unaligned() }
-    }
-
-    #[inline(always)]
-    unsafe fn store(p: *mut i32, v: Self::V) {
-        // SAFETY: the caller has room for `LANES` numbers at `p`.
-        unsafe { p.cast::<Self::V>().write_unaligned(v) }
-    }
-
-    #[inline(always)]
-    unsafe fn dot_pairs(a: Self::V, b: Self::V, sum: Self::V) -> Self::V {
-        let low = |x: i32| i32::from(x as i16);
-        lanes!(i => {
-            let products = low(a[i]) * low(b[i]) + (a[i] >> 16) * (b[i] >> 16);
-            sum[i].wrapping_add(products)
-        })
-    }
-
+unsafe impl Whole for Portable<i32> {
     #[inline(always)]
     unsafe fn add_squares(a: Self::V, sum: Self::V) -> Self::V {
         let square = |x: i16| i64::from(x) * i64::from(x);
@@ -134,31 +104,11 @@ unsafe impl Whole for PortableWhole {
             sum.min(i64::from(i32::MAX)) as i32
         })
     }
-
-    #[inline(always)]
-    unsafe fn min(a: Self::V, b: Self::V) -> Self::V {
-        lanes!(i => a[i].min(b[i]))
-    }
-
-    #[inline(always)]
-    unsafe fn max(a: Self::V, b: Self::V) -> Self::V {
-        lanes!(i => a[i].max(b[i]))
-    }
-
-    #[inline(always)]
-    unsafe fn less(a: Self::V, b: Self::V) -> Self::M {
-        lanes!(i => a[i] < b[i])
-    }
-
-    #[inline(always)]
-    unsafe fn select(mask: Self::M, yes: Self::V, no: Self::V) -> Self::V {
-        lanes!(i => if mask[i] { yes[i] } else { no[i] })
-    }
 }
 
 // SAFETY: needs nothing of the processor.
 unsafe impl<T: Scalar> Pairs for Portable<T> {
-    type W = PortableWhole;
+    type W = Portable<i32>;
     const CHUNK: usize = 8;
 
     #[inline(always)]

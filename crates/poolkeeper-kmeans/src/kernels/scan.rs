@@ -6,11 +6,11 @@
 //! `|x|²`. It is one chain of fused operations, over the columns in their
 //! order, so that its bits depend on neither the kernel nor the tile.
 
-use super::ahead::{fetch, near};
-use super::simd::Simd;
+use super::ahead::{Ahead, fetch, near};
+use super::simd::{Lanes, Simd};
 use crate::panels::Panels;
 use crate::rows::{Moved, Rows};
-use crate::{Scalar, scalar::Sealed};
+use crate::{Scalar, scalar::Lane};
 
 /// Buffers of one thread. All grow as needed and are reused.
 #[derive(Default)]
@@ -154,37 +154,100 @@ unsafe fn pack_close<S: Simd, const VECTORS: usize, const COLUMNS: usize>(
 }
 
 /// The scores of `VECTORS` vectors of packed samples and one panel of centers.
+/// Asks for what is `ahead` while it multiplies.
 ///
 /// # Safety
 ///
-/// The processor has the instructions of `S`; `block` and `panel` have
-/// `columns` columns, `norms` has `CENTERS` numbers.
+/// The processor has the instructions of `L`; `block` and `panel` have
+/// `columns` columns, or pairs of columns; `norms` has `CENTERS` numbers.
 #[inline(always)]
-unsafe fn tile<S: Simd, const VECTORS: usize, const CENTERS: usize>(
-    block: *const S::T,
+pub(super) unsafe fn tile<L: Lanes, const VECTORS: usize, const CENTERS: usize>(
+    block: *const L::T,
     columns: usize,
-    panel: *const S::T,
-    norms: *const S::T,
-) -> [[S::V; VECTORS]; CENTERS] {
+    panel: *const L::T,
+    norms: *const L::T,
+    ahead: Ahead,
+) -> [[L::V; VECTORS]; CENTERS] {
     // SAFETY: the caller vouches for all pointers.
     unsafe {
-        let mut sums = [[S::splat(S::T::default()); VECTORS]; CENTERS];
+        let mut sums = [[L::splat(L::T::default()); VECTORS]; CENTERS];
         for (c, sum) in sums.iter_mut().enumerate() {
-            *sum = [S::splat(*norms.add(c)); VECTORS];
+            *sum = [L::splat(*norms.add(c)); VECTORS];
         }
         for j in 0..columns {
-            let mut x = [S::splat(S::T::default()); VECTORS];
+            ahead.ask(j);
+            let mut x = [L::splat(L::T::default()); VECTORS];
             for (v, x) in x.iter_mut().enumerate() {
-                *x = S::load(block.add((j * VECTORS + v) * S::LANES));
+                *x = L::load(block.add((j * VECTORS + v) * L::LANES));
             }
             for (c, sum) in sums.iter_mut().enumerate() {
-                let center = S::splat(*panel.add(j * CENTERS + c));
+                let center = L::splat(*panel.add(j * CENTERS + c));
                 for (sum, &x) in sum.iter_mut().zip(&x) {
-                    *sum = S::fused(x, center, *sum);
+                    *sum = L::fused(x, center, *sum);
                 }
             }
         }
         sums
+    }
+}
+
+/// The smallest score of each sample so far, the second smallest where it is
+/// asked for, and the bits of the index of the smallest, the first of equals.
+pub(super) struct Smallest<L: Lanes, const VECTORS: usize> {
+    pub(super) best: [L::V; VECTORS],
+    pub(super) second: [L::V; VECTORS],
+    pub(super) index: [L::V; VECTORS],
+}
+
+impl<L: Lanes, const VECTORS: usize> Smallest<L, VECTORS> {
+    /// Of no center.
+    ///
+    /// # Safety
+    ///
+    /// The processor has the instructions of `L`.
+    #[inline(always)]
+    pub(super) unsafe fn new() -> Self {
+        // SAFETY: the caller has the instructions.
+        unsafe {
+            let best = [L::splat(L::T::INFINITY); VECTORS];
+            Smallest {
+                best,
+                second: best,
+                index: [L::splat(L::T::from_index(0)); VECTORS],
+            }
+        }
+    }
+
+    /// Takes the scores of the centers from `first`.
+    ///
+    /// # Safety
+    ///
+    /// The processor has the instructions of `L`.
+    #[inline(always)]
+    pub(super) unsafe fn take<const CENTERS: usize, const SECOND: bool>(
+        &mut self,
+        scores: &[[L::V; VECTORS]; CENTERS],
+        first: usize,
+    ) {
+        let Smallest {
+            best,
+            second,
+            index,
+        } = self;
+        for (c, score) in scores.iter().enumerate() {
+            // SAFETY: the caller has the instructions.
+            unsafe {
+                let center = L::splat(L::T::from_index((first + c) as u32));
+                for v in 0..VECTORS {
+                    let less = L::less(score[v], best[v]);
+                    if SECOND {
+                        second[v] = L::min(second[v], L::max(score[v], best[v]));
+                    }
+                    best[v] = L::min(score[v], best[v]);
+                    index[v] = L::select(less, center, index[v]);
+                }
+            }
+        }
     }
 }
 
@@ -241,24 +304,18 @@ pub(crate) unsafe fn nearest<
         // have whole blocks. The caller vouches for the rest.
         unsafe {
             pack(rows, first, moved, block);
-            let mut best = [S::splat(S::T::INFINITY); VECTORS];
-            let mut second = best;
-            let mut index = [S::splat(S::T::from_index(0)); VECTORS];
+            let mut smallest = Smallest::<S, VECTORS>::new();
             for p in 0..panels.count() {
                 let (panel, norms) = (panels.panel(p), panels.norms(p));
-                let sums = tile::<S, VECTORS, CENTERS>(block, columns, panel, norms);
-                for (c, sum) in sums.iter().enumerate() {
-                    let center = S::splat(S::T::from_index((p * CENTERS + c) as u32));
-                    for v in 0..VECTORS {
-                        let less = S::less(sum[v], best[v]);
-                        if SECOND {
-                            second[v] = S::min(second[v], S::max(sum[v], best[v]));
-                        }
-                        best[v] = S::min(sum[v], best[v]);
-                        index[v] = S::select(less, center, index[v]);
-                    }
-                }
+                let sums =
+                    tile::<S, VECTORS, CENTERS>(block, columns, panel, norms, Ahead::NOTHING);
+                smallest.take::<CENTERS, SECOND>(&sums, p * CENTERS);
             }
+            let Smallest {
+                best,
+                second,
+                index,
+            } = smallest;
             for v in 0..VECTORS {
                 let at = first + v * S::LANES;
                 S::store(scratch.best.as_mut_ptr().add(at), best[v]);
@@ -304,7 +361,8 @@ pub(crate) unsafe fn scores<S: Simd, const VECTORS: usize, const CENTERS: usize>
             pack(rows, first, moved, block);
             for p in 0..panels.count() {
                 let (panel, norms) = (panels.panel(p), panels.norms(p));
-                let sums = tile::<S, VECTORS, CENTERS>(block, columns, panel, norms);
+                let sums =
+                    tile::<S, VECTORS, CENTERS>(block, columns, panel, norms, Ahead::NOTHING);
                 for (c, sum) in sums.iter().enumerate() {
                     for (v, &sum) in sum.iter().enumerate() {
                         let row = first + v * S::LANES;

@@ -1,17 +1,19 @@
-//! The one trait that hides `std::arch`: a vector of numbers, lane by lane.
+//! The traits that hide `std::arch`: vectors of numbers, lane by lane.
 
 use crate::Scalar;
+use crate::scalar::Lane;
 
-/// A set of instructions for vectors of `T`.
+/// A set of instructions for vectors of `T`: what scoring needs of numbers,
+/// and of the pairs of [`Whole`](super::fixed::Whole).
 ///
 /// # Safety
 ///
 /// The methods may only be called where the processor has the instructions
 /// that the implementation names, and only inlined into a function that
 /// enables them. `fused` must round once, so that every set gives the same bits.
-pub(crate) unsafe trait Simd: Copy + 'static {
+pub(crate) unsafe trait Lanes: Copy + 'static {
     /// What a lane holds.
-    type T: Scalar;
+    type T: Lane;
     /// A vector.
     type V: Copy;
     /// One truth value a lane.
@@ -25,10 +27,8 @@ pub(crate) unsafe trait Simd: Copy + 'static {
     unsafe fn load(p: *const Self::T) -> Self::V;
     /// `LANES` numbers to `p`, which need not be aligned.
     unsafe fn store(p: *mut Self::T, v: Self::V);
-    /// `a * b + c`, rounded once.
+    /// Lane by lane as [`Lane::fused`].
     unsafe fn fused(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// `x * scale - offset`, rounded once.
-    unsafe fn moved(x: Self::V, scale: Self::V, offset: Self::V) -> Self::V;
     /// The smaller, `b` if they are equal.
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
     /// The larger, `b` if they are equal.
@@ -37,6 +37,16 @@ pub(crate) unsafe trait Simd: Copy + 'static {
     unsafe fn less(a: Self::V, b: Self::V) -> Self::M;
     /// `yes` where `mask`, otherwise `no`.
     unsafe fn select(mask: Self::M, yes: Self::V, no: Self::V) -> Self::V;
+}
+
+/// What else it takes to move samples and to pack them.
+///
+/// # Safety
+///
+/// As [`Lanes`].
+pub(crate) unsafe trait Simd: Lanes<T: Scalar> {
+    /// `x * scale - offset`, rounded once.
+    unsafe fn moved(x: Self::V, scale: Self::V, offset: Self::V) -> Self::V;
     /// Reads `columns` (at most `LANES`) numbers from each of `LANES` rows and
     /// puts column `i` to `out + i * stride`, times `scale`, minus `offset[i]`.
     unsafe fn transpose(

@@ -176,7 +176,7 @@ impl<'a, T: Scalar> Pass<'a, T> {
         let frame = self.problem.frame;
         self.fixed = self
             .fixed_tile
-            .and_then(|tile| Fixed::new(centers, frame, tile.centers, self.reach));
+            .and_then(|tile| Fixed::new(centers, frame, tile, self.reach));
         self.centers.clear();
         self.centers.extend(centers.iter());
         self.precision = Precision::new(self.problem.data.columns, &self.panels);

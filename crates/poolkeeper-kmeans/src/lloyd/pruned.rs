@@ -12,7 +12,7 @@ use super::pass::Pass;
 use super::worker::{Worker, relabel};
 
 /// What the centers did, and those of them that moved far.
-pub(super) struct Movers<T> {
+pub(super) struct Movers<T: 'static> {
     pub(super) motion: Motion,
     pub(super) centers: Vec<u32>,
     pub(super) panels: Panels<T>,
@@ -37,7 +37,7 @@ impl<T: Scalar> Movers<T> {
 }
 
 /// A span of samples.
-struct Span<'a, T> {
+struct Span<'a, T: 'static> {
     rows: Rows<'a, T>,
     /// The index of its first sample.
     first: usize,

@@ -167,7 +167,7 @@ impl<T: Scalar> Pass<'_, T> {
             moved: &self.problem.frame.moved,
             tile: &self.tile,
             panels,
-            fixed: fixed.zip(self.fixed_tile),
+            fixed,
         }
     }
 
