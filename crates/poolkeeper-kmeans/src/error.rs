@@ -82,7 +82,11 @@ pub enum Error {
     #[error("all sample weights are 0: at least one must be more")]
     NoWeight,
     /// A kernel that this processor can't run, or that there is not.
-    #[error("this processor has no {name}; available: {}", .available.join(", "))]
+    #[error(
+        "this processor has no k-means kernel {name:?}, which the program or the variable {} asks \
+         for; available: {}",
+        crate::kernels::dispatch::VARIABLE, .available.join(", ")
+    )]
     Kernel {
         /// The kernel that was asked for.
         name: String,

@@ -11,7 +11,7 @@ use crate::update::Quanta;
 use crate::{Error, Result};
 
 /// The environment variable that names the kernel to use where none is asked
-/// for, as [`Kernel::name`] does.
+/// for, as [`Kernel::name`] does, in any case.
 pub(crate) const VARIABLE: &str = "POOLKEEPER_KMEANS_KERNEL";
 
 /// A set of instructions. Results have the same bits with each. Without one
@@ -79,7 +79,10 @@ impl Kernel {
     pub(crate) fn choose(asked: Option<Kernel>) -> Result<Kernel> {
         let name = match asked {
             Some(kernel) => kernel.name().to_owned(),
-            None => std::env::var(VARIABLE).unwrap_or_default(),
+            None => {
+                let name = std::env::var_os(VARIABLE).unwrap_or_default();
+                name.to_string_lossy().trim().to_ascii_lowercase()
+            }
         };
         let mut available = Kernel::available();
         if name.is_empty() {

@@ -1,5 +1,5 @@
-//! Fixed point: the same on every kernel, right where it has no doubts, and
-//! within the error that it states.
+//! Fixed point: the same on every kernel, right where it has no doubts, within
+//! the error that it states; and what is made of it where it has.
 
 use ndarray::{Array2, s};
 use proptest::collection::vec;
@@ -10,6 +10,7 @@ use super::fixed::FixedTile;
 use super::scan::Scratch;
 use super::tests::{array, bits};
 use crate::Scalar;
+use crate::finder::Finder;
 use crate::fixed::Fixed;
 use crate::frame::{Frame, Summary};
 use crate::panels::Panels;
@@ -125,7 +126,7 @@ fn same_on_every_kernel<T: Scalar>(case: &Case) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn right_without_doubts<T: Scalar>(case: &Case) -> Result<(), TestCaseError> {
+fn right_and_bounded<T: Scalar>(case: &Case) -> Result<(), TestCaseError> {
     let Prepared {
         x,
         centers,
@@ -149,11 +150,26 @@ fn right_without_doubts<T: Scalar>(case: &Case) -> Result<(), TestCaseError> {
         };
         let mut scratch = Scratch::default();
         let (index, _, doubts) = found(&rows, &fixed, &mut scratch);
-        precision.bounds(table, &mut scratch, rows.count, fixed.error);
         let far = x.row(case.far);
         prop_assert!(doubts.contains(&(case.far as u32)) || far.iter().all(|x| x.wide() == 0.0));
         for i in (0..rows.count).filter(|&i| !doubts.contains(&(i as u32))) {
             prop_assert_eq!(index[i], exact.index[i].to_index(), "{}: row {}", name, i);
+        }
+        // And with the doubts scored.
+        let finder = Finder {
+            table,
+            moved: &frame.moved,
+            tile: &exact_tile,
+            panels: &panels,
+            fixed: Some(&fixed),
+        };
+        finder.nearest(&rows, &mut scratch, Some(&precision));
+        for i in 0..rows.count {
+            let index = scratch.index[i].to_index();
+            prop_assert_eq!(index, exact.index[i].to_index(), "{}: row {}", name, i);
+            if i == case.far {
+                continue;
+            }
             let distance = |c: usize| {
                 let pairs = x.row(i).into_iter().zip(centers.row(c)).enumerate();
                 let moved = pairs.map(|(j, (&x, &c))| {
@@ -161,22 +177,13 @@ fn right_without_doubts<T: Scalar>(case: &Case) -> Result<(), TestCaseError> {
                 });
                 moved.map(|d| d * d).sum::<f64>().sqrt()
             };
-            let others = (0..centers.nrows()).filter(|&c| c as u32 != index[i]);
+            let others = (0..centers.nrows()).filter(|&c| c as u32 != index);
             let other = others.map(distance).fold(f64::INFINITY, f64::min);
-            let own = distance(index[i] as usize);
-            prop_assert!(
-                f64::from(scratch.upper[i]) >= own,
-                "{}: upper of {}",
-                name,
-                i
-            );
-            prop_assert!(f64::from(scratch.near[i]) <= own, "{}: near of {}", name, i);
-            prop_assert!(
-                f64::from(scratch.lower[i]) <= other,
-                "{}: lower of {}",
-                name,
-                i
-            );
+            let own = distance(index as usize);
+            let [upper, near, lower] = [&scratch.upper, &scratch.near, &scratch.lower];
+            prop_assert!(f64::from(upper[i]) >= own, "{}: upper of {}", name, i);
+            prop_assert!(f64::from(near[i]) <= own, "{}: near of {}", name, i);
+            prop_assert!(f64::from(lower[i]) <= other, "{}: lower of {}", name, i);
         }
     }
     Ok(())
@@ -192,9 +199,9 @@ proptest! {
     }
 
     #[test]
-    fn without_doubts_the_nearest_is_right_and_bounds_hold(case in case()) {
-        right_without_doubts::<f32>(&case)?;
-        right_without_doubts::<f64>(&case)?;
+    fn the_nearest_is_right_and_bounds_hold(case in case()) {
+        right_and_bounded::<f32>(&case)?;
+        right_and_bounded::<f64>(&case)?;
     }
 }
 
