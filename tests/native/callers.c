@@ -1,14 +1,16 @@
 /*
  * Calls an OpenBLAS from more threads than it has buffers for, or takes its
- * buffers one by one, to see when it warns and when it gives up.
+ * buffers one by one, to see when it warns, when it gives up, and what then.
  *
  *     callers call LIBRARY N    N threads, released at once, each multiply two
  *                               matrices 20 times
  *     callers hold LIBRARY      take buffers, none given back, until it refuses;
  *                               "take" before each and "refused" at the end,
  *                               on standard error, where it warns
+ *     callers after LIBRARY N   take N buffers, then multiply twice, in one
+ *                               thread: no chance in what happens
  *
- * Both print what the library says of itself first. Source of truth: OpenBLAS
+ * All print what the library says of itself first. Source of truth: OpenBLAS
  * driver/others/memory.c (blas_memory_alloc), cblas.h.
  */
 #include <dirent.h>
@@ -53,24 +55,7 @@ static void *find(void *library, const char *name, const char **suffix_found)
     exit(2);
 }
 
-static void *caller(void *unused)
-{
-    static double a[SIDE * SIDE];
-    double *c = malloc(sizeof a);
-    (void)unused;
-    pthread_barrier_wait(&barrier);
-    for (int round = 0; c && round < ROUNDS; round++)
-        if (multiply64)
-            multiply64(ROW_MAJOR, NO_TRANS, NO_TRANS, SIDE, SIDE, SIDE, 1.0, a, SIDE, a, SIDE, 0.0,
-                       c, SIDE);
-        else
-            multiply32(ROW_MAJOR, NO_TRANS, NO_TRANS, SIDE, SIDE, SIDE, 1.0, a, SIDE, a, SIDE, 0.0,
-                       c, SIDE);
-    free(c);
-    return NULL;
-}
-
-static int call(void *library, int threads)
+static void find_multiply(void *library)
 {
     const char *suffix = "";
     void *multiply = find(library, "cblas_dgemm", &suffix);
@@ -78,6 +63,33 @@ static int call(void *library, int threads)
         multiply64 = (gemm64 *)multiply;
     else
         multiply32 = (gemm32 *)multiply;
+}
+
+static void multiply(int rounds)
+{
+    static double a[SIDE * SIDE];
+    double *c = malloc(sizeof a);
+    for (int round = 0; c && round < rounds; round++)
+        if (multiply64)
+            multiply64(ROW_MAJOR, NO_TRANS, NO_TRANS, SIDE, SIDE, SIDE, 1.0, a, SIDE, a, SIDE, 0.0,
+                       c, SIDE);
+        else
+            multiply32(ROW_MAJOR, NO_TRANS, NO_TRANS, SIDE, SIDE, SIDE, 1.0, a, SIDE, a, SIDE, 0.0,
+                       c, SIDE);
+    free(c);
+}
+
+static void *caller(void *unused)
+{
+    (void)unused;
+    pthread_barrier_wait(&barrier);
+    multiply(ROUNDS);
+    return NULL;
+}
+
+static int call(void *library, int threads)
+{
+    find_multiply(library);
     pthread_t *all = calloc(threads, sizeof *all);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
@@ -118,30 +130,41 @@ static int all_sleep(void)
     return sleeps;
 }
 
-static int hold(void *library)
+/* Takes so many buffers, and says whether all were given. */
+static int take(void *library, int buffers)
 {
-    void *(*take)(int) = (void *(*)(int))dlsym(library, "blas_memory_alloc");
-    if (!take) {
+    void *(*allocate)(int) = (void *(*)(int))dlsym(library, "blas_memory_alloc");
+    if (!allocate) {
         fprintf(stderr, "callers: the library has no blas_memory_alloc\n");
-        return 2;
+        exit(2);
     }
     while (!all_sleep())
         sched_yield();
-    for (int i = 0; i < MOST; i++) {
+    for (int i = 0; i < buffers; i++) {
         fputs("take\n", stderr);
-        if (!take(1)) {
+        if (!allocate(1)) {
             fputs("refused\n", stderr);
             return 0;
         }
     }
-    return 2;
+    return 1;
+}
+
+static int after(void *library, int buffers)
+{
+    find_multiply(library);
+    if (!take(library, buffers))
+        return 2;
+    multiply(2);
+    puts("done");
+    return 0;
 }
 
 int main(int count, char **arguments)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (count < 3) {
-        fprintf(stderr, "usage: callers call LIBRARY N | callers hold LIBRARY\n");
+        fprintf(stderr, "usage: callers call|after LIBRARY N | callers hold LIBRARY\n");
         return 2;
     }
     void *library = dlopen(arguments[2], RTLD_NOW);
@@ -152,7 +175,10 @@ int main(int count, char **arguments)
     const char *(*config)(void) = (const char *(*)(void))find(library, "openblas_get_config", NULL);
     int (*threads)(void) = (int (*)(void))find(library, "openblas_get_num_threads", NULL);
     printf("%s\nthreads=%d\n", config(), threads());
+    int number = count > 3 ? atoi(arguments[3]) : 1;
     if (!strcmp(arguments[1], "hold"))
-        return hold(library);
-    return call(library, count > 3 ? atoi(arguments[3]) : 1);
+        return take(library, MOST) ? 2 : 0;
+    if (!strcmp(arguments[1], "after"))
+        return after(library, number);
+    return call(library, number);
 }
