@@ -7,7 +7,7 @@ use ndarray::{ArrayView1, ArrayView2};
 
 use crate::check;
 use crate::kernels::Table;
-use crate::kernels::plain::Columns;
+use crate::kernels::wide::Columns;
 use crate::parallel::{Team, with_team};
 use crate::rows::{Data, Moved, Weights};
 use crate::update::{Quanta, power_above};
@@ -108,16 +108,15 @@ impl Summary {
         squares / self.rows as f64 / self.mean.len() as f64
     }
 
-    fn from_columns<T: Scalar>(rows: usize, found: &Columns<T>) -> Summary {
+    fn from_columns(rows: usize, found: Columns) -> Summary {
         let n = rows as f64;
-        let wide = |numbers: &[T]| numbers.iter().map(|x| x.wide()).collect::<Vec<_>>();
         let shifts = || found.sum.iter().map(|sum| sum / n);
         Summary {
             rows: rows as u64,
             weight: n,
             largest_weight: 1.0,
-            smallest: wide(&found.smallest),
-            largest: wide(&found.largest),
+            smallest: found.smallest,
+            largest: found.largest,
             mean: found
                 .origin
                 .iter()
@@ -175,9 +174,9 @@ pub(crate) fn summarise<T: Scalar>(
 
 fn chunk_summary<T: Scalar>(table: &Table<T>, data: &Data<T>, chunk: usize) -> Summary {
     let range = data.range(chunk);
-    let origin = data.row(range.start);
+    let origin: Vec<_> = data.row(range.start).iter().map(|x| x.wide()).collect();
     let mut found = Columns {
-        origin: origin.iter().map(|x| x.wide()).collect(),
+        origin: origin.clone(),
         smallest: origin.clone(),
         largest: origin,
         sum: vec![0.0; data.columns],
@@ -188,7 +187,7 @@ fn chunk_summary<T: Scalar>(table: &Table<T>, data: &Data<T>, chunk: usize) -> S
     // SAFETY: `rows` are valid and have `data.columns` columns; the table is
     // one for this processor.
     unsafe { (table.column_range)(&rows, data.columns, &mut found) };
-    Summary::from_columns(range.len(), &found)
+    Summary::from_columns(range.len(), found)
 }
 
 /// How to compute with some data: an offset near the mean of each column,

@@ -27,22 +27,37 @@ fn total<T: Scalar>(lanes: &mut [T]) -> T {
     lanes[0]
 }
 
-/// The products of `ROWS` rows, moved, and `CENTERS` centers that lie `stride`
-/// apart, both padded to whole lanes. Asks for the rows `ahead`.
+/// Sums of rows that are scored together, lane by lane.
+struct Sums<S: Simd, const ROWS: usize, const UNITS: usize, const CENTERS: usize> {
+    /// Products with the centers.
+    products: [[[S::V; UNITS]; CENTERS]; ROWS],
+    /// Products with themselves, where asked for.
+    squares: [[S::V; UNITS]; ROWS],
+}
+
+/// Adds the products of `ROWS` rows, moved, and `CENTERS` centers that lie
+/// `stride` apart, both padded to whole lanes, with `NORM` also the squares of
+/// the rows. Asks for the rows `ahead`.
 ///
 /// # Safety
 ///
 /// The processor has the instructions of `S`; `padded` numbers are at each
 /// row, at `offset` and at each center; `UNITS * S::LANES` fill 64 bytes.
 #[inline(always)]
-unsafe fn products<S: Simd, const ROWS: usize, const UNITS: usize, const CENTERS: usize>(
+unsafe fn add_products<
+    S: Simd,
+    const ROWS: usize,
+    const UNITS: usize,
+    const CENTERS: usize,
+    const NORM: bool,
+>(
     rows: [*const S::T; ROWS],
     ahead: &[*const S::T],
     moved: (S::T, *const S::T),
     centers: *const S::T,
     stride: usize,
     padded: usize,
-    sums: &mut [[[S::V; UNITS]; CENTERS]; ROWS],
+    sums: &mut Sums<S, ROWS, UNITS, CENTERS>,
 ) {
     let wide = UNITS * S::LANES;
     // SAFETY: the caller vouches for all pointers.
@@ -64,7 +79,13 @@ unsafe fn products<S: Simd, const ROWS: usize, const UNITS: usize, const CENTERS
                 for c in 0..CENTERS {
                     let center = S::load(centers.add(c * stride + at));
                     for r in 0..ROWS {
-                        sums[r][c][u] = S::fused(x[r], center, sums[r][c][u]);
+                        let sum = &mut sums.products[r][c][u];
+                        *sum = S::fused(x[r], center, *sum);
+                    }
+                }
+                if NORM {
+                    for r in 0..ROWS {
+                        sums.squares[r][u] = S::fused(x[r], x[r], sums.squares[r][u]);
                     }
                 }
             }
@@ -84,50 +105,83 @@ struct Call<'a, T> {
     ends: *const T,
 }
 
-/// Scores `ROWS` rows against `CENTERS` centers from `first`, into `scores`.
+/// What is found for `ROWS` rows: the score of center `c` goes to
+/// `scores + r * k + c`, with `k` centers.
+struct Found<T, const ROWS: usize> {
+    scores: *mut T,
+    /// `|x|²`, where asked for.
+    norms: [T; ROWS],
+}
+
+/// The lanes of `vectors`, added.
 ///
 /// # Safety
 ///
-/// As [`products`].
+/// The processor has the instructions of `S`.
 #[inline(always)]
-unsafe fn group<S: Simd, const ROWS: usize, const UNITS: usize, const CENTERS: usize>(
+unsafe fn sum_of<S: Simd, const UNITS: usize>(vectors: &[S::V; UNITS]) -> S::T {
+    let mut lanes = [S::T::default(); MOST];
+    for (u, &vector) in vectors.iter().enumerate() {
+        // SAFETY: the vectors fill at most 64 bytes.
+        unsafe { S::store(lanes.as_mut_ptr().add(u * S::LANES), vector) };
+    }
+    total(&mut lanes[..UNITS * S::LANES])
+}
+
+/// Scores `ROWS` rows against `CENTERS` centers from `first`.
+///
+/// # Safety
+///
+/// As [`add_products`].
+#[inline(always)]
+unsafe fn group<
+    S: Simd,
+    const ROWS: usize,
+    const UNITS: usize,
+    const CENTERS: usize,
+    const NORM: bool,
+>(
     call: &Call<S::T>,
     rows: [*const S::T; ROWS],
     ahead: &[*const S::T],
     row_ends: &[[S::T; MOST]; ROWS],
     first: usize,
-    scores: [*mut S::T; ROWS],
-    stride: usize,
+    found: &mut Found<S::T, ROWS>,
 ) {
     let wide = UNITS * S::LANES;
     // SAFETY: whole lanes of rows, offset and centers are in their arrays;
     // the ends are padded. `scores` has room for every center.
     unsafe {
         let zero = S::splat(S::T::default());
-        let mut sums = [[[zero; UNITS]; CENTERS]; ROWS];
+        let mut sums = Sums {
+            products: [[[zero; UNITS]; CENTERS]; ROWS],
+            squares: [[zero; UNITS]; ROWS],
+        };
         let (centers, moved) = (call.panels.panel(first), (call.scale, call.offset));
-        products::<S, ROWS, UNITS, CENTERS>(
-            rows,
-            ahead,
-            moved,
-            centers,
-            call.columns,
-            call.whole,
-            &mut sums,
+        let (columns, whole) = (call.columns, call.whole);
+        add_products::<S, ROWS, UNITS, CENTERS, NORM>(
+            rows, ahead, moved, centers, columns, whole, &mut sums,
         );
-        if call.whole < call.columns {
+        if whole < columns {
             let ends = row_ends.each_ref().map(|end| end.as_ptr());
             let (centers, moved) = (call.ends.add((first + 1) * wide), (call.scale, call.ends));
-            products::<S, ROWS, UNITS, CENTERS>(ends, &[], moved, centers, wide, wide, &mut sums);
+            add_products::<S, ROWS, UNITS, CENTERS, NORM>(
+                ends,
+                &[],
+                moved,
+                centers,
+                wide,
+                wide,
+                &mut sums,
+            );
         }
-        for (r, sums) in sums.iter().enumerate() {
-            for (c, sums) in sums.iter().enumerate() {
-                let mut lanes = [S::T::default(); MOST];
-                for (u, &sum) in sums.iter().enumerate() {
-                    S::store(lanes.as_mut_ptr().add(u * S::LANES), sum);
-                }
-                let score = *call.panels.norms(first + c) + total(&mut lanes[..wide]);
-                *scores[r].add((first + c) * stride) = score;
+        for (r, products) in sums.products.iter().enumerate() {
+            let scores = found.scores.add(r * call.panels.count() + first);
+            for (c, products) in products.iter().enumerate() {
+                *scores.add(c) = *call.panels.norms(first + c) + sum_of::<S, UNITS>(products);
+            }
+            if NORM {
+                found.norms[r] = sum_of::<S, UNITS>(&sums.squares[r]);
             }
         }
     }
@@ -153,18 +207,18 @@ fn ends<T: Scalar>(
     }
 }
 
-/// Writes the scores of `ROWS` rows, center `c` at `scores[r] + c * stride`.
+/// Scores `ROWS` rows against every center, in groups; the first also takes
+/// `|x|²` if `NORM`.
 ///
 /// # Safety
 ///
-/// As [`products`]; `panels.width` is 1.
+/// As [`add_products`]; `panels.width` is 1.
 #[inline(always)]
-unsafe fn some_rows<S: Simd, const ROWS: usize, const UNITS: usize>(
+unsafe fn some_rows<S: Simd, const ROWS: usize, const UNITS: usize, const NORM: bool>(
     call: &Call<S::T>,
     rows: [*const S::T; ROWS],
     ahead: [*const S::T; ROWS],
-    scores: [*mut S::T; ROWS],
-    stride: usize,
+    found: &mut Found<S::T, ROWS>,
 ) {
     let mut row_ends = [[S::T::default(); MOST]; ROWS];
     for (end, row) in row_ends.iter_mut().zip(rows) {
@@ -177,71 +231,36 @@ unsafe fn some_rows<S: Simd, const ROWS: usize, const UNITS: usize>(
     // As many as there are registers for.
     let most = if ROWS > 2 { 5 } else { 3 };
     let groups = k.div_ceil(most);
-    let (mut first, mut asked) = (0, 0);
-    while first < k {
-        let left = k - first;
+    let mut asked = 0;
+    for first in (0..k).step_by(most) {
         // Each group asks for its share, so that memory is asked all the time.
         let to = (asked + ROWS.div_ceil(groups)).min(ROWS);
         let ahead = &ahead[asked..to];
         asked = to;
+        macro_rules! group {
+            ($centers:literal) => {
+                if NORM && first == 0 {
+                    group::<S, ROWS, UNITS, $centers, true>(
+                        call, rows, ahead, &row_ends, first, found,
+                    )
+                } else {
+                    group::<S, ROWS, UNITS, $centers, false>(
+                        call, rows, ahead, &row_ends, first, found,
+                    )
+                }
+            };
+        }
         // SAFETY: the caller vouches for all pointers.
         unsafe {
-            match left.min(most) {
-                1 => {
-                    group::<S, ROWS, UNITS, 1>(call, rows, ahead, &row_ends, first, scores, stride)
-                }
-                2 => {
-                    group::<S, ROWS, UNITS, 2>(call, rows, ahead, &row_ends, first, scores, stride)
-                }
-                4 if ROWS > 2 => {
-                    group::<S, ROWS, UNITS, 4>(call, rows, ahead, &row_ends, first, scores, stride)
-                }
-                5.. if ROWS > 2 => {
-                    group::<S, ROWS, UNITS, 5>(call, rows, ahead, &row_ends, first, scores, stride)
-                }
-                _ => {
-                    group::<S, ROWS, UNITS, 3>(call, rows, ahead, &row_ends, first, scores, stride)
-                }
+            match (k - first).min(most) {
+                1 => group!(1),
+                2 => group!(2),
+                4 if ROWS > 2 => group!(4),
+                5.. if ROWS > 2 => group!(5),
+                _ => group!(3),
             }
-        }
-        first += left.min(most);
-    }
-}
-
-/// `|x|²` of a moved row, added as scores are.
-///
-/// # Safety
-///
-/// As [`products`].
-#[inline(always)]
-unsafe fn norm<S: Simd, const UNITS: usize>(call: &Call<S::T>, row: *const S::T) -> S::T {
-    let wide = UNITS * S::LANES;
-    let mut end = [S::T::default(); MOST];
-    let mut lanes = [S::T::default(); MOST];
-    // SAFETY: whole lanes are in the row and the offset; the ends are padded.
-    unsafe {
-        for (j, to) in (call.whole..call.columns).zip(&mut end) {
-            *to = *row.add(j);
-        }
-        let scale = S::splat(call.scale);
-        let mut sums = [S::splat(S::T::default()); UNITS];
-        let mut add = (row, call.offset);
-        for j in (0..call.columns).step_by(wide) {
-            if j == call.whole {
-                add = (end.as_ptr().wrapping_sub(j), call.ends.wrapping_sub(j));
-            }
-            for (u, sum) in sums.iter_mut().enumerate() {
-                let at = j + u * S::LANES;
-                let x = S::load(add.0.wrapping_add(at));
-                let x = S::moved(x, scale, S::load(add.1.wrapping_add(at)));
-                *sum = S::fused(x, x, *sum);
-            }
-        }
-        for (u, &sum) in sums.iter().enumerate() {
-            S::store(lanes.as_mut_ptr().add(u * S::LANES), sum);
         }
     }
-    total(&mut lanes[..wide])
 }
 
 /// Scores each row, `ROWS` at a time, and calls `take` with its number, its
@@ -278,19 +297,14 @@ unsafe fn each_row<S: Simd, const ROWS: usize, const UNITS: usize, const NORM: b
         let last = rows.count - 1;
         let these = std::array::from_fn(|r| rows.row((first + r).min(last)));
         let ahead = std::array::from_fn(|r| rows.row((first + ROWS + r).min(last)));
-        let to = scores.as_mut_ptr();
-        // SAFETY: `scores` has a row of `k` numbers for each of these rows.
-        unsafe {
-            let to = std::array::from_fn(|r| to.wrapping_add(r * k));
-            some_rows::<S, ROWS, UNITS>(&call, these, ahead, to, 1);
-        }
-        for (row, at) in these.into_iter().zip(first..rows.count) {
-            let mut square = S::T::default();
-            if NORM {
-                // SAFETY: a row of `columns` numbers.
-                square = unsafe { norm::<S, UNITS>(&call, row) };
-            }
-            take(at, &scores[(at - first) * k..][..k], square);
+        let mut found = Found {
+            scores: scores.as_mut_ptr(),
+            norms: [S::T::default(); ROWS],
+        };
+        // SAFETY: `scores` has `k` numbers for each of these rows.
+        unsafe { some_rows::<S, ROWS, UNITS, NORM>(&call, these, ahead, &mut found) };
+        for (at, norm) in (first..rows.count).zip(found.norms) {
+            take(at, &scores[(at - first) * k..][..k], norm);
         }
     }
 }

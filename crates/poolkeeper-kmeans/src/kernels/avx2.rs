@@ -67,6 +67,14 @@ unsafe impl Lanes for Avx2<f32> {
 
 // SAFETY: as above.
 unsafe impl Simd for Avx2<f32> {
+    type Wide = Avx2<f64>;
+
+    #[inline(always)]
+    unsafe fn load_wide(p: *const f32) -> __m256d {
+        // SAFETY: the caller has the instructions, and numbers at `p`.
+        unsafe { _mm256_cvtps_pd(_mm_loadu_ps(p)) }
+    }
+
     #[inline(always)]
     unsafe fn moved(x: __m256, scale: __m256, offset: __m256) -> __m256 {
         // SAFETY: the caller has the instructions.
@@ -171,6 +179,14 @@ unsafe impl Lanes for Avx2<f64> {
 
 // SAFETY: as above.
 unsafe impl Simd for Avx2<f64> {
+    type Wide = Self;
+
+    #[inline(always)]
+    unsafe fn load_wide(p: *const f64) -> __m256d {
+        // SAFETY: the caller has the instructions, and numbers at `p`.
+        unsafe { _mm256_loadu_pd(p) }
+    }
+
     #[inline(always)]
     unsafe fn moved(x: __m256d, scale: __m256d, offset: __m256d) -> __m256d {
         // SAFETY: the caller has the instructions.

@@ -67,6 +67,14 @@ unsafe impl Lanes for Avx512<f32> {
 
 // SAFETY: as above.
 unsafe impl Simd for Avx512<f32> {
+    type Wide = Avx512<f64>;
+
+    #[inline(always)]
+    unsafe fn load_wide(p: *const f32) -> __m512d {
+        // SAFETY: the caller has the instructions, and numbers at `p`.
+        unsafe { _mm512_cvtps_pd(_mm256_loadu_ps(p)) }
+    }
+
     #[inline(always)]
     unsafe fn moved(x: __m512, scale: __m512, offset: __m512) -> __m512 {
         // SAFETY: the caller has the instructions.
@@ -173,6 +181,14 @@ unsafe impl Lanes for Avx512<f64> {
 
 // SAFETY: as above.
 unsafe impl Simd for Avx512<f64> {
+    type Wide = Self;
+
+    #[inline(always)]
+    unsafe fn load_wide(p: *const f64) -> __m512d {
+        // SAFETY: the caller has the instructions, and numbers at `p`.
+        unsafe { _mm512_loadu_pd(p) }
+    }
+
     #[inline(always)]
     unsafe fn moved(x: __m512d, scale: __m512d, offset: __m512d) -> __m512d {
         // SAFETY: the caller has the instructions.

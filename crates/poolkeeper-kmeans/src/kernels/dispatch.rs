@@ -3,7 +3,7 @@
 use super::classify::Motion;
 use super::fixed::FixedTile;
 use super::scan::{Scratch, nearest, pack, scores};
-use super::{Table, Tile, along, classify, fixed, plain};
+use super::{Table, Tile, along, classify, fixed, plain, wide};
 use crate::fixed::Fixed;
 use crate::panels::Panels;
 use crate::rows::{Moved, Rows};
@@ -104,7 +104,7 @@ macro_rules! table {
         $(#[$more:meta])?, [$whole:literal x $wide:literal], $runs:expr, $pays:literal) => {
         mod $module {
             use super::*;
-            use super::super::simd::Lanes;
+            use super::super::simd::{Lanes, Simd};
 
             type S = $simd;
             type T = $t;
@@ -123,6 +123,7 @@ macro_rules! table {
             ) = |rows, moved, panels, scratch, out, stride| {
                 scores::<S, V, C>(rows, moved, panels, scratch, out, stride, pack_tile::<V>)
             });
+            const WIDE: usize = wide::LANES / <S as Simd>::Wide::LANES;
             const UNITS: usize = 64 / (S::LANES * size_of::<T>());
             table!(@function $(#[$features])?, fn nearest_along<[]>(
                 rows: &Rows<T>, moved: &Moved<T>, panels: &Panels<T>, scratch: &mut Scratch<T>,
@@ -136,7 +137,7 @@ macro_rules! table {
             ) = along::scores::<S, $rows, UNITS>);
             table!(@function $(#[$features])?, fn square_distance<[]>(
                 a: *const T, b: *const T, columns: usize,
-            ) -> f64 = plain::square_distance::<T>);
+            ) -> f64 = wide::square_distance::<S, WIDE>);
             table!(@function $(#[$features])?, fn add_row<[]>(
                 row: *const T, weight: f64, quanta: &Quanta, sums: *mut i64,
             ) = plain::add_row::<T>);
@@ -144,8 +145,8 @@ macro_rules! table {
                 row: *const T, weight: f64, quanta: &Quanta, from: *mut i64, to: *mut i64,
             ) = plain::move_row::<T>);
             table!(@function $(#[$features])?, fn column_range<[]>(
-                rows: &Rows<T>, columns: usize, found: &mut plain::Columns<T>,
-            ) = plain::column_range::<T>);
+                rows: &Rows<T>, columns: usize, found: &mut wide::Columns,
+            ) = wide::column_range::<S>);
             table!(@function $(#[$features])?, fn classify_run<[]>(
                 labels: &[i32], upper: &mut [f32], lower: &mut [f32], motion: &Motion,
                 some: &mut Vec<u32>, all: &mut Vec<u32>,
@@ -156,7 +157,7 @@ macro_rules! table {
             ) = classify::bounds::<T>);
             table!(@function $(#[$features])?, fn potential<[]>(
                 near: *const T, score: *const T, norm: *const T, weights: *const T, count: usize,
-            ) -> f64 = plain::potential::<T>);
+            ) -> f64 = wide::potential::<S, WIDE>);
             table!(@function $(#[$features])?, fn lower<[]>(
                 near: *mut T, score: *const T, norm: *const T, count: usize,
             ) = plain::lower::<T>);

@@ -21,6 +21,7 @@ pub(crate) mod scan;
 mod simd;
 #[cfg(test)]
 mod tests;
+pub(crate) mod wide;
 
 use crate::panels::Panels;
 use crate::rows::{Moved, Rows};
@@ -65,7 +66,7 @@ pub struct Table<T: 'static> {
     pub(crate) fixed_runs: fn() -> bool,
     /// ... and worth it where that is faster.
     pub(crate) fixed_pays: bool,
-    /// See [`plain::square_distance`].
+    /// See [`wide::square_distance`].
     pub(crate) square_distance: unsafe fn(*const T, *const T, usize) -> f64,
     /// See [`plain::add_row`].
     pub(crate) add_row: unsafe fn(*const T, f64, &Quanta, *mut i64),
@@ -75,9 +76,9 @@ pub struct Table<T: 'static> {
     pub(crate) classify: classify::Classify,
     /// See [`classify::bounds`].
     pub(crate) bounds: classify::MakeBounds<T>,
-    /// See [`plain::column_range`].
-    pub(crate) column_range: unsafe fn(&Rows<T>, usize, &mut plain::Columns<T>),
-    /// See [`plain::potential`].
+    /// See [`wide::column_range`].
+    pub(crate) column_range: unsafe fn(&Rows<T>, usize, &mut wide::Columns),
+    /// See [`wide::potential`].
     pub(crate) potential: unsafe fn(*const T, *const T, *const T, *const T, usize) -> f64,
     /// See [`plain::lower`].
     pub(crate) lower: unsafe fn(*mut T, *const T, *const T, usize),

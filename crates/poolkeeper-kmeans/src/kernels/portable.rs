@@ -75,6 +75,14 @@ unsafe impl<T: Lane + 'static> Lanes for Portable<T> {
 
 // SAFETY: as above.
 unsafe impl<T: Scalar> Simd for Portable<T> {
+    type Wide = Portable<f64>;
+
+    #[inline(always)]
+    unsafe fn load_wide(p: *const T) -> [f64; LANES] {
+        // SAFETY: the caller has numbers at `p`.
+        lanes!(i => unsafe { *p.add(i) }.wide())
+    }
+
     #[inline(always)]
     unsafe fn moved(x: Self::V, scale: Self::V, offset: Self::V) -> Self::V {
         lanes!(i => x[i].fused(scale[i], -offset[i]))

@@ -39,12 +39,17 @@ pub(crate) unsafe trait Lanes: Copy + 'static {
     unsafe fn select(mask: Self::M, yes: Self::V, no: Self::V) -> Self::V;
 }
 
-/// What else it takes to move samples and to pack them.
+/// What else it takes to move samples, to pack them, and to sum them.
 ///
 /// # Safety
 ///
 /// As [`Lanes`].
 pub(crate) unsafe trait Simd: Lanes<T: Scalar> {
+    /// The same instructions for `f64`.
+    type Wide: Lanes<T = f64>;
+
+    /// `Wide::LANES` numbers from `p`, which need not be aligned, as `f64`.
+    unsafe fn load_wide(p: *const Self::T) -> <Self::Wide as Lanes>::V;
     /// `x * scale - offset`, rounded once.
     unsafe fn moved(x: Self::V, scale: Self::V, offset: Self::V) -> Self::V;
     /// Reads `columns` (at most `LANES`) numbers from each of `LANES` rows and

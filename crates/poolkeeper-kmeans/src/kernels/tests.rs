@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::classify::{Margin, Motion};
 use super::dispatch::Kernel;
-use super::plain::Columns;
 use super::scan::Scratch;
+use super::wide::Columns;
 use super::{Table, Tile};
 use crate::Scalar;
 use crate::frame::{Frame, Summary};
@@ -153,8 +153,8 @@ fn compare_rows<T: Scalar>(shape: &Shape, weight: f64) -> Result<(), TestCaseErr
         let mut buffer = Vec::new();
         let rows = data.read(0..x.nrows(), &mut buffer);
         let mut found = Columns {
-            smallest: x.row(0).to_vec(),
-            largest: x.row(0).to_vec(),
+            smallest: x.row(0).iter().map(|x| x.wide()).collect(),
+            largest: x.row(0).iter().map(|x| x.wide()).collect(),
             sum: vec![0.0; columns],
             squares: vec![0.0; columns],
             origin: x.row(0).iter().map(|x| x.wide()).collect(),
