@@ -1,6 +1,7 @@
 //! What is known of the data before the first distance: where it lies, how
 //! far it reaches, and so how to compute with it safely.
 
+use std::ops::Range;
 use std::sync::Mutex;
 
 use ndarray::{ArrayView1, ArrayView2};
@@ -143,11 +144,14 @@ pub(crate) fn summarise<T: Scalar>(
     weights: &Weights<T>,
     control: &dyn Control,
 ) -> Result<Summary> {
-    let parts: Vec<_> = (0..data.chunks()).map(|_| Mutex::new(None)).collect();
+    let parts: Vec<_> = (0..data.chunks().div_ceil(CHUNKS))
+        .map(|_| Mutex::new(None))
+        .collect();
     let threads = Team::size(control, data.rows * data.columns * 4);
-    team.each(threads, data.chunks(), control, &|_, chunk| {
-        let part = chunk_summary(table, data, chunk);
-        *parts[chunk].lock().unwrap_or_else(|e| e.into_inner()) = Some(part);
+    team.each(threads, parts.len(), control, &|_, part| {
+        let first = part * CHUNKS;
+        let summary = summary_of(table, data, first..data.chunks().min(first + CHUNKS));
+        *parts[part].lock().unwrap_or_else(|e| e.into_inner()) = Some(summary);
     })?;
     let mut whole: Option<Summary> = None;
     for part in parts {
@@ -172,9 +176,12 @@ pub(crate) fn summarise<T: Scalar>(
     Ok(summary)
 }
 
-fn chunk_summary<T: Scalar>(table: &Table<T>, data: &Data<T>, chunk: usize) -> Summary {
-    let range = data.range(chunk);
-    let origin: Vec<_> = data.row(range.start).iter().map(|x| x.wide()).collect();
+/// Chunks that are looked at as one: merging costs as much as many rows.
+const CHUNKS: usize = 8;
+
+fn summary_of<T: Scalar>(table: &Table<T>, data: &Data<T>, chunks: Range<usize>) -> Summary {
+    let first = data.range(chunks.start).start;
+    let origin: Vec<_> = data.row(first).iter().map(|x| x.wide()).collect();
     let mut found = Columns {
         origin: origin.clone(),
         smallest: origin.clone(),
@@ -183,11 +190,15 @@ fn chunk_summary<T: Scalar>(table: &Table<T>, data: &Data<T>, chunk: usize) -> S
         squares: vec![0.0; data.columns],
     };
     let mut buffer = Vec::new();
-    let rows = data.read(range.clone(), &mut buffer);
-    // SAFETY: `rows` are valid and have `data.columns` columns; the table is
-    // one for this processor.
-    unsafe { (table.column_range)(&rows, data.columns, &mut found) };
-    Summary::from_columns(range.len(), found)
+    let mut count = 0;
+    for chunk in chunks {
+        let rows = data.read(data.range(chunk), &mut buffer);
+        count += rows.count;
+        // SAFETY: `rows` are valid and have `data.columns` columns; the table
+        // is one for this processor.
+        unsafe { (table.column_range)(&rows, data.columns, &mut found) };
+    }
+    Summary::from_columns(count, found)
 }
 
 /// How to compute with some data: an offset near the mean of each column,

@@ -2,6 +2,7 @@
 
 use super::classify::Motion;
 use super::fixed::FixedTile;
+use super::plain::AT_ONCE;
 use super::scan::{Scratch, nearest, pack, scores};
 use super::{Table, Tile, along, classify, fixed, plain, wide};
 use crate::fixed::Fixed;
@@ -139,8 +140,12 @@ macro_rules! table {
                 a: *const T, b: *const T, columns: usize,
             ) -> f64 = wide::square_distance::<S, WIDE>);
             table!(@function $(#[$features])?, fn add_row<[]>(
-                row: *const T, weight: f64, quanta: &Quanta, sums: *mut i64,
-            ) = plain::add_row::<T>);
+                row: [*const T; 1], weight: [f64; 1], quanta: &Quanta, sums: *mut i64,
+            ) = plain::add_rows::<T, 1>);
+            table!(@function $(#[$features])?, fn add_rows<[]>(
+                rows: [*const T; AT_ONCE], weights: [f64; AT_ONCE], quanta: &Quanta,
+                sums: *mut i64,
+            ) = plain::add_rows::<T, AT_ONCE>);
             table!(@function $(#[$features])?, fn move_row<[]>(
                 row: *const T, weight: f64, quanta: &Quanta, from: *mut i64, to: *mut i64,
             ) = plain::move_row::<T>);
@@ -194,6 +199,7 @@ macro_rules! table {
                 fixed_pays: $pays,
                 square_distance,
                 add_row,
+                add_rows,
                 move_row,
                 classify: classify_run,
                 bounds,

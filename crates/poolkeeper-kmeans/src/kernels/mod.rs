@@ -34,6 +34,10 @@ pub(crate) type Nearest<T> = unsafe fn(&Rows<T>, &Moved<T>, &Panels<T>, &mut Scr
 pub(crate) type Scores<T> =
     unsafe fn(&Rows<T>, &Moved<T>, &Panels<T>, &mut Scratch<T>, *mut T, usize);
 
+/// Adds rows to sums: see [`plain::add_rows`].
+pub(crate) type AddRows<T, const ROWS: usize> =
+    unsafe fn([*const T; ROWS], [f64; ROWS], &Quanta, *mut i64);
+
 /// The kernels for one shape of tile.
 #[derive(Clone, Copy)]
 pub(crate) struct Tile<T: 'static> {
@@ -68,8 +72,9 @@ pub struct Table<T: 'static> {
     pub(crate) fixed_pays: bool,
     /// See [`wide::square_distance`].
     pub(crate) square_distance: unsafe fn(*const T, *const T, usize) -> f64,
-    /// See [`plain::add_row`].
-    pub(crate) add_row: unsafe fn(*const T, f64, &Quanta, *mut i64),
+    /// See [`plain::add_rows`].
+    pub(crate) add_row: AddRows<T, 1>,
+    pub(crate) add_rows: AddRows<T, { plain::AT_ONCE }>,
     /// See [`plain::move_row`].
     pub(crate) move_row: unsafe fn(*const T, f64, &Quanta, *mut i64, *mut i64),
     /// See [`classify::classify`].

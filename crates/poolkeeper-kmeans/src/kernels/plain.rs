@@ -10,29 +10,35 @@ pub(crate) fn quantised(value: f64, magic: f64) -> i64 {
     ((value + magic).to_bits() as i64).wrapping_sub(magic.to_bits() as i64)
 }
 
-/// Adds a row, times `weight`, to sums of quanta.
+/// Rows that are added to the same sums at once, which are then read and
+/// written once for them.
+pub(crate) const AT_ONCE: usize = 4;
+
+/// Adds rows, times their weights, to sums of quanta.
 ///
 /// # Safety
 ///
-/// `row` and `sums` have as many numbers as `quanta` has columns.
+/// The rows and `sums` have as many numbers as `quanta` has columns.
 #[inline(always)]
-pub(crate) unsafe fn add_row<T: Scalar>(
-    row: *const T,
-    weight: f64,
+pub(crate) unsafe fn add_rows<T: Scalar, const ROWS: usize>(
+    rows: [*const T; ROWS],
+    weights: [f64; ROWS],
     quanta: &Quanta,
     sums: *mut i64,
 ) {
     let columns = quanta.magic.len();
-    // SAFETY: the caller vouches for both.
-    let (row, sums) = unsafe {
+    // SAFETY: the caller vouches for all of them.
+    let (rows, sums) = unsafe {
         (
-            std::slice::from_raw_parts(row, columns),
+            rows.map(|row| std::slice::from_raw_parts(row, columns)),
             std::slice::from_raw_parts_mut(sums, columns),
         )
     };
-    for (((x, sum), &magic), &offset) in row.iter().zip(sums).zip(&quanta.magic).zip(&quanta.offset)
-    {
-        *sum = sum.wrapping_add(quantised((x.wide() - offset) * weight, magic));
+    let quanta = quanta.magic.iter().zip(&quanta.offset);
+    for (j, (sum, (&magic, &offset))) in sums.iter_mut().zip(quanta).enumerate() {
+        for (row, weight) in rows.iter().zip(weights) {
+            *sum = sum.wrapping_add(quantised((row[j].wide() - offset) * weight, magic));
+        }
     }
 }
 
@@ -40,7 +46,7 @@ pub(crate) unsafe fn add_row<T: Scalar>(
 ///
 /// # Safety
 ///
-/// As [`add_row`]; `from` and `to` do not overlap.
+/// As [`add_rows`]; `from` and `to` do not overlap.
 #[inline(always)]
 pub(crate) unsafe fn move_row<T: Scalar>(
     row: *const T,

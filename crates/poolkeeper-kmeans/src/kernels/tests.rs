@@ -162,8 +162,11 @@ fn compare_rows<T: Scalar>(shape: &Shape, weight: f64) -> Result<(), TestCaseErr
         // SAFETY: a table that this processor can run; all have `columns` numbers.
         let distance = unsafe {
             for i in 0..rows.count {
-                (table.add_row)(rows.row(i), weight, &frame.quanta, sums.as_mut_ptr());
+                (table.add_row)([rows.row(i)], [weight], &frame.quanta, sums.as_mut_ptr());
             }
+            let four = std::array::from_fn(|i| rows.row(i % rows.count));
+            let weights = [weight, 1.0, 0.0, weight];
+            (table.add_rows)(four, weights, &frame.quanta, sums.as_mut_ptr());
             let (row, to) = (rows.row(0), sums.as_mut_ptr());
             (table.move_row)(row, weight, &frame.quanta, from.as_mut_ptr(), to);
             (table.column_range)(&rows, columns, &mut found);

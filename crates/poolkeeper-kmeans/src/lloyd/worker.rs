@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::Scalar;
 use crate::finder::Finder;
 use crate::fixed::Fixed;
+use crate::kernels::plain::AT_ONCE;
 use crate::kernels::scan::Scratch;
 use crate::panels::Panels;
 use crate::problem::{Problem, lock};
@@ -14,7 +15,9 @@ use crate::update::{Exact, Sums};
 use super::pass::{LONGEST, Pass};
 
 /// Bytes of samples that are scored at once.
-const AT_ONCE: usize = 256 << 10;
+const SCORED: usize = 256 << 10;
+/// With so many columns, samples of the same label are added together.
+const MANY_COLUMNS: usize = 128;
 /// Samples whose labels are compared at once.
 const RUN: usize = 32;
 
@@ -61,7 +64,45 @@ pub(super) unsafe fn add<T: Scalar>(
     let columns = problem.data.columns;
     let to = &mut sums.values[label * columns..][..columns];
     // SAFETY: the table is one for this processor; `row` and `to` have `columns` numbers.
-    unsafe { (problem.table.add_row)(row, weight, quanta, to.as_mut_ptr()) };
+    unsafe { (problem.table.add_row)([row], [weight], quanta, to.as_mut_ptr()) };
+}
+
+/// Adds samples that had no label, `labels` being theirs: a few of the same
+/// label at once, as their sums don't stay in the first cache.
+///
+/// # Safety
+///
+/// `rows` have the columns of the data; labels are below the number of centers.
+unsafe fn add_by_label<T: Scalar>(
+    problem: &Problem<T>,
+    sums: &mut Sums,
+    rows: &Rows<T>,
+    labels: &[i32],
+    first: usize,
+) {
+    let mut order: Vec<usize> = (0..labels.len()).collect();
+    order.sort_unstable_by_key(|&i| labels[i]);
+    let quanta = &problem.frame.quanta;
+    let columns = problem.data.columns;
+    for same in order.chunk_by(|&a, &b| labels[a] == labels[b]) {
+        let label = labels[same[0]] as usize;
+        let (some, rest) = same.as_chunks::<AT_ONCE>();
+        for some in some {
+            let weights = some.map(|i| problem.weights.of(first + i));
+            for weight in weights {
+                let weight = quanta.weight(weight);
+                sums.weights[label] = sums.weights[label].wrapping_add(weight);
+            }
+            let to = sums.values[label * columns..][..columns].as_mut_ptr();
+            let rows = some.map(|i| rows.row(i));
+            // SAFETY: as in `add`.
+            unsafe { (problem.table.add_rows)(rows, weights, quanta, to) };
+        }
+        for &i in rest {
+            // SAFETY: the caller vouches for rows and labels.
+            unsafe { add(problem, sums, rows.row(i), first + i, label) };
+        }
+    }
 }
 
 /// Moves a sample from the sums of one label to those of another.
@@ -143,7 +184,7 @@ impl<T: Scalar> Pass<'_, T> {
     fn at_once(&self) -> usize {
         let data = self.problem.data;
         if data.direct() && self.fixed.is_some() {
-            (AT_ONCE / (data.columns * size_of::<T>())).clamp(data.chunk, LONGEST)
+            (SCORED / (data.columns * size_of::<T>())).clamp(data.chunk, LONGEST)
         } else {
             data.chunk
         }
@@ -207,6 +248,7 @@ impl<T: Scalar> Pass<'_, T> {
         anew: bool,
     ) -> usize {
         let mut changed = 0;
+        let by_label = anew && self.problem.data.columns >= MANY_COLUMNS;
         let (runs, indices) = (labels.chunks_mut(RUN), scratch.index.chunks(RUN));
         for (first, (labels, indices)) in (0..).step_by(RUN).zip(runs.zip(indices)) {
             let differ = labels
@@ -216,6 +258,12 @@ impl<T: Scalar> Pass<'_, T> {
                     differ + u32::from(old != new.to_index() as i32)
                 });
             changed += differ as usize;
+            if by_label {
+                for (label, new) in labels.iter_mut().zip(indices) {
+                    *label = new.to_index() as i32;
+                }
+                continue;
+            }
             if differ == 0 && !anew {
                 continue;
             }
@@ -233,6 +281,10 @@ impl<T: Scalar> Pass<'_, T> {
                     }
                 }
             }
+        }
+        if by_label {
+            // SAFETY: rows of the data, and labels below k.
+            unsafe { add_by_label(self.problem, sums, rows, labels, range.start) };
         }
         changed
     }
