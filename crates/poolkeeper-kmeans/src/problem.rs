@@ -40,9 +40,9 @@ impl<T: Scalar> Problem<'_, T> {
         choose_fixed_tile(self.table, k, self.data, tile)
     }
 
-    pub(crate) fn panels(&self, centers: ArrayView2<T>, tile: &Tile<T>) -> Panels<T> {
+    pub(crate) fn panels(&self, centers: ArrayView2<T>, width: usize) -> Panels<T> {
         let mut panels = Panels::default();
-        panels.fill(centers, self.frame, tile.centers);
+        panels.fill(centers, self.frame, width);
         panels
     }
 }

@@ -1,5 +1,6 @@
 //! The kernels: one source, compiled once for each set of instructions.
 
+pub(crate) mod across;
 mod ahead;
 mod along;
 #[cfg(target_arch = "x86_64")]
@@ -85,6 +86,8 @@ pub struct Table<T: 'static> {
     pub(crate) column_range: unsafe fn(&Rows<T>, usize, &mut wide::Columns),
     /// See [`wide::potential`].
     pub(crate) potential: unsafe fn(*const T, *const T, *const T, *const T, usize) -> f64,
+    /// See [`across::potentials`].
+    pub(crate) potentials: across::Potentials<T>,
     /// See [`plain::lower`].
     pub(crate) lower: unsafe fn(*mut T, *const T, *const T, usize),
 }

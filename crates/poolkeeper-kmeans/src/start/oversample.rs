@@ -179,7 +179,7 @@ fn each_chunk<T: Scalar>(
         ..
     } = *problem;
     let tile = problem.tile(centers.nrows());
-    let panels = problem.panels(centers, &tile);
+    let panels = problem.panels(centers, tile.centers);
     let threads = problem.threads(centers.nrows());
     let workers: Vec<_> = (0..threads)
         .map(|_| Mutex::new((Scratch::default(), Vec::new())))

@@ -5,11 +5,13 @@
 //! so the next draw first draws a chunk, and looks at the samples of only
 //! that one.
 
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::gather;
 use crate::kernels::Tile;
+use crate::kernels::across::{self, Known};
 use crate::kernels::scan::Scratch;
 use crate::panels::Panels;
 use crate::parallel::Team;
@@ -24,8 +26,7 @@ pub(crate) fn choose<T: Scalar>(
     trials: usize,
     random: &mut Random,
 ) -> Result<Vec<usize>> {
-    let mut near = vec![T::INFINITY; problem.data.rows];
-    let mut state = State::new(problem, &mut near);
+    let mut state = State::new(problem);
     let mut chosen = vec![random.sample(problem.data.rows, &problem.weights)];
     // The first center is the only trial of the first pass.
     state.pass(None, &chosen)?;
@@ -49,6 +50,18 @@ struct Worker<T> {
     weights: Vec<T>,
 }
 
+/// What is known of the samples of a chunk.
+#[derive(Default)]
+struct Chunk<T> {
+    /// The squared distance of each to its nearest center, before the center
+    /// chosen last; empty before the first pass.
+    near: Vec<T>,
+    /// `|x|²`, the same in every pass.
+    norm: Vec<T>,
+    /// What each trial would leave.
+    left: Vec<f64>,
+}
+
 /// Some samples, as the kernels want centers.
 struct Candidates<T: 'static> {
     tile: Tile<T>,
@@ -57,10 +70,11 @@ struct Candidates<T: 'static> {
 }
 
 impl<T: Scalar> Candidates<T> {
-    fn new(problem: &Problem<T>, rows: &[usize]) -> Self {
+    fn new(problem: &Problem<T>, rows: &[usize], width: Option<usize>) -> Self {
         let tile = problem.tile(rows.len());
+        let width = width.unwrap_or(tile.centers);
         Candidates {
-            panels: problem.panels(gather(problem.data, rows).view(), &tile),
+            panels: problem.panels(gather(problem.data, rows).view(), width),
             count: rows.len(),
             tile,
         }
@@ -69,26 +83,22 @@ impl<T: Scalar> Candidates<T> {
 
 struct State<'a, T: 'static> {
     problem: &'a Problem<'a, T>,
-    /// The squared distance of each sample to its nearest center, before the
-    /// center chosen last.
-    near: Vec<Mutex<&'a mut [T]>>,
-    /// What each trial (inner) would leave in each chunk (outer).
-    left: Vec<Mutex<Vec<f64>>>,
+    chunks: Vec<Mutex<Chunk<T>>>,
     workers: Vec<Mutex<Worker<T>>>,
+    /// Whether samples are scored `across` the candidates.
+    across: bool,
 }
 
 impl<'a, T: Scalar> State<'a, T> {
-    fn new(problem: &'a Problem<'a, T>, near: &'a mut [T]) -> Self {
+    fn new(problem: &'a Problem<'a, T>) -> Self {
         State {
             problem,
-            near: near
-                .chunks_mut(problem.data.chunk)
-                .map(Mutex::new)
-                .collect(),
-            left: (0..problem.data.chunks())
+            chunks: (0..problem.data.chunks())
                 .map(|_| Mutex::default())
                 .collect(),
             workers: Vec::new(),
+            // Along the rows is as good for many columns, and keeps no norms.
+            across: problem.tile(2).centers > 1,
         }
     }
 
@@ -97,7 +107,9 @@ impl<'a, T: Scalar> State<'a, T> {
     fn pass(&mut self, last: Option<usize>, tried: &[usize]) -> Result<()> {
         let problem = self.problem;
         let rows: Vec<usize> = last.iter().chain(tried).copied().collect();
-        let centers = Candidates::new(problem, &rows);
+        // The first pass has no norms yet.
+        let across = last.filter(|_| self.across).map(|_| across::WIDTH);
+        let centers = Candidates::new(problem, &rows, across);
         let threads = problem.threads(rows.len());
         if self.workers.len() < threads {
             self.workers.resize_with(threads, Mutex::default);
@@ -106,23 +118,64 @@ impl<'a, T: Scalar> State<'a, T> {
             threads,
             problem.data.chunks(),
             problem.control,
-            &|worker, chunk| {
+            &|worker, index| {
                 let worker = &mut lock(&self.workers[worker]);
-                let near = &mut lock(&self.near[chunk]);
-                let left = self.scan(worker, chunk, near, &centers, last.is_some());
-                *lock(&self.left[chunk]) = left;
+                let chunk = &mut lock(&self.chunks[index]);
+                let range = problem.data.range(index);
+                if problem.weights.given() {
+                    let weights = range.clone().map(|i| T::near(problem.weights.of(i)));
+                    worker.weights.clear();
+                    worker.weights.extend(weights);
+                }
+                if across.is_some() {
+                    self.scan_across(worker, range, chunk, &centers);
+                } else {
+                    self.scan(worker, range, chunk, &centers, last.is_some());
+                }
             },
         )
     }
 
+    /// Scores a chunk and sums what is left, sample by sample.
+    fn scan_across(
+        &self,
+        worker: &mut Worker<T>,
+        range: Range<usize>,
+        chunk: &mut Chunk<T>,
+        centers: &Candidates<T>,
+    ) {
+        let Problem {
+            data, table, frame, ..
+        } = self.problem;
+        let panels = &centers.panels;
+        let rows = data.read(range, &mut worker.rows);
+        let mut known = Known {
+            near: &mut chunk.near,
+            norm: &chunk.norm,
+            weights: (!worker.weights.is_empty()).then_some(&worker.weights),
+            update: true,
+        };
+        let left = &mut chunk.left;
+        left.clear();
+        left.resize(panels.count() * panels.width, 0.0);
+        let scratch = &mut worker.scratch;
+        // SAFETY: the table is one for this processor; `rows`, `frame` and
+        // `panels` have the columns of the data, and the panels their width.
+        unsafe { (table.potentials)(&rows, &frame.moved, panels, scratch, &mut known, left) };
+        // Not what is left with the center chosen last alone, and no padding.
+        left.truncate(centers.count);
+        left.remove(0);
+    }
+
+    /// The same with the scores of the tile.
     fn scan(
         &self,
         worker: &mut Worker<T>,
-        chunk: usize,
-        near: &mut [T],
+        range: Range<usize>,
+        chunk: &mut Chunk<T>,
         centers: &Candidates<T>,
         update: bool,
-    ) -> Vec<f64> {
+    ) {
         let Problem {
             data, table, frame, ..
         } = self.problem;
@@ -131,7 +184,6 @@ impl<'a, T: Scalar> State<'a, T> {
             panels,
             count: candidates,
         } = centers;
-        let range = data.range(chunk);
         let count = range.len();
         let stride = count.next_multiple_of(tile.samples);
         let Worker {
@@ -141,14 +193,13 @@ impl<'a, T: Scalar> State<'a, T> {
             weights,
         } = worker;
         scores.resize(panels.count() * tile.centers * stride, T::default());
-        let weights = if self.problem.weights.given() {
-            weights.clear();
-            weights.extend(range.clone().map(|i| T::near(self.problem.weights.of(i))));
-            weights.as_ptr()
-        } else {
+        let weights = if weights.is_empty() {
             std::ptr::null()
+        } else {
+            weights.as_ptr()
         };
         let rows = data.read(range, rows);
+        chunk.near.resize(count, T::INFINITY);
         // SAFETY: the table is one for this processor; `rows`, `frame` and
         // `panels` have the columns of the data, and the panels the width of
         // the tile; `scores` has `stride` numbers for every padded center,
@@ -164,21 +215,26 @@ impl<'a, T: Scalar> State<'a, T> {
             );
             let norm = scratch.norm.as_ptr();
             if update {
-                (table.lower)(near.as_mut_ptr(), scores.as_ptr(), norm, count);
+                (table.lower)(chunk.near.as_mut_ptr(), scores.as_ptr(), norm, count);
             }
-            (usize::from(update)..*candidates)
-                .map(|c| {
-                    let score = scores.as_ptr().add(c * stride);
-                    (table.potential)(near.as_ptr(), score, norm, weights, count)
-                })
-                .collect()
+            let near = chunk.near.as_ptr();
+            let left = (usize::from(update)..*candidates).map(|c| {
+                let score = scores.as_ptr().add(c * stride);
+                (table.potential)(near, score, norm, weights, count)
+            });
+            chunk.left.clear();
+            chunk.left.extend(left);
+        }
+        if self.across {
+            chunk.norm.clear();
+            chunk.norm.extend(&scratch.norm[..count]);
         }
     }
 
     /// The trial that leaves least.
     fn best(&self) -> usize {
-        let trials = lock(&self.left[0]).len();
-        let sum = |t: usize| self.left.iter().map(|left| lock(left)[t]).sum::<f64>();
+        let trials = lock(&self.chunks[0]).left.len();
+        let sum = |t: usize| self.chunks.iter().map(|c| lock(c).left[t]).sum::<f64>();
         let sums: Vec<f64> = (0..trials).map(sum).collect();
         (0..trials)
             .min_by(|&a, &b| sums[a].total_cmp(&sums[b]))
@@ -196,7 +252,7 @@ impl<'a, T: Scalar> State<'a, T> {
         random: &mut Random,
     ) -> Result<Vec<usize>> {
         let Problem { data, weights, .. } = self.problem;
-        let left: Vec<f64> = self.left.iter().map(|left| lock(left)[best]).collect();
+        let left: Vec<f64> = self.chunks.iter().map(|c| lock(c).left[best]).collect();
         let total: f64 = left.iter().sum();
         if total <= 0.0 || !total.is_finite() {
             // Every sample lies on a center: take one that is not chosen yet.
@@ -229,10 +285,10 @@ impl<'a, T: Scalar> State<'a, T> {
         } = self.problem;
         let range = data.range(chunk);
         let (mut buffer, mut scratch) = (Vec::new(), Scratch::default());
-        let Candidates { tile, panels, .. } = Candidates::new(self.problem, &[last]);
+        let Candidates { tile, panels, .. } = Candidates::new(self.problem, &[last], None);
         let stride = range.len().next_multiple_of(tile.samples);
         let mut scores = vec![T::default(); panels.count() * tile.centers * stride];
-        let mut near = lock(&self.near[chunk]).to_vec();
+        let mut near = lock(&self.chunks[chunk]).near.clone();
         let rows = data.read(range.clone(), &mut buffer);
         // SAFETY: as in `scan`.
         unsafe {
