@@ -4,7 +4,7 @@
 //!
 //! A score is the same chain of fused operations as `scan`'s.
 
-use super::scan::Scratch;
+use super::scan::{Scratch, room};
 use super::simd::{Lanes, Simd, prefetch};
 use crate::panels::Panels;
 use crate::rows::{Moved, Rows};
@@ -56,8 +56,7 @@ pub(crate) unsafe fn potentials<
     sums: &mut [f64],
 ) {
     let columns = moved.offset.len();
-    scratch.reserve(ROWS * columns, 0);
-    let block = scratch.block.as_mut_ptr();
+    let block = room(&mut scratch.block, ROWS * columns);
     for first in (0..rows.count).step_by(ROWS) {
         let last = rows.count - 1;
         // SAFETY: `block` has room for `ROWS` rows; the caller vouches for

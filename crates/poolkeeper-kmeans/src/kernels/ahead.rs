@@ -7,7 +7,7 @@ use crate::rows::Rows;
 /// driving out this one's (measured: with 12 KB it takes twice as long).
 const NEAR: usize = 8 << 10;
 /// Bytes that memory gives at once.
-const LINE: usize = 64;
+pub(super) const LINE: usize = 64;
 
 /// Whether a block is so small that the next one may go to the first cache.
 #[inline(always)]

@@ -321,7 +321,7 @@ pub(crate) unsafe fn nearest<S: Simd, const ROWS: usize, const UNITS: usize, con
     panels: &Panels<S::T>,
     scratch: &mut Scratch<S::T>,
 ) {
-    scratch.reserve(0, rows.count.next_multiple_of(ROWS));
+    scratch.reserve(rows.count.next_multiple_of(ROWS));
     let Scratch {
         block,
         scores,
@@ -366,7 +366,7 @@ pub(crate) unsafe fn scores<S: Simd, const ROWS: usize, const UNITS: usize>(
     out: *mut S::T,
     stride: usize,
 ) {
-    scratch.reserve(0, rows.count.next_multiple_of(ROWS));
+    scratch.reserve(rows.count.next_multiple_of(ROWS));
     let Scratch {
         block,
         scores,

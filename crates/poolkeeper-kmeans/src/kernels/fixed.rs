@@ -6,7 +6,7 @@
 
 use super::ahead::{Ahead, fetch, near};
 use super::classify::bits_of;
-use super::scan::{Scratch, Smallest, tile};
+use super::scan::{Scratch, Smallest, room, tile};
 use super::simd::{Lanes, Simd};
 use crate::Scalar;
 use crate::fixed::{Fixed, LARGEST_NORM};
@@ -199,12 +199,9 @@ pub(crate) unsafe fn nearest<
     let samples = VECTORS * lanes;
     const { assert!(VECTORS * <S::W as Lanes>::LANES <= 64) };
     let pairs = fixed.offset.len().div_ceil(2);
-    scratch.reserve(0, rows.count.next_multiple_of(samples));
-    if scratch.pairs.len() < pairs * samples {
-        scratch.pairs.resize(pairs * samples, 0);
-    }
+    scratch.reserve(rows.count.next_multiple_of(samples));
     scratch.doubts.clear();
-    let block = scratch.pairs.as_mut_ptr();
+    let block = room(&mut scratch.pairs, pairs * samples);
     for first in (0..rows.count).step_by(samples) {
         let mut found = Found([[0; 64]; 4]);
         // SAFETY: `block` has room for `samples` rows; the panels hold

@@ -6,7 +6,7 @@
 //! `|x|²`. It is one chain of fused operations, over the columns in their
 //! order, so that its bits depend on neither the kernel nor the tile.
 
-use super::ahead::{Ahead, fetch, near};
+use super::ahead::{Ahead, LINE, fetch, near};
 use super::simd::{Lanes, Simd};
 use crate::panels::Panels;
 use crate::rows::{Moved, Rows};
@@ -41,11 +41,8 @@ pub(crate) struct Scratch<T> {
 }
 
 impl<T: Scalar> Scratch<T> {
-    pub(super) fn reserve(&mut self, block: usize, rows: usize) {
+    pub(super) fn reserve(&mut self, rows: usize) {
         let zero = T::default();
-        if self.block.len() < block {
-            self.block.resize(block, zero);
-        }
         if self.best.len() < rows {
             for buffer in [
                 &mut self.best,
@@ -60,6 +57,17 @@ impl<T: Scalar> Scratch<T> {
             }
         }
     }
+}
+
+/// Room for so many numbers, from the beginning of a line of memory: no vector
+/// of a block lies on two.
+pub(super) fn room<T: Copy + Default>(buffer: &mut Vec<T>, numbers: usize) -> *mut T {
+    let numbers = numbers + LINE / size_of::<T>();
+    if buffer.len() < numbers {
+        buffer.resize(numbers, T::default());
+    }
+    let start = buffer.as_mut_ptr();
+    start.wrapping_add(start.align_offset(LINE))
 }
 
 /// Packs a block: see [`pack`].
@@ -296,8 +304,8 @@ pub(crate) unsafe fn nearest<
 ) {
     let columns = moved.offset.len();
     let samples = VECTORS * S::LANES;
-    scratch.reserve(columns * samples, rows.count.next_multiple_of(samples));
-    let block = scratch.block.as_mut_ptr();
+    scratch.reserve(rows.count.next_multiple_of(samples));
+    let block = room(&mut scratch.block, columns * samples);
     for first in (0..rows.count).step_by(samples) {
         // SAFETY: `block` has room for `samples` rows; the panels hold
         // `columns * CENTERS` numbers and `CENTERS` norms each; the outputs
@@ -353,8 +361,8 @@ pub(crate) unsafe fn scores<S: Simd, const VECTORS: usize, const CENTERS: usize>
 ) {
     let columns = moved.offset.len();
     let samples = VECTORS * S::LANES;
-    scratch.reserve(columns * samples, rows.count.next_multiple_of(samples));
-    let block = scratch.block.as_mut_ptr();
+    scratch.reserve(rows.count.next_multiple_of(samples));
+    let block = room(&mut scratch.block, columns * samples);
     for first in (0..rows.count).step_by(samples) {
         // SAFETY: as in `nearest`.
         unsafe {

@@ -17,7 +17,7 @@ use super::pass::{LONGEST, Pass};
 /// Bytes of samples that are scored at once.
 const SCORED: usize = 256 << 10;
 /// With so many columns, samples of the same label are added together.
-const MANY_COLUMNS: usize = 128;
+const MANY_COLUMNS: usize = 16;
 /// Samples whose labels are compared at once.
 const RUN: usize = 32;
 
@@ -67,6 +67,24 @@ pub(super) unsafe fn add<T: Scalar>(
     unsafe { (problem.table.add_row)([row], [weight], quanta, to.as_mut_ptr()) };
 }
 
+/// The indices of `labels`, which are below `k`, sorted by label.
+fn by_label(labels: &[i32], k: usize) -> Vec<usize> {
+    let mut next = vec![0; k + 1];
+    for &label in labels {
+        next[label as usize + 1] += 1;
+    }
+    for label in 0..k {
+        next[label + 1] += next[label];
+    }
+    let mut order = vec![0; labels.len()];
+    for (i, &label) in labels.iter().enumerate() {
+        let place = &mut next[label as usize];
+        order[*place] = i;
+        *place += 1;
+    }
+    order
+}
+
 /// Adds samples that had no label, `labels` being theirs: a few of the same
 /// label at once, as their sums don't stay in the first cache.
 ///
@@ -80,8 +98,7 @@ unsafe fn add_by_label<T: Scalar>(
     labels: &[i32],
     first: usize,
 ) {
-    let mut order: Vec<usize> = (0..labels.len()).collect();
-    order.sort_unstable_by_key(|&i| labels[i]);
+    let order = by_label(labels, sums.weights.len());
     let quanta = &problem.frame.quanta;
     let columns = problem.data.columns;
     for same in order.chunk_by(|&a, &b| labels[a] == labels[b]) {
@@ -248,7 +265,7 @@ impl<T: Scalar> Pass<'_, T> {
         anew: bool,
     ) -> usize {
         let mut changed = 0;
-        let by_label = anew && self.problem.data.columns >= MANY_COLUMNS;
+        let sorted = anew && self.problem.data.columns >= MANY_COLUMNS;
         let (runs, indices) = (labels.chunks_mut(RUN), scratch.index.chunks(RUN));
         for (first, (labels, indices)) in (0..).step_by(RUN).zip(runs.zip(indices)) {
             let differ = labels
@@ -258,7 +275,7 @@ impl<T: Scalar> Pass<'_, T> {
                     differ + u32::from(old != new.to_index() as i32)
                 });
             changed += differ as usize;
-            if by_label {
+            if sorted {
                 for (label, new) in labels.iter_mut().zip(indices) {
                     *label = new.to_index() as i32;
                 }
@@ -282,7 +299,7 @@ impl<T: Scalar> Pass<'_, T> {
                 }
             }
         }
-        if by_label {
+        if sorted {
             // SAFETY: rows of the data, and labels below k.
             unsafe { add_by_label(self.problem, sums, rows, labels, range.start) };
         }
