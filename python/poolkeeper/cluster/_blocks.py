@@ -22,7 +22,7 @@ ROWS = 1 << 16
 
 def fit(estimator: KMeans, blocks: Any) -> KMeans:
     """Cluster blocks: see :meth:`KMeans.fit_blocks`."""
-    _params.check(estimator.get_params(deep=False))
+    _params.check(estimator)
     if callable(estimator.init):
         raise TypeError("init can't be a function here: no call has all samples")
     parts = Blocks(blocks, estimator.n_jobs)

@@ -139,7 +139,7 @@ class Centers(Estimator):
 
     def _begin(self, X: Any, default_n_init: int) -> Any:
         """Check the parameters and the samples of a fit, and return the samples."""
-        _params.check(self.get_params(deep=False))
+        _params.check(self)
         samples = samples_of(self, X, reset=True)
         if samples.shape[0] < self.n_clusters:
             raise ValueError(

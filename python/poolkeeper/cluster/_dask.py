@@ -25,7 +25,7 @@ FAN_IN = 8
 
 def fit(estimator: KMeans, X: Any, sample_weight: Any) -> KMeans:
     """Cluster a Dask array or table; ``labels_`` is a Dask array."""
-    _params.check(estimator.get_params(deep=False))
+    _params.check(estimator)
     parts = DaskParts(X, sample_weight, estimator.n_jobs)
     found, _ = best_of(estimator, parts, X)
     labels, used = parts.labels(found.centers)

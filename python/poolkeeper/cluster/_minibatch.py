@@ -179,7 +179,7 @@ class MiniBatchKMeans(Centers):
         if is_first:
             samples = self._begin(X, default_n_init=3)
         else:
-            check(self.get_params(deep=False))
+            check(self)
             samples = samples_of(self, X, reset=False)
         weights = weights_of(sample_weight, samples)
         if not hasattr(self, "_random_state"):

@@ -81,13 +81,13 @@ _ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-def check(params: dict[str, Any]) -> None:
-    """Raise :class:`ParameterError` for the first value that is not allowed."""
-    for name, value in params.items():
-        if name not in _ALLOWED:
-            continue
-        allowed, words = _ALLOWED[name]
-        if not allowed(value):
+def check(estimator: Any) -> None:
+    """Raise :class:`ParameterError` for the first parameter that is not allowed."""
+    # Not `get_params`, which reads the signature anew: 40 microseconds of a short fit.
+    values = vars(estimator)
+    for name, (allowed, words) in _ALLOWED.items():
+        if name in values and not allowed(values[name]):
+            value = values[name]
             raise ParameterError(f"{name} must be {words}, not {value!r}{_hint(value)}")
 
 
