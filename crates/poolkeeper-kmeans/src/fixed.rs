@@ -48,6 +48,8 @@ pub(crate) struct Fixed<T: 'static> {
     pub(crate) unit: T,
     /// The same of `|x|²`.
     pub(crate) square_unit: T,
+    /// The bits of a score that the index of its center takes the place of.
+    pub(crate) tags: i32,
     /// The nearest center is certain if the second score is larger by more.
     pub(crate) doubt: i32,
     /// What `|x|²` and a score, in squared distances, may be off by together.
@@ -148,6 +150,7 @@ impl<T: Scalar> Fixed<T> {
                 .collect(),
             unit: T::near(1.0 / units),
             square_unit: T::near(1.0 / (scale * scale)),
+            tags: (k.next_power_of_two() - 1) as i32,
             doubt: 0,
             error: 0.0,
             seen: AtomicUsize::new(0),
@@ -189,12 +192,14 @@ impl<T: Scalar> Fixed<T> {
         let score = 0.5 + length * rounding + of_sample * (LENGTH + rounding);
         // Of the scores that the labels are defined by.
         let exact = (columns as f64 + 4.0) * T::SPACING * farthest * (farthest + 2.0 * reach);
-        let certain = 2.0 * (score * 1.000_001 + exact * units) + 1.0;
+        // An index in the place of the last bits moves a score by less.
+        let score = score * 1.000_001 + f64::from(self.tags);
+        let certain = 2.0 * (score + exact * units) + 1.0;
         self.doubt = certain as i32;
         let norm = of_sample * (2.0 * length + of_sample);
         // They are turned to the type and multiplied by a rounded unit.
         let turned = 3.0 * f64::from(f32::EPSILON) * (reach + farthest) * (reach + farthest);
-        self.error = score * 1.000_001 / units + norm / (scale * scale) + turned;
+        self.error = score / units + norm / (scale * scale) + turned;
         (certain < f64::from(i32::MAX / 8)).then_some(self)
     }
 

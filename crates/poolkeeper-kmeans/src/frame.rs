@@ -136,7 +136,7 @@ impl Summary {
     }
 }
 
-/// Summaries of chunks, put together in the order of the chunks.
+/// Summaries of a few chunks each, put together in their order.
 pub(crate) fn summarise<T: Scalar>(
     team: &Team,
     table: &Table<T>,

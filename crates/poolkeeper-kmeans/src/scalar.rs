@@ -28,32 +28,23 @@ pub trait Scalar:
 
 /// What a lane of a vector holds: a number, or a pair of 16 bits each.
 pub trait Lane: Copy + Default + PartialOrd {
-    /// No number is larger, and no score is.
-    const INFINITY: Self;
-
     /// `self * a + b`, rounded once; of pairs both products, and `b`.
     fn fused(self, a: Self, b: Self) -> Self;
-    /// Something with the bits of `index`, to carry it through vectors.
-    fn from_index(index: u32) -> Self;
 }
 
 impl Lane for i32 {
-    const INFINITY: Self = i32::MAX;
-
     #[inline(always)]
     fn fused(self, a: Self, b: Self) -> Self {
         let low = i32::from(self as i16) * i32::from(a as i16);
         b.wrapping_add(low + (self >> 16) * (a >> 16))
     }
-
-    #[inline(always)]
-    fn from_index(index: u32) -> Self {
-        index as i32
-    }
 }
 
 /// What the crate needs of a number.
 pub trait Sealed: Lane {
+    /// No number is larger.
+    const INFINITY: Self;
+
     /// The largest finite number, as `f64`.
     const LARGEST: f64;
 
@@ -64,6 +55,8 @@ pub trait Sealed: Lane {
     fn wide(self) -> f64;
     /// The nearest number of this type.
     fn near(value: f64) -> Self;
+    /// Something with the bits of `index`, to carry it through vectors.
+    fn from_index(index: u32) -> Self;
     /// The index that has these bits.
     fn to_index(self) -> u32;
     /// The nearest number of this type.
@@ -78,20 +71,14 @@ pub trait Sealed: Lane {
 macro_rules! scalar {
     ($t:ty, $table:ident) => {
         impl Lane for $t {
-            const INFINITY: Self = <$t>::INFINITY;
-
             #[inline(always)]
             fn fused(self, a: Self, b: Self) -> Self {
                 self.mul_add(a, b)
             }
-
-            #[inline(always)]
-            fn from_index(index: u32) -> Self {
-                <$t>::from_bits(index.into())
-            }
         }
 
         impl Sealed for $t {
+            const INFINITY: Self = <$t>::INFINITY;
             const LARGEST: f64 = <$t>::MAX as f64;
             const SPACING: f64 = <$t>::EPSILON as f64;
 
@@ -103,6 +90,11 @@ macro_rules! scalar {
             #[inline(always)]
             fn near(value: f64) -> Self {
                 value as $t
+            }
+
+            #[inline(always)]
+            fn from_index(index: u32) -> Self {
+                <$t>::from_bits(index.into())
             }
 
             #[inline(always)]

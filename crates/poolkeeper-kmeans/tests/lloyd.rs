@@ -171,6 +171,39 @@ fn new_samples_are_compared_in_fixed_point_as_exactly() {
     }
 }
 
+/// Starts of several panels of candidates, on several chunks and threads.
+fn same_start<T: Scalar + Near + Into<f64>>() {
+    let x = clouds::<T>(60_000, 6, 12, 1.0, 5);
+    let columns_first = x.t().as_standard_layout().to_owned();
+    let weights = ndarray::Array1::from_shape_fn(x.nrows(), |i| T::from_f64((i % 4) as f64));
+    for weights in [None, Some(weights.view())] {
+        let run = |x: ndarray::ArrayView2<T>, kernel, threads| {
+            let options = Options {
+                seed: 11,
+                init: Init::PlusPlus {
+                    local_trials: Some(9),
+                },
+                n_init: 2,
+                max_iter: 1,
+                kernel: Some(kernel),
+                ..Options::new(12)
+            };
+            bits(&fit(x, weights, &options, &Threads(threads)).unwrap())
+        };
+        let expected = run(x.view(), Kernel::Portable, 1);
+        for kernel in Kernel::available() {
+            assert_eq!(run(x.view(), kernel, 3), expected, "{kernel:?}");
+            assert_eq!(run(columns_first.t(), kernel, 2), expected, "{kernel:?}");
+        }
+    }
+}
+
+#[test]
+fn a_start_has_the_same_bits_everywhere() {
+    same_start::<f32>();
+    same_start::<f64>();
+}
+
 #[test]
 fn the_seed_decides() {
     let x = clouds::<f32>(900, 4, 12, 1.0, 1);

@@ -36,7 +36,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// Buffers whose size depends on neither the samples nor the centers, for each thread.
-const BUFFERS: usize = 1 << 20;
+const BUFFERS: usize = 1 << 19;
 const ROWS: usize = 500_000;
 const COLUMNS: usize = 6;
 const THREADS: usize = 3;
@@ -90,6 +90,10 @@ fn check_all<T: Scalar>() {
             );
         }
     }
+    // The labels of the best start are there during the next.
+    let mut options = Options::new(12);
+    (options.n_init, options.max_iter) = (2, 2);
+    check("two starts", rows.view(), &options);
     // Centers that nothing is near have to be moved to samples.
     let mut centers = Array2::from_elem((3, COLUMNS), T::near(100.0));
     centers.row_mut(0).fill(T::default());

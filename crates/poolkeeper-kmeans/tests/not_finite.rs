@@ -3,9 +3,12 @@
 use ndarray::{Array2, s};
 use poolkeeper_kmeans::{Error, Options, Summary, Threads, assign, fit, inertia};
 
+/// So many that they are looked at in several parts.
+const ROWS: usize = 20_000;
+
 /// Small whole numbers, with `bad` at a place.
 fn with(bad: f64, row: usize, column: usize) -> Array2<f64> {
-    let mut x = Array2::from_shape_fn((1000, 3), |(i, j)| ((i * 7 + j) % 11) as f64);
+    let mut x = Array2::from_shape_fn((ROWS, 3), |(i, j)| ((i * 7 + j) % 11) as f64);
     x[[row, column]] = bad;
     x
 }
@@ -21,7 +24,7 @@ fn place(error: Error) -> (usize, usize) {
 fn a_number_that_is_not_finite_is_refused_and_named() {
     let centers = with(0.0, 0, 0).slice(s![..2, ..]).to_owned();
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        for (row, column) in [(0, 0), (1, 2), (999, 1)] {
+        for (row, column) in [(0, 0), (1, 2), (ROWS - 1, 1)] {
             let x = with(bad, row, column);
             let (x, centers, one) = (x.view(), centers.view(), Threads(1));
             let found = [

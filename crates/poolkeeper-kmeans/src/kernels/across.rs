@@ -4,6 +4,7 @@
 //!
 //! A score is the same chain of fused operations as `scan`'s.
 
+use super::plain::lowered;
 use super::scan::{Scratch, room};
 use super::simd::{Lanes, Simd, prefetch};
 use crate::panels::Panels;
@@ -13,7 +14,9 @@ use crate::scalar::{Lane, Sealed};
 /// Candidates in a panel.
 pub(crate) const WIDTH: usize = 8;
 
-/// What is known of samples before candidates are tried.
+/// What is known of samples before candidates are tried. The first candidate
+/// is a center by now: `near` is lowered to its distance, and the others are
+/// tried after that.
 pub(crate) struct Known<'a, T> {
     /// The squared distance to the nearest center so far.
     pub(crate) near: &'a mut [T],
@@ -21,9 +24,6 @@ pub(crate) struct Known<'a, T> {
     pub(crate) norm: &'a [T],
     /// Sample weights; without them each is 1.
     pub(crate) weights: Option<&'a [T]>,
-    /// Whether the first candidate is a center by now: `near` is lowered to
-    /// its distance, and the others are tried after that.
-    pub(crate) update: bool,
 }
 
 /// The type of [`potentials`].
@@ -55,6 +55,8 @@ pub(crate) unsafe fn potentials<
     known: &mut Known<S::T>,
     sums: &mut [f64],
 ) {
+    const { assert!(UNITS * C::LANES == WIDTH) };
+    const { assert!(WIDE * <S::Wide as Lanes>::LANES == WIDTH) };
     let columns = moved.offset.len();
     let block = room(&mut scratch.block, ROWS * columns);
     for first in (0..rows.count).step_by(ROWS) {
@@ -71,8 +73,7 @@ pub(crate) unsafe fn potentials<
                 let (panel, norms) = (panels.panel(p), panels.norms(p));
                 let scores = scores::<C, ROWS, UNITS>(block, columns, panel, norms);
                 let sums = &mut sums[p * WIDTH..][..WIDTH];
-                let lowers = known.update && p == 0;
-                add::<S, ROWS, WIDE>(&scores, first, lowers, known, sums);
+                add::<S, ROWS, WIDE>(&scores, first, p == 0, known, sums);
             }
         }
     }
@@ -112,7 +113,7 @@ unsafe fn move_row<S: Simd>(
 ///
 /// # Safety
 ///
-/// The processor has the instructions of `C`; `block` has `ROWS` samples of
+/// As [`potentials`]; `block` has `ROWS` samples of
 /// `columns` numbers, `panel` as many for each candidate, `norms` one for each.
 #[inline(always)]
 unsafe fn scores<C: Simd, const ROWS: usize, const UNITS: usize>(
@@ -149,7 +150,7 @@ unsafe fn scores<C: Simd, const ROWS: usize, const UNITS: usize>(
 ///
 /// # Safety
 ///
-/// The processor has the instructions of `S`.
+/// As [`potentials`].
 #[inline(always)]
 unsafe fn add<S: Simd, const ROWS: usize, const WIDE: usize>(
     scores: &[[S::T; WIDTH]; ROWS],
@@ -159,7 +160,7 @@ unsafe fn add<S: Simd, const ROWS: usize, const WIDE: usize>(
     to: &mut [f64],
 ) {
     let lanes = <S::Wide as Lanes>::LANES;
-    let (to, zero) = (to[..WIDTH].as_mut_ptr(), S::T::default());
+    let to = to[..WIDTH].as_mut_ptr();
     let count = ROWS.min(known.near.len() - first);
     let near = &mut known.near[first..][..count];
     let norm = &known.norm[first..][..count];
@@ -174,9 +175,7 @@ unsafe fn add<S: Simd, const ROWS: usize, const WIDE: usize>(
         }
         for (r, scores) in scores.iter().enumerate().take(count) {
             if lowers {
-                let far = norm[r] + scores[0];
-                let far = if far > zero { far } else { zero };
-                near[r] = if near[r] < far { near[r] } else { far };
+                near[r] = lowered(near[r], norm[r], scores[0]);
             }
             let weight = wide(weights.map_or(1.0, |weights| weights[r].wide()));
             let (near, norm) = (wide(near[r].wide()), wide(norm[r].wide()));

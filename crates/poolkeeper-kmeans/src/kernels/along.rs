@@ -1,4 +1,4 @@
-//! The other way to score, for few centers and many columns: lanes lie along
+//! Another way to score, for few centers and many columns: lanes lie along
 //! a row, so nothing is packed; a few rows at a time against a few centers.
 //!
 //! A score is summed in as many lanes as fill 64 bytes, whatever the kernel,
@@ -9,7 +9,7 @@ use super::simd::{Simd, prefetch};
 use crate::Scalar;
 use crate::panels::Panels;
 use crate::rows::{Moved, Rows};
-use crate::scalar::Lane;
+use crate::scalar::Sealed;
 
 /// Numbers of the smallest type in 64 bytes.
 const MOST: usize = 16;
@@ -228,7 +228,7 @@ unsafe fn some_rows<S: Simd, const ROWS: usize, const UNITS: usize, const NORM: 
         }
     }
     let k = call.panels.count();
-    // As many as there are registers for.
+    // About as many as there are registers for.
     let most = if ROWS > 2 { 5 } else { 3 };
     let groups = k.div_ceil(most);
     let mut asked = 0;

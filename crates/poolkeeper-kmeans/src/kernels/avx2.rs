@@ -13,7 +13,6 @@ pub(crate) struct Avx2<T>(PhantomData<T>);
 unsafe impl Lanes for Avx2<f32> {
     type T = f32;
     type V = __m256;
-    type M = __m256;
     const LANES: usize = 8;
 
     #[inline(always)]
@@ -51,6 +50,11 @@ unsafe impl Lanes for Avx2<f32> {
         // SAFETY: the caller has the instructions.
         unsafe { _mm256_max_ps(a, b) }
     }
+}
+
+// SAFETY: as above.
+unsafe impl Simd for Avx2<f32> {
+    type M = __m256;
 
     #[inline(always)]
     unsafe fn less(a: __m256, b: __m256) -> __m256 {
@@ -63,10 +67,7 @@ unsafe impl Lanes for Avx2<f32> {
         // SAFETY: the caller has the instructions.
         unsafe { _mm256_blendv_ps(no, yes, mask) }
     }
-}
 
-// SAFETY: as above.
-unsafe impl Simd for Avx2<f32> {
     type Wide = Avx2<f64>;
 
     #[inline(always)]
@@ -125,7 +126,6 @@ unsafe impl Simd for Avx2<f32> {
 unsafe impl Lanes for Avx2<f64> {
     type T = f64;
     type V = __m256d;
-    type M = __m256d;
     const LANES: usize = 4;
 
     #[inline(always)]
@@ -163,6 +163,11 @@ unsafe impl Lanes for Avx2<f64> {
         // SAFETY: the caller has the instructions.
         unsafe { _mm256_max_pd(a, b) }
     }
+}
+
+// SAFETY: as above.
+unsafe impl Simd for Avx2<f64> {
+    type M = __m256d;
 
     #[inline(always)]
     unsafe fn less(a: __m256d, b: __m256d) -> __m256d {
@@ -175,10 +180,7 @@ unsafe impl Lanes for Avx2<f64> {
         // SAFETY: the caller has the instructions.
         unsafe { _mm256_blendv_pd(no, yes, mask) }
     }
-}
 
-// SAFETY: as above.
-unsafe impl Simd for Avx2<f64> {
     type Wide = Self;
 
     #[inline(always)]

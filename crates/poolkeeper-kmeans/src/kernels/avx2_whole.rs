@@ -10,7 +10,6 @@ use super::simd::Lanes;
 unsafe impl Lanes for Avx2<i32> {
     type T = i32;
     type V = __m256i;
-    type M = __m256i;
     const LANES: usize = 8;
 
     #[inline(always)]
@@ -48,22 +47,25 @@ unsafe impl Lanes for Avx2<i32> {
         // SAFETY: the caller has the instructions.
         unsafe { _mm256_max_epi32(a, b) }
     }
-
-    #[inline(always)]
-    unsafe fn less(a: __m256i, b: __m256i) -> __m256i {
-        // SAFETY: the caller has the instructions.
-        unsafe { _mm256_cmpgt_epi32(b, a) }
-    }
-
-    #[inline(always)]
-    unsafe fn select(mask: __m256i, yes: __m256i, no: __m256i) -> __m256i {
-        // SAFETY: the caller has the instructions.
-        unsafe { _mm256_blendv_epi8(no, yes, mask) }
-    }
 }
 
 // SAFETY: as above.
 unsafe impl Whole for Avx2<i32> {
+    #[inline(always)]
+    unsafe fn above(a: __m256i, b: __m256i, by: __m256i) -> u64 {
+        // SAFETY: the caller has the instructions.
+        unsafe {
+            let above = _mm256_cmpgt_epi32(a, _mm256_add_epi32(b, by));
+            _mm256_movemask_ps(_mm256_castsi256_ps(above)) as u64
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn tagged(score: __m256i, mask: __m256i, tag: __m256i) -> __m256i {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm256_or_si256(_mm256_and_si256(score, mask), tag) }
+    }
+
     #[inline(always)]
     unsafe fn add_squares(a: __m256i, sum: __m256i) -> __m256i {
         // SAFETY: the caller has the instructions.
@@ -79,6 +81,21 @@ unsafe impl Whole for Avx2<i32> {
 unsafe impl Pairs for Avx2<f32> {
     type W = Avx2<i32>;
     const CHUNK: usize = 8;
+
+    #[inline(always)]
+    unsafe fn put(whole: __m256i, unit: f32, out: *mut f32) {
+        // SAFETY: the caller has the instructions, and room for the lanes.
+        unsafe {
+            let numbers = _mm256_cvtepi32_ps(whole);
+            _mm256_storeu_ps(out, _mm256_mul_ps(numbers, _mm256_set1_ps(unit)));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn put_index(index: __m256i, out: *mut f32) {
+        // SAFETY: as above.
+        unsafe { _mm256_storeu_si256(out.cast(), index) }
+    }
 
     #[inline(always)]
     unsafe fn pack(
@@ -108,6 +125,36 @@ unsafe impl Pairs for Avx2<f32> {
 unsafe impl Pairs for Avx2<f64> {
     type W = Avx2<i32>;
     const CHUNK: usize = 8;
+
+    #[inline(always)]
+    unsafe fn put(whole: __m256i, unit: f64, out: *mut f64) {
+        // SAFETY: the caller has the instructions, and room for the lanes.
+        unsafe {
+            let halves = [
+                _mm256_castsi256_si128(whole),
+                _mm256_extracti128_si256::<1>(whole),
+            ];
+            for (i, half) in halves.into_iter().enumerate() {
+                let numbers = _mm256_cvtepi32_pd(half);
+                let numbers = _mm256_mul_pd(numbers, _mm256_set1_pd(unit));
+                _mm256_storeu_pd(out.add(4 * i), numbers);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn put_index(index: __m256i, out: *mut f64) {
+        // SAFETY: as above.
+        unsafe {
+            let halves = [
+                _mm256_castsi256_si128(index),
+                _mm256_extracti128_si256::<1>(index),
+            ];
+            for (i, half) in halves.into_iter().enumerate() {
+                _mm256_storeu_si256(out.add(4 * i).cast(), _mm256_cvtepu32_epi64(half));
+            }
+        }
+    }
 
     #[inline(always)]
     unsafe fn pack(

@@ -13,7 +13,6 @@ pub(crate) struct Avx512<T>(PhantomData<T>);
 unsafe impl Lanes for Avx512<f32> {
     type T = f32;
     type V = __m512;
-    type M = __mmask16;
     const LANES: usize = 16;
 
     #[inline(always)]
@@ -51,6 +50,11 @@ unsafe impl Lanes for Avx512<f32> {
         // SAFETY: the caller has the instructions.
         unsafe { _mm512_max_ps(a, b) }
     }
+}
+
+// SAFETY: as above.
+unsafe impl Simd for Avx512<f32> {
+    type M = __mmask16;
 
     #[inline(always)]
     unsafe fn less(a: __m512, b: __m512) -> __mmask16 {
@@ -63,10 +67,7 @@ unsafe impl Lanes for Avx512<f32> {
         // SAFETY: the caller has the instructions.
         unsafe { _mm512_mask_blend_ps(mask, no, yes) }
     }
-}
 
-// SAFETY: as above.
-unsafe impl Simd for Avx512<f32> {
     type Wide = Avx512<f64>;
 
     #[inline(always)]
@@ -127,7 +128,6 @@ unsafe impl Simd for Avx512<f32> {
 unsafe impl Lanes for Avx512<f64> {
     type T = f64;
     type V = __m512d;
-    type M = __mmask8;
     const LANES: usize = 8;
 
     #[inline(always)]
@@ -165,6 +165,11 @@ unsafe impl Lanes for Avx512<f64> {
         // SAFETY: the caller has the instructions.
         unsafe { _mm512_max_pd(a, b) }
     }
+}
+
+// SAFETY: as above.
+unsafe impl Simd for Avx512<f64> {
+    type M = __mmask8;
 
     #[inline(always)]
     unsafe fn less(a: __m512d, b: __m512d) -> __mmask8 {
@@ -177,10 +182,7 @@ unsafe impl Lanes for Avx512<f64> {
         // SAFETY: the caller has the instructions.
         unsafe { _mm512_mask_blend_pd(mask, no, yes) }
     }
-}
 
-// SAFETY: as above.
-unsafe impl Simd for Avx512<f64> {
     type Wide = Self;
 
     #[inline(always)]

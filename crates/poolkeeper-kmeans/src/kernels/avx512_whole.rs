@@ -10,7 +10,6 @@ use super::simd::Lanes;
 unsafe impl Lanes for Avx512<i32> {
     type T = i32;
     type V = __m512i;
-    type M = __mmask16;
     const LANES: usize = 16;
 
     #[inline(always)]
@@ -48,22 +47,22 @@ unsafe impl Lanes for Avx512<i32> {
         // SAFETY: the caller has the instructions.
         unsafe { _mm512_max_epi32(a, b) }
     }
-
-    #[inline(always)]
-    unsafe fn less(a: __m512i, b: __m512i) -> __mmask16 {
-        // SAFETY: the caller has the instructions.
-        unsafe { _mm512_cmplt_epi32_mask(a, b) }
-    }
-
-    #[inline(always)]
-    unsafe fn select(mask: __mmask16, yes: __m512i, no: __m512i) -> __m512i {
-        // SAFETY: the caller has the instructions.
-        unsafe { _mm512_mask_blend_epi32(mask, no, yes) }
-    }
 }
 
 // SAFETY: as above.
 unsafe impl Whole for Avx512<i32> {
+    #[inline(always)]
+    unsafe fn above(a: __m512i, b: __m512i, by: __m512i) -> u64 {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_cmpgt_epi32_mask(a, _mm512_add_epi32(b, by)).into() }
+    }
+
+    #[inline(always)]
+    unsafe fn tagged(score: __m512i, mask: __m512i, tag: __m512i) -> __m512i {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_ternarylogic_epi32::<0xf8>(tag, score, mask) }
+    }
+
     #[inline(always)]
     unsafe fn add_squares(a: __m512i, sum: __m512i) -> __m512i {
         // SAFETY: the caller has the instructions.
@@ -75,6 +74,21 @@ unsafe impl Whole for Avx512<i32> {
 unsafe impl Pairs for Avx512<f32> {
     type W = Avx512<i32>;
     const CHUNK: usize = 16;
+
+    #[inline(always)]
+    unsafe fn put(whole: __m512i, unit: f32, out: *mut f32) {
+        // SAFETY: the caller has the instructions, and room for the lanes.
+        unsafe {
+            let numbers = _mm512_cvtepi32_ps(whole);
+            _mm512_storeu_ps(out, _mm512_mul_ps(numbers, _mm512_set1_ps(unit)));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn put_index(index: __m512i, out: *mut f32) {
+        // SAFETY: as above.
+        unsafe { _mm512_storeu_epi32(out.cast(), index) }
+    }
 
     #[inline(always)]
     unsafe fn pack(
@@ -133,6 +147,36 @@ unsafe impl Pairs for Avx512<f32> {
 unsafe impl Pairs for Avx512<f64> {
     type W = Avx512<i32>;
     const CHUNK: usize = 8;
+
+    #[inline(always)]
+    unsafe fn put(whole: __m512i, unit: f64, out: *mut f64) {
+        // SAFETY: the caller has the instructions, and room for the lanes.
+        unsafe {
+            let halves = [
+                _mm512_castsi512_si256(whole),
+                _mm512_extracti64x4_epi64::<1>(whole),
+            ];
+            for (i, half) in halves.into_iter().enumerate() {
+                let numbers = _mm512_cvtepi32_pd(half);
+                let numbers = _mm512_mul_pd(numbers, _mm512_set1_pd(unit));
+                _mm512_storeu_pd(out.add(8 * i), numbers);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn put_index(index: __m512i, out: *mut f64) {
+        // SAFETY: as above.
+        unsafe {
+            let halves = [
+                _mm512_castsi512_si256(index),
+                _mm512_extracti64x4_epi64::<1>(index),
+            ];
+            for (i, half) in halves.into_iter().enumerate() {
+                _mm512_storeu_epi64(out.add(8 * i).cast(), _mm512_cvtepu32_epi64(half));
+            }
+        }
+    }
 
     #[inline(always)]
     unsafe fn pack(

@@ -5,10 +5,8 @@
 //! `crate::fixed` chooses the units and knows the error.
 
 use super::ahead::{Ahead, fetch, near};
-use super::classify::bits_of;
-use super::scan::{Scratch, Smallest, room, tile};
+use super::scan::{Scratch, room, tile};
 use super::simd::{Lanes, Simd};
-use crate::Scalar;
 use crate::fixed::{Fixed, LARGEST_NORM};
 use crate::rows::Rows;
 
@@ -32,6 +30,10 @@ pub(crate) struct FixedTile<T: 'static> {
 ///
 /// As [`Lanes`].
 pub(crate) unsafe trait Whole: Lanes<T = i32> {
+    /// The bits of `score` in `mask`, and those of `tag`.
+    unsafe fn tagged(score: Self::V, mask: Self::V, tag: Self::V) -> Self::V;
+    /// A bit for each lane where `a > b + by`.
+    unsafe fn above(a: Self::V, b: Self::V, by: Self::V) -> u64;
     /// `sum` and the squares of both, at most `i32::MAX`.
     unsafe fn add_squares(a: Self::V, sum: Self::V) -> Self::V;
 }
@@ -59,6 +61,12 @@ pub(crate) unsafe trait Pairs: Simd {
         out: *mut i32,
         stride: usize,
     );
+
+    /// Puts `whole`, as numbers of the type times `unit`, to `out`.
+    unsafe fn put(whole: <Self::W as Lanes>::V, unit: Self::T, out: *mut Self::T);
+
+    /// Puts what `Scalar::from_index` makes of each lane to `out`.
+    unsafe fn put_index(index: <Self::W as Lanes>::V, out: *mut Self::T);
 }
 
 /// Packs a block: see [`pack`].
@@ -152,6 +160,42 @@ unsafe fn pack_vector<S: Pairs>(
     }
 }
 
+/// The smallest score of each sample so far and the second smallest. Their
+/// last bits are replaced by the index of the center, for which an operation
+/// on each score is enough.
+struct Smallest<W: Whole, const VECTORS: usize> {
+    best: [W::V; VECTORS],
+    second: [W::V; VECTORS],
+}
+
+impl<W: Whole, const VECTORS: usize> Smallest<W, VECTORS> {
+    /// Takes the scores of the centers from `first`.
+    ///
+    /// # Safety
+    ///
+    /// The processor has the instructions of `W`.
+    #[inline(always)]
+    unsafe fn take<const CENTERS: usize>(
+        &mut self,
+        scores: &[[W::V; VECTORS]; CENTERS],
+        mask: W::V,
+        first: usize,
+    ) {
+        let Smallest { best, second } = self;
+        for (c, score) in scores.iter().enumerate() {
+            // SAFETY: the caller has the instructions.
+            unsafe {
+                let tag = W::splat((first + c) as i32);
+                for v in 0..VECTORS {
+                    let score = W::tagged(score[v], mask, tag);
+                    second[v] = W::min(second[v], W::max(score, best[v]));
+                    best[v] = W::min(score, best[v]);
+                }
+            }
+        }
+    }
+}
+
 /// `|x|²` of packed samples, in units.
 ///
 /// # Safety
@@ -203,36 +247,49 @@ pub(crate) unsafe fn nearest<
     scratch.doubts.clear();
     let block = room(&mut scratch.pairs, pairs * samples);
     for first in (0..rows.count).step_by(samples) {
-        let mut found = Found([[0; 64]; 4]);
+        let mut doubtful = 0;
         // SAFETY: `block` has room for `samples` rows; the panels hold
-        // `pairs * CENTERS` pairs and `CENTERS` norms each; `found` has room
-        // for 64 samples. The caller vouches for the rest.
+        // `pairs * CENTERS` pairs and `CENTERS` norms each; the outputs have
+        // whole blocks. The caller vouches for the rest.
         unsafe {
             pack(rows, first, fixed, block);
             let size = [samples, fixed.offset.len()];
             let ahead = Ahead::new(rows, first + samples, size, fixed.count() * pairs);
-            let mut smallest = Smallest::<S::W, VECTORS>::new();
+            let none = [S::W::splat(i32::MAX); VECTORS];
+            let mut smallest = Smallest::<S::W, VECTORS> {
+                best: none,
+                second: none,
+            };
+            let (scores, tags) = (S::W::splat(!fixed.tags), S::W::splat(fixed.tags));
             for p in 0..fixed.count() {
                 let (panel, norms) = (fixed.panel(p), fixed.norms(p));
                 let ahead = ahead.after(p * pairs);
                 let sums = tile::<S::W, VECTORS, CENTERS>(block, pairs, panel, norms, ahead);
-                smallest.take::<CENTERS, true>(&sums, p * CENTERS);
+                smallest.take(&sums, scores, p * CENTERS);
             }
-            let Smallest {
-                best,
-                second,
-                index,
-            } = smallest;
+            let Smallest { best, second } = smallest;
             let norms = norms::<S::W, VECTORS>(block, pairs);
-            for (to, from) in found.0.iter_mut().zip([best, second, index, norms]) {
-                for (v, from) in from.into_iter().enumerate() {
-                    S::W::store(to.as_mut_ptr().add(v * lanes), from);
+            let (nothing, doubt) = (S::W::splat(0), S::W::splat(fixed.doubt));
+            let largest = S::W::splat(LARGEST_NORM);
+            for v in 0..VECTORS {
+                let at = first + v * lanes;
+                let (best, second, norm) = (best[v], second[v], norms[v]);
+                S::put(best, fixed.unit, scratch.best.as_mut_ptr().add(at));
+                let index = S::W::tagged(best, tags, nothing);
+                S::put_index(index, scratch.index.as_mut_ptr().add(at));
+                if SECOND {
+                    S::put(second, fixed.unit, scratch.second.as_mut_ptr().add(at));
+                    S::put(norm, fixed.square_unit, scratch.norm.as_mut_ptr().add(at));
                 }
+                // Another center may be as near, or the sample is too far out
+                // for the error to be known. Within, neither passes 31 bits.
+                let clear = S::W::above(second, best, doubt);
+                let beyond = S::W::above(norm, largest, nothing);
+                doubtful |= (!clear & lane_bits(lanes) | beyond) << (v * lanes);
             }
         }
-        found.take::<S::T>(first..first + samples, SECOND, fixed, scratch);
         let count = samples.min(rows.count - first);
-        let mut doubtful = found.doubtful(samples, fixed) & (u64::MAX >> (64 - count));
+        let mut doubtful = doubtful & (u64::MAX >> (64 - count));
         while doubtful != 0 {
             scratch
                 .doubts
@@ -243,48 +300,7 @@ pub(crate) unsafe fn nearest<
     fixed.count_doubts(rows.count, scratch.doubts.len());
 }
 
-/// Of a block: the smallest and the second smallest score, the index, `|x|²`.
-#[repr(align(64))]
-struct Found([[i32; 64]; 4]);
-
-impl Found {
-    /// Writes them, as numbers of the type, for the samples `at`.
-    #[inline(always)]
-    fn take<T: Scalar>(
-        &self,
-        at: std::ops::Range<usize>,
-        second: bool,
-        fixed: &Fixed<T>,
-        scratch: &mut Scratch<T>,
-    ) {
-        let [best, seconds, index, norms] = &self.0;
-        let scale = |to: &mut [T], from: &[i32; 64], unit: T| {
-            for (to, &from) in to.iter_mut().zip(from) {
-                *to = T::of_whole(from) * unit;
-            }
-        };
-        scale(&mut scratch.best[at.clone()], best, fixed.unit);
-        for (to, &index) in scratch.index[at.clone()].iter_mut().zip(index) {
-            *to = T::from_index(index as u32);
-        }
-        if second {
-            scale(&mut scratch.second[at.clone()], seconds, fixed.unit);
-            scale(&mut scratch.norm[at], norms, fixed.square_unit);
-        }
-    }
-
-    /// A bit for each sample whose nearest center may be another: because one
-    /// is as near, or because the sample is too far out for the error.
-    #[inline(always)]
-    fn doubtful<T>(&self, samples: usize, fixed: &Fixed<T>) -> u64 {
-        let [best, second, _, norms] = &self.0;
-        let mut state = [0_u8; 64];
-        for (i, state) in state.iter_mut().enumerate().take(samples) {
-            let within = norms[i] <= LARGEST_NORM;
-            // Within, neither passes 31 bits.
-            let clear = second[i] > best[i].wrapping_add(fixed.doubt);
-            *state = u8::from(!(within & clear));
-        }
-        bits_of(&state)
-    }
+/// A bit for each of so many lanes.
+const fn lane_bits(lanes: usize) -> u64 {
+    u64::MAX >> (64 - lanes)
 }

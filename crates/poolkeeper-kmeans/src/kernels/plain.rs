@@ -1,5 +1,5 @@
-//! Work that the compiler vectorises: plain arithmetic, nothing fused, sums in
-//! a fixed number of lanes. So every set of instructions gives the same bits.
+//! Work that the compiler vectorises: plain arithmetic, nothing fused. So every
+//! set of instructions gives the same bits.
 
 use crate::Scalar;
 use crate::update::Quanta;
@@ -72,21 +72,30 @@ pub(crate) unsafe fn move_row<T: Scalar>(
     }
 }
 
-/// Lowers each `near` to `norm + score`, but not below 0.
+/// The smaller of `near` and `norm + score`, but not below 0.
+#[inline(always)]
+pub(super) fn lowered<T: Scalar>(near: T, norm: T, score: T) -> T {
+    let far = norm + score;
+    let far = if far > T::default() {
+        far
+    } else {
+        T::default()
+    };
+    if near < far { near } else { far }
+}
+
+/// Lowers each `near`: see [`lowered`].
 ///
 /// # Safety
 ///
 /// Each pointer has `count` numbers.
 #[inline(always)]
 pub(crate) unsafe fn lower<T: Scalar>(near: *mut T, score: *const T, norm: *const T, count: usize) {
-    let zero = T::default();
     for i in 0..count {
         // SAFETY: the caller vouches for all three.
         unsafe {
-            let far = *norm.add(i) + *score.add(i);
-            let far = if far > zero { far } else { zero };
             let near = near.add(i);
-            *near = if *near < far { *near } else { far };
+            *near = lowered(*near, *norm.add(i), *score.add(i));
         }
     }
 }

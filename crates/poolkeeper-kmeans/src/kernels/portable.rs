@@ -27,7 +27,6 @@ macro_rules! lanes {
 unsafe impl<T: Lane + 'static> Lanes for Portable<T> {
     type T = T;
     type V = [T; LANES];
-    type M = [bool; LANES];
     const LANES: usize = LANES;
 
     #[inline(always)]
@@ -61,6 +60,11 @@ unsafe impl<T: Lane + 'static> Lanes for Portable<T> {
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V {
         lanes!(i => if a[i] > b[i] { a[i] } else { b[i] })
     }
+}
+
+// SAFETY: as above.
+unsafe impl<T: Scalar> Simd for Portable<T> {
+    type M = [bool; LANES];
 
     #[inline(always)]
     unsafe fn less(a: Self::V, b: Self::V) -> Self::M {
@@ -71,10 +75,7 @@ unsafe impl<T: Lane + 'static> Lanes for Portable<T> {
     unsafe fn select(mask: Self::M, yes: Self::V, no: Self::V) -> Self::V {
         lanes!(i => if mask[i] { yes[i] } else { no[i] })
     }
-}
 
-// SAFETY: as above.
-unsafe impl<T: Scalar> Simd for Portable<T> {
     type Wide = Portable<f64>;
 
     #[inline(always)]
@@ -105,6 +106,17 @@ unsafe impl<T: Scalar> Simd for Portable<T> {
 // SAFETY: needs nothing of the processor.
 unsafe impl Whole for Portable<i32> {
     #[inline(always)]
+    unsafe fn above(a: Self::V, b: Self::V, by: Self::V) -> u64 {
+        let bit = |i: usize| u64::from(a[i] > b[i].wrapping_add(by[i])) << i;
+        (0..LANES).map(bit).sum()
+    }
+
+    #[inline(always)]
+    unsafe fn tagged(score: Self::V, mask: Self::V, tag: Self::V) -> Self::V {
+        lanes!(i => score[i] & mask[i] | tag[i])
+    }
+
+    #[inline(always)]
     unsafe fn add_squares(a: Self::V, sum: Self::V) -> Self::V {
         let square = |x: i16| i64::from(x) * i64::from(x);
         lanes!(i => {
@@ -118,6 +130,22 @@ unsafe impl Whole for Portable<i32> {
 unsafe impl<T: Scalar> Pairs for Portable<T> {
     type W = Portable<i32>;
     const CHUNK: usize = 8;
+
+    #[inline(always)]
+    unsafe fn put(whole: [i32; LANES], unit: T, out: *mut T) {
+        for (i, whole) in whole.into_iter().enumerate() {
+            // SAFETY: the caller has room for the lanes.
+            unsafe { *out.add(i) = T::of_whole(whole) * unit };
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn put_index(index: [i32; LANES], out: *mut T) {
+        for (i, index) in index.into_iter().enumerate() {
+            // SAFETY: the caller has room for the lanes.
+            unsafe { *out.add(i) = T::from_index(index as u32) };
+        }
+    }
 
     #[inline(always)]
     unsafe fn pack(

@@ -8,9 +8,10 @@
 
 use super::ahead::{Ahead, LINE, fetch, near};
 use super::simd::{Lanes, Simd};
+use crate::Scalar;
 use crate::panels::Panels;
 use crate::rows::{Moved, Rows};
-use crate::{Scalar, scalar::Lane};
+use crate::scalar::{Lane, Sealed};
 
 /// Buffers of one thread. All grow as needed and are reused.
 #[derive(Default)]
@@ -201,27 +202,27 @@ pub(super) unsafe fn tile<L: Lanes, const VECTORS: usize, const CENTERS: usize>(
 
 /// The smallest score of each sample so far, the second smallest where it is
 /// asked for, and the bits of the index of the smallest, the first of equals.
-pub(super) struct Smallest<L: Lanes, const VECTORS: usize> {
-    pub(super) best: [L::V; VECTORS],
-    pub(super) second: [L::V; VECTORS],
-    pub(super) index: [L::V; VECTORS],
+struct Smallest<S: Simd, const VECTORS: usize> {
+    best: [S::V; VECTORS],
+    second: [S::V; VECTORS],
+    index: [S::V; VECTORS],
 }
 
-impl<L: Lanes, const VECTORS: usize> Smallest<L, VECTORS> {
+impl<S: Simd, const VECTORS: usize> Smallest<S, VECTORS> {
     /// Of no center.
     ///
     /// # Safety
     ///
-    /// The processor has the instructions of `L`.
+    /// The processor has the instructions of `S`.
     #[inline(always)]
-    pub(super) unsafe fn new() -> Self {
+    unsafe fn new() -> Self {
         // SAFETY: the caller has the instructions.
         unsafe {
-            let best = [L::splat(L::T::INFINITY); VECTORS];
+            let best = [S::splat(S::T::INFINITY); VECTORS];
             Smallest {
                 best,
                 second: best,
-                index: [L::splat(L::T::from_index(0)); VECTORS],
+                index: [S::splat(S::T::from_index(0)); VECTORS],
             }
         }
     }
@@ -230,11 +231,11 @@ impl<L: Lanes, const VECTORS: usize> Smallest<L, VECTORS> {
     ///
     /// # Safety
     ///
-    /// The processor has the instructions of `L`.
+    /// The processor has the instructions of `S`.
     #[inline(always)]
-    pub(super) unsafe fn take<const CENTERS: usize, const SECOND: bool>(
+    unsafe fn take<const CENTERS: usize, const SECOND: bool>(
         &mut self,
-        scores: &[[L::V; VECTORS]; CENTERS],
+        scores: &[[S::V; VECTORS]; CENTERS],
         first: usize,
     ) {
         let Smallest {
@@ -245,14 +246,14 @@ impl<L: Lanes, const VECTORS: usize> Smallest<L, VECTORS> {
         for (c, score) in scores.iter().enumerate() {
             // SAFETY: the caller has the instructions.
             unsafe {
-                let center = L::splat(L::T::from_index((first + c) as u32));
+                let center = S::splat(S::T::from_index((first + c) as u32));
                 for v in 0..VECTORS {
-                    let less = L::less(score[v], best[v]);
+                    let less = S::less(score[v], best[v]);
                     if SECOND {
-                        second[v] = L::min(second[v], L::max(score[v], best[v]));
+                        second[v] = S::min(second[v], S::max(score[v], best[v]));
                     }
-                    best[v] = L::min(score[v], best[v]);
-                    index[v] = L::select(less, center, index[v]);
+                    best[v] = S::min(score[v], best[v]);
+                    index[v] = S::select(less, center, index[v]);
                 }
             }
         }

@@ -16,8 +16,6 @@ pub(crate) unsafe trait Lanes: Copy + 'static {
     type T: Lane;
     /// A vector.
     type V: Copy;
-    /// One truth value a lane.
-    type M: Copy;
     /// Numbers in a vector.
     const LANES: usize;
 
@@ -33,10 +31,6 @@ pub(crate) unsafe trait Lanes: Copy + 'static {
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
     /// The larger, `b` if they are equal.
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
-    /// Where `a < b`.
-    unsafe fn less(a: Self::V, b: Self::V) -> Self::M;
-    /// `yes` where `mask`, otherwise `no`.
-    unsafe fn select(mask: Self::M, yes: Self::V, no: Self::V) -> Self::V;
 }
 
 /// What else it takes to move samples, to pack them, and to sum them.
@@ -45,6 +39,13 @@ pub(crate) unsafe trait Lanes: Copy + 'static {
 ///
 /// As [`Lanes`].
 pub(crate) unsafe trait Simd: Lanes<T: Scalar> {
+    /// One truth value a lane.
+    type M: Copy;
+    /// Where `a < b`.
+    unsafe fn less(a: Self::V, b: Self::V) -> Self::M;
+    /// `yes` where `mask`, otherwise `no`.
+    unsafe fn select(mask: Self::M, yes: Self::V, no: Self::V) -> Self::V;
+
     /// The same instructions for `f64`.
     type Wide: Lanes<T = f64>;
 

@@ -141,7 +141,7 @@ fn compare_tiles<T: Scalar>(shape: &Shape) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Compares what works on one or two rows.
+/// Compares what works on a few rows.
 fn compare_rows<T: Scalar>(shape: &Shape, weight: f64) -> Result<(), TestCaseError> {
     let columns = shape.columns;
     let x = array::<T>(&shape.samples, columns);
@@ -165,9 +165,14 @@ fn compare_rows<T: Scalar>(shape: &Shape, weight: f64) -> Result<(), TestCaseErr
             for i in 0..rows.count {
                 (table.add_row)([rows.row(i)], [weight], &frame.quanta, sums.as_mut_ptr());
             }
-            let four = std::array::from_fn(|i| rows.row(i % rows.count));
+            let four: [_; 4] = std::array::from_fn(|i| rows.row(i % rows.count));
             let weights = [weight, 1.0, 0.0, weight];
+            let mut alone = sums.clone();
             (table.add_rows)(four, weights, &frame.quanta, sums.as_mut_ptr());
+            for (row, weight) in four.into_iter().zip(weights) {
+                (table.add_row)([row], [weight], &frame.quanta, alone.as_mut_ptr());
+            }
+            assert_eq!(sums, alone);
             let (row, to) = (rows.row(0), sums.as_mut_ptr());
             (table.move_row)(row, weight, &frame.quanta, from.as_mut_ptr(), to);
             (table.column_range)(&rows, columns, &mut found);
@@ -183,6 +188,19 @@ fn compare_rows<T: Scalar>(shape: &Shape, weight: f64) -> Result<(), TestCaseErr
     let expected = run(portable());
     for (name, table) in others() {
         prop_assert_eq!(&run(table), &expected, "{}", name);
+    }
+    let squares = x.columns().into_iter().map(|column| {
+        let from_first = column.iter().map(|x| x.wide() - column[0].wide());
+        from_first.map(|d| d * d).sum::<f64>()
+    });
+    for (found, plain) in expected.3.iter().zip(squares) {
+        let found = f64::from_bits(*found);
+        prop_assert!(
+            (found - plain).abs() <= 1e-12 * plain,
+            "{} {}",
+            found,
+            plain
+        );
     }
     Ok(())
 }
@@ -220,6 +238,14 @@ fn compare_potentials<T: Scalar>(given: &Near) -> Result<(), TestCaseError> {
         (bits(&lowered), sums.map(f64::to_bits))
     };
     let expected = run(portable());
+    let left = |i: usize| (norm[i].wide() + score[i].wide()).clamp(0.0, near[i].wide());
+    let plain = [false, true].map(|weighted| {
+        let weight = |i: usize| if weighted { weights[i].wide() } else { 1.0 };
+        (0..near.len()).map(|i| left(i) * weight(i)).sum::<f64>()
+    });
+    for (sum, plain) in expected.1.map(f64::from_bits).into_iter().zip(plain) {
+        prop_assert!((sum - plain).abs() <= 1e-12 * plain, "{} {}", sum, plain);
+    }
     for (name, table) in others() {
         prop_assert_eq!(&run(table), &expected, "{}", name);
     }
@@ -256,7 +282,7 @@ fn compare_across<T: Scalar>(shape: &Shape) -> Result<(), TestCaseError> {
     let far = |c: usize, i: usize| (norm[i].wide() + scores[c * stride + i].wide()).max(0.0);
     panels.fill(centers.view(), &frame, WIDTH);
     let before: Vec<T> = (0..n).map(|i| T::near((i % 5) as f64 * 3.0)).collect();
-    for (weights, update) in [(None, false), (Some(&weights[..]), true), (None, true)] {
+    for weights in [None, Some(&weights[..])] {
         let run = |table: &Table<T>| {
             let mut near = before.clone();
             let mut sums = vec![0.0; panels.count() * WIDTH];
@@ -264,7 +290,6 @@ fn compare_across<T: Scalar>(shape: &Shape) -> Result<(), TestCaseError> {
                 near: &mut near,
                 norm: &norm,
                 weights,
-                update,
             };
             // SAFETY: a table that this processor can run; all have `n` rows.
             unsafe {
@@ -279,8 +304,7 @@ fn compare_across<T: Scalar>(shape: &Shape) -> Result<(), TestCaseError> {
             prop_assert_eq!((bits(&a), bits(&b)), (bits(&near), bits(&sums)), "{}", name);
         }
         for i in 0..n {
-            let first = if update { far(0, i) } else { f64::INFINITY };
-            prop_assert_eq!(near[i], T::near(before[i].wide().min(first)));
+            prop_assert_eq!(near[i], T::near(before[i].wide().min(far(0, i))));
         }
         for (c, &sum) in sums.iter().enumerate().take(k) {
             let left = |i: usize| near[i].wide().min(far(c, i));

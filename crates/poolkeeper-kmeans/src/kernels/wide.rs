@@ -29,8 +29,8 @@ pub(crate) unsafe fn square_distance<S: Simd, const UNITS: usize>(
     b: *const S::T,
     columns: usize,
 ) -> f64 {
+    const { assert!(UNITS * <S::Wide as Lanes>::LANES == LANES) };
     let wide = <S::Wide as Lanes>::LANES;
-    debug_assert_eq!(UNITS * wide, LANES);
     // SAFETY: `j` is below `columns`.
     let difference = |j: usize| unsafe { (*a.add(j)).wide() - (*b.add(j)).wide() };
     let whole = columns / LANES * LANES;
@@ -80,6 +80,7 @@ pub(crate) unsafe fn potential<S: Simd, const UNITS: usize>(
     weights: *const S::T,
     count: usize,
 ) -> f64 {
+    const { assert!(UNITS * <S::Wide as Lanes>::LANES == LANES) };
     let wide = <S::Wide as Lanes>::LANES;
     let whole = count / LANES * LANES;
     let mut lanes = [0.0; LANES];
@@ -180,7 +181,8 @@ unsafe fn add_rows<S: Simd, const ROWS: usize>(
     let (sum, squares) = (&mut sum[..columns], &mut squares[..columns]);
     let origin = &origin[..columns];
     let row: [_; ROWS] = std::array::from_fn(|r| rows.row(first + r));
-    let ahead = Ahead::new(rows, first + ROWS, [ROWS, columns], columns.div_ceil(lanes));
+    let steps = (columns / lanes).max(1);
+    let ahead = Ahead::new(rows, first + ROWS, [ROWS, columns], steps);
     // SAFETY: the caller vouches for the rows, and the slices have their columns.
     unsafe {
         let (one, minus) = (S::Wide::splat(1.0), S::Wide::splat(-1.0));

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::Scalar;
 use crate::finder::Finder;
 use crate::fixed::Fixed;
+use crate::kernels::AddRows;
 use crate::kernels::plain::AT_ONCE;
 use crate::kernels::scan::Scratch;
 use crate::panels::Panels;
@@ -45,26 +46,30 @@ impl<T: Scalar> Worker<T> {
     }
 }
 
-/// Adds a sample that had no label.
+/// Adds samples that had no label, by a kernel for so many.
 ///
 /// # Safety
 ///
-/// `row` has the columns of the data; `label` is below the number of centers.
+/// The kernel is one for this processor; `rows` have the columns of the data;
+/// `label` is below the number of centers.
 #[inline]
-pub(super) unsafe fn add<T: Scalar>(
+unsafe fn add<T: Scalar, const ROWS: usize>(
     problem: &Problem<T>,
+    kernel: AddRows<T, ROWS>,
     sums: &mut Sums,
-    row: *const T,
-    index: usize,
+    rows: [*const T; ROWS],
+    indices: [usize; ROWS],
     label: usize,
 ) {
-    let weight = problem.weights.of(index);
+    let weights = indices.map(|index| problem.weights.of(index));
     let quanta = &problem.frame.quanta;
-    sums.weights[label] = sums.weights[label].wrapping_add(quanta.weight(weight));
+    for weight in weights {
+        sums.weights[label] = sums.weights[label].wrapping_add(quanta.weight(weight));
+    }
     let columns = problem.data.columns;
     let to = &mut sums.values[label * columns..][..columns];
-    // SAFETY: the table is one for this processor; `row` and `to` have `columns` numbers.
-    unsafe { (problem.table.add_row)([row], [weight], quanta, to.as_mut_ptr()) };
+    // SAFETY: the caller vouches for the kernel; `rows` and `to` have `columns` numbers.
+    unsafe { kernel(rows, weights, quanta, to.as_mut_ptr()) };
 }
 
 /// The indices of `labels`, which are below `k`, sorted by label.
@@ -99,25 +104,27 @@ unsafe fn add_by_label<T: Scalar>(
     first: usize,
 ) {
     let order = by_label(labels, sums.weights.len());
-    let quanta = &problem.frame.quanta;
-    let columns = problem.data.columns;
+    let table = problem.table;
     for same in order.chunk_by(|&a, &b| labels[a] == labels[b]) {
         let label = labels[same[0]] as usize;
         let (some, rest) = same.as_chunks::<AT_ONCE>();
-        for some in some {
-            let weights = some.map(|i| problem.weights.of(first + i));
-            for weight in weights {
-                let weight = quanta.weight(weight);
-                sums.weights[label] = sums.weights[label].wrapping_add(weight);
+        // SAFETY: the caller vouches for rows and labels; the table is one for
+        // this processor.
+        unsafe {
+            for &some in some {
+                let (rows, indices) = (some.map(|i| rows.row(i)), some.map(|i| first + i));
+                add(problem, table.add_rows, sums, rows, indices, label);
             }
-            let to = sums.values[label * columns..][..columns].as_mut_ptr();
-            let rows = some.map(|i| rows.row(i));
-            // SAFETY: as in `add`.
-            unsafe { (problem.table.add_rows)(rows, weights, quanta, to) };
-        }
-        for &i in rest {
-            // SAFETY: the caller vouches for rows and labels.
-            unsafe { add(problem, sums, rows.row(i), first + i, label) };
+            for &i in rest {
+                add(
+                    problem,
+                    table.add_row,
+                    sums,
+                    [rows.row(i)],
+                    [first + i],
+                    label,
+                );
+            }
         }
     }
 }
@@ -265,6 +272,7 @@ impl<T: Scalar> Pass<'_, T> {
         anew: bool,
     ) -> usize {
         let mut changed = 0;
+        let add_row = self.problem.table.add_row;
         let sorted = anew && self.problem.data.columns >= MANY_COLUMNS;
         let (runs, indices) = (labels.chunks_mut(RUN), scratch.index.chunks(RUN));
         for (first, (labels, indices)) in (0..).step_by(RUN).zip(runs.zip(indices)) {
@@ -292,7 +300,7 @@ impl<T: Scalar> Pass<'_, T> {
                 // first pass, which is anew, not below 0.
                 unsafe {
                     if anew {
-                        add(self.problem, sums, row, index, new as usize);
+                        add(self.problem, add_row, sums, [row], [index], new as usize);
                     } else if old != new {
                         relabel(self.problem, sums, row, index, [old as usize, new as usize]);
                     }

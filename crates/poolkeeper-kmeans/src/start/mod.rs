@@ -26,7 +26,9 @@ pub(crate) fn first_centers<T: Scalar>(
         Init::Parallel => return oversample::choose(problem, k, &mut random),
         Init::Random => random.samples(k, problem.data.rows, &problem.weights),
         Init::PlusPlus { local_trials } => {
-            plus_plus::choose(problem, k, trials(*local_trials, k), &mut random)?
+            // Later starts have the labels of the best one beside them.
+            let trials = trials(*local_trials, k);
+            plus_plus::choose(problem, k, trials, &mut random, stream == 0)?
         }
     };
     Ok(gather(problem.data, &rows))
@@ -57,7 +59,7 @@ pub(crate) fn plus_plus_of<T: Scalar>(
             team,
             control,
         };
-        let rows = plus_plus::choose(&problem, k, trials(None, k), random)?;
+        let rows = plus_plus::choose(&problem, k, trials(None, k), random, true)?;
         Ok(gather(&data, &rows))
     })
 }
@@ -114,7 +116,7 @@ pub fn plus_plus<T: Scalar>(
             control,
         };
         let mut random = Random::new(seed, 0);
-        let rows = plus_plus::choose(&problem, k, trials(local_trials, k), &mut random)?;
+        let rows = plus_plus::choose(&problem, k, trials(local_trials, k), &mut random, true)?;
         Ok((gather(&data, &rows), rows))
     })
 }

@@ -157,7 +157,7 @@ fn reduce<T: Scalar>(
         weights,
         ..*problem
     };
-    let rows = plus_plus::choose(&problem, k, trials(None, k), random)?;
+    let rows = plus_plus::choose(&problem, k, trials(None, k), random, true)?;
     Ok(gather(&data, &rows))
 }
 

@@ -19,14 +19,16 @@ use crate::problem::{Problem, lock};
 use crate::random::Random;
 use crate::{Result, Scalar};
 
-/// The indices of `k` samples.
+/// The indices of `k` samples. `spare`: there are 16 bytes a sample to spend,
+/// and not only 12.
 pub(crate) fn choose<T: Scalar>(
     problem: &Problem<T>,
     k: usize,
     trials: usize,
     random: &mut Random,
+    spare: bool,
 ) -> Result<Vec<usize>> {
-    let mut state = State::new(problem);
+    let mut state = State::new(problem, spare);
     let mut chosen = vec![random.sample(problem.data.rows, &problem.weights)];
     // The first center is the only trial of the first pass.
     state.pass(None, &chosen)?;
@@ -90,15 +92,16 @@ struct State<'a, T: 'static> {
 }
 
 impl<'a, T: Scalar> State<'a, T> {
-    fn new(problem: &'a Problem<'a, T>) -> Self {
+    fn new(problem: &'a Problem<'a, T>, spare: bool) -> Self {
+        let bytes = 2 * size_of::<T>();
         State {
             problem,
             chunks: (0..problem.data.chunks())
                 .map(|_| Mutex::default())
                 .collect(),
             workers: Vec::new(),
-            // Along the rows is as good for many columns, and keeps no norms.
-            across: problem.tile(2).centers > 1,
+            // With few centers and many columns, along the rows is as good.
+            across: problem.tile(2).centers > 1 && (spare || bytes <= 12),
         }
     }
 
@@ -153,7 +156,6 @@ impl<'a, T: Scalar> State<'a, T> {
             near: &mut chunk.near,
             norm: &chunk.norm,
             weights: (!worker.weights.is_empty()).then_some(&worker.weights),
-            update: true,
         };
         let left = &mut chunk.left;
         left.clear();
