@@ -1,6 +1,8 @@
 //! The kernels: one source, compiled once for each set of instructions.
 
 pub(crate) mod across;
+#[cfg(test)]
+mod across_tests;
 mod ahead;
 mod along;
 #[cfg(target_arch = "x86_64")]
