@@ -2,13 +2,13 @@
  * Calls an OpenBLAS from more threads than it has buffers for, or takes its
  * buffers one by one, to see when it warns, when it gives up, and what then.
  *
- *     callers call LIBRARY N    N threads, released at once, each multiply two
- *                               matrices 20 times
+ *     callers call LIBRARY N [TAKEN]
+ *                               N threads, released at once, each multiply two
+ *                               matrices 20 times; before that, so many buffers
+ *                               are taken: with all, no chance is left in it
  *     callers hold LIBRARY      take buffers, none given back, until it refuses;
  *                               "take" before each and "refused" at the end,
  *                               on standard error, where it warns
- *     callers after LIBRARY N   take N buffers, then multiply twice, in one
- *                               thread: no chance in what happens
  *
  * All print what the library says of itself first. Source of truth: OpenBLAS
  * driver/others/memory.c (blas_memory_alloc), cblas.h.
@@ -55,21 +55,13 @@ static void *find(void *library, const char *name, const char **suffix_found)
     exit(2);
 }
 
-static void find_multiply(void *library)
-{
-    const char *suffix = "";
-    void *multiply = find(library, "cblas_dgemm", &suffix);
-    if (*suffix)
-        multiply64 = (gemm64 *)multiply;
-    else
-        multiply32 = (gemm32 *)multiply;
-}
-
-static void multiply(int rounds)
+static void *caller(void *unused)
 {
     static double a[SIDE * SIDE];
     double *c = malloc(sizeof a);
-    for (int round = 0; c && round < rounds; round++)
+    (void)unused;
+    pthread_barrier_wait(&barrier);
+    for (int round = 0; c && round < ROUNDS; round++)
         if (multiply64)
             multiply64(ROW_MAJOR, NO_TRANS, NO_TRANS, SIDE, SIDE, SIDE, 1.0, a, SIDE, a, SIDE, 0.0,
                        c, SIDE);
@@ -77,33 +69,7 @@ static void multiply(int rounds)
             multiply32(ROW_MAJOR, NO_TRANS, NO_TRANS, SIDE, SIDE, SIDE, 1.0, a, SIDE, a, SIDE, 0.0,
                        c, SIDE);
     free(c);
-}
-
-static void *caller(void *unused)
-{
-    (void)unused;
-    pthread_barrier_wait(&barrier);
-    multiply(ROUNDS);
     return NULL;
-}
-
-static int call(void *library, int threads)
-{
-    find_multiply(library);
-    pthread_t *all = calloc(threads, sizeof *all);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, 1 << 20);
-    pthread_barrier_init(&barrier, NULL, threads);
-    for (int i = 0; i < threads; i++)
-        if (pthread_create(&all[i], &attributes, caller, NULL)) {
-            fprintf(stderr, "callers: thread %d of %d can't be started\n", i + 1, threads);
-            exit(2);
-        }
-    for (int i = 0; i < threads; i++)
-        pthread_join(all[i], NULL);
-    puts("done");
-    return 0;
 }
 
 /* Whether every thread but this one sleeps: a worker takes its buffer as it starts. */
@@ -134,7 +100,7 @@ static int all_sleep(void)
 static int take(void *library, int buffers)
 {
     void *(*allocate)(int) = (void *(*)(int))dlsym(library, "blas_memory_alloc");
-    if (!allocate) {
+    if (!allocate && buffers) {
         fprintf(stderr, "callers: the library has no blas_memory_alloc\n");
         exit(2);
     }
@@ -150,12 +116,28 @@ static int take(void *library, int buffers)
     return 1;
 }
 
-static int after(void *library, int buffers)
+static int call(void *library, int threads, int taken)
 {
-    find_multiply(library);
-    if (!take(library, buffers))
+    const char *suffix = "";
+    void *multiply = find(library, "cblas_dgemm", &suffix);
+    if (*suffix)
+        multiply64 = (gemm64 *)multiply;
+    else
+        multiply32 = (gemm32 *)multiply;
+    if (!take(library, taken))
         return 2;
-    multiply(2);
+    pthread_t *all = calloc(threads, sizeof *all);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 1 << 20);
+    pthread_barrier_init(&barrier, NULL, threads);
+    for (int i = 0; i < threads; i++)
+        if (pthread_create(&all[i], &attributes, caller, NULL)) {
+            fprintf(stderr, "callers: thread %d of %d can't be started\n", i + 1, threads);
+            exit(2);
+        }
+    for (int i = 0; i < threads; i++)
+        pthread_join(all[i], NULL);
     puts("done");
     return 0;
 }
@@ -164,7 +146,7 @@ int main(int count, char **arguments)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (count < 3) {
-        fprintf(stderr, "usage: callers call|after LIBRARY N | callers hold LIBRARY\n");
+        fprintf(stderr, "usage: callers call LIBRARY N [TAKEN] | callers hold LIBRARY\n");
         return 2;
     }
     void *library = dlopen(arguments[2], RTLD_NOW);
@@ -175,10 +157,7 @@ int main(int count, char **arguments)
     const char *(*config)(void) = (const char *(*)(void))find(library, "openblas_get_config", NULL);
     int (*threads)(void) = (int (*)(void))find(library, "openblas_get_num_threads", NULL);
     printf("%s\nthreads=%d\n", config(), threads());
-    int number = count > 3 ? atoi(arguments[3]) : 1;
     if (!strcmp(arguments[1], "hold"))
         return take(library, MOST) ? 2 : 0;
-    if (!strcmp(arguments[1], "after"))
-        return after(library, number);
-    return call(library, number);
+    return call(library, count > 3 ? atoi(arguments[3]) : 1, count > 4 ? atoi(arguments[4]) : 0);
 }

@@ -1,8 +1,8 @@
 """More callers than an OpenBLAS has buffers: the program of ``callers.c``, built and run.
 
 hold(library)           # its buffers, taken one by one: no thread, no chance
-after(library, 639)     # one call when so many buffers are taken: no chance either
 call(library, 300)      # 300 threads that multiply at once: what really happens
+call(library, 1, 639)   # one, when so many buffers are taken: no chance either
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Called:
-    """What callers did to an OpenBLAS.
+    """What simultaneous callers did to an OpenBLAS.
 
     Attributes:
         warned: it said that its buffers are taken.
@@ -130,20 +130,13 @@ def hold(library: Path, threads: int | None = 1, before: tuple[str, ...] = ()) -
     )
 
 
-def call(library: Path, callers: int, threads: int | None = 1) -> Called:
-    """Have so many threads multiply matrices at the same time."""
-    return _called("call", library, callers, threads)
-
-
-def after(library: Path, buffers: int, threads: int | None = 1) -> Called:
-    """Take so many buffers, and have one thread multiply matrices then."""
-    return _called("after", library, buffers, threads)
-
-
-def _called(what: str, library: Path, number: int, threads: int | None) -> Called:
-    code, output = _run([str(program()), what, str(library), str(number)], library, threads)
+def call(library: Path, callers: int, taken: int = 0, threads: int | None = 1) -> Called:
+    """Have so many threads multiply matrices at the same time, when so many buffers are taken."""
+    numbers = [str(callers), str(taken)]
+    command = [str(program()), "call", str(library), *numbers]
+    code, output = _run(command, library, threads)
     if code > 0:
-        raise ValueError(f"callers {what} {library} {number} failed:\n{output}")
+        raise ValueError(f"{command} failed:\n{output}")
     return Called(WARNING in output, max(0, -code), output)
 
 

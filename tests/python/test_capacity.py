@@ -56,15 +56,15 @@ def test_one_caller_too_many_kills_the_process(module: str) -> None:
 
     (library,) = callers.wheels_openblas(importlib.import_module(module))
     held = callers.hold(library)
-    safe = callers.after(library, held.safe - 1)
+    safe = callers.call(library, 1, held.safe - 1)
     assert not safe.warned
     assert safe.output.endswith("done\n")
     assert safe.signal == 0
     # It multiplies, and may have overwritten others' memory: how it ends is not ours to say.
-    last = callers.after(library, held.survived - 1)
+    last = callers.call(library, 1, held.survived - 1)
     assert last.warned
     assert "done" in last.output
-    beyond = callers.after(library, held.survived)
+    beyond = callers.call(library, 1, held.survived)
     assert beyond.warned
     assert "done" not in beyond.output
     assert beyond.signal == signal.SIGSEGV, beyond.output
