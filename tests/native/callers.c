@@ -100,7 +100,7 @@ static int all_sleep(void)
 static int take(void *library, int buffers)
 {
     void *(*allocate)(int) = (void *(*)(int))dlsym(library, "blas_memory_alloc");
-    if (!allocate && buffers) {
+    if (!allocate) {
         fprintf(stderr, "callers: the library has no blas_memory_alloc\n");
         exit(2);
     }
@@ -124,7 +124,7 @@ static int call(void *library, int threads, int taken)
         multiply64 = (gemm64 *)multiply;
     else
         multiply32 = (gemm32 *)multiply;
-    if (!take(library, taken))
+    if (taken && !take(library, taken))
         return 2;
     pthread_t *all = calloc(threads, sizeof *all);
     pthread_attr_t attributes;

@@ -83,7 +83,7 @@ _ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 def check(estimator: Any) -> None:
     """Raise :class:`ParameterError` for the first parameter that is not allowed."""
-    # Not `get_params`, which reads the signature anew: 40 microseconds of a short fit.
+    # Not `get_params`, which reads the signature anew, a good part of a short fit.
     values = vars(estimator)
     for name, (allowed, words) in _ALLOWED.items():
         if name in values and not allowed(values[name]):

@@ -165,6 +165,7 @@ macro_rules! table {
             table!(@function $(#[$features])?, fn potential<[]>(
                 near: *const T, score: *const T, norm: *const T, weights: *const T, count: usize,
             ) -> f64 = wide::potential::<S, WIDE>);
+            // Eight vectors of sums fit the registers, and hide the latency.
             const ACROSS: usize = across::WIDTH / <Eight as Lanes>::LANES;
             table!(@function $(#[$features])?, fn potentials<[]>(
                 rows: &Rows<T>, moved: &Moved<T>, panels: &Panels<T>, scratch: &mut Scratch<T>,

@@ -111,8 +111,8 @@ impl<'a, T: Scalar> State<'a, T> {
         let problem = self.problem;
         let rows: Vec<usize> = last.iter().chain(tried).copied().collect();
         // The first pass has no norms yet.
-        let across = last.filter(|_| self.across).map(|_| across::WIDTH);
-        let centers = Candidates::new(problem, &rows, across);
+        let across = self.across && last.is_some();
+        let centers = Candidates::new(problem, &rows, across.then_some(across::WIDTH));
         let threads = problem.threads(rows.len());
         if self.workers.len() < threads {
             self.workers.resize_with(threads, Mutex::default);
@@ -130,7 +130,7 @@ impl<'a, T: Scalar> State<'a, T> {
                     worker.weights.clear();
                     worker.weights.extend(weights);
                 }
-                if across.is_some() {
+                if across {
                     self.scan_across(worker, range, chunk, &centers);
                 } else {
                     self.scan(worker, range, chunk, &centers, last.is_some());
@@ -169,7 +169,8 @@ impl<'a, T: Scalar> State<'a, T> {
         left.remove(0);
     }
 
-    /// The same with the scores of the tile.
+    /// The same by the tile's scores, of the whole chunk; keeps the norms for
+    /// [`scan_across`](State::scan_across).
     fn scan(
         &self,
         worker: &mut Worker<T>,
