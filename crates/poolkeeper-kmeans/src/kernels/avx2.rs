@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
+use super::across::Across;
 use super::simd::{Lanes, Simd, transpose_plain};
 
 /// Registers of 32 bytes. Needs `avx2` and `fma`.
@@ -69,6 +70,12 @@ unsafe impl Simd for Avx2<f32> {
     }
 
     type Wide = Avx2<f64>;
+
+    #[inline(always)]
+    unsafe fn load_some(p: *const f32, count: usize) -> __m256 {
+        // SAFETY: the caller has the instructions, and so many numbers at `p`.
+        unsafe { _mm256_maskload_ps(p, first_8(count)) }
+    }
 
     #[inline(always)]
     unsafe fn load_wide(p: *const f32) -> __m256d {
@@ -184,6 +191,12 @@ unsafe impl Simd for Avx2<f64> {
     type Wide = Self;
 
     #[inline(always)]
+    unsafe fn load_some(p: *const f64, count: usize) -> __m256d {
+        // SAFETY: the caller has the instructions, and so many numbers at `p`.
+        unsafe { _mm256_maskload_pd(p, first_4(count)) }
+    }
+
+    #[inline(always)]
     unsafe fn load_wide(p: *const f64) -> __m256d {
         // SAFETY: the caller has the instructions, and numbers at `p`.
         unsafe { _mm256_loadu_pd(p) }
@@ -234,6 +247,12 @@ unsafe impl Simd for Avx2<f64> {
         }
     }
 }
+
+// SAFETY: as above.
+unsafe impl Across for Avx2<f32> {}
+
+// SAFETY: as above.
+unsafe impl Across for Avx2<f64> {}
 
 /// A mask of the first `count` lanes of 8.
 ///

@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
 
+use super::across::Across;
 use super::simd::{Lanes, Simd, transpose_plain};
 
 /// Registers of 64 bytes. Needs `avx512f`.
@@ -71,6 +72,12 @@ unsafe impl Simd for Avx512<f32> {
     type Wide = Avx512<f64>;
 
     #[inline(always)]
+    unsafe fn load_some(p: *const f32, count: usize) -> __m512 {
+        // SAFETY: the caller has the instructions, and so many numbers at `p`.
+        unsafe { _mm512_maskz_loadu_ps(((1_u32 << count) - 1) as __mmask16, p) }
+    }
+
+    #[inline(always)]
     unsafe fn load_wide(p: *const f32) -> __m512d {
         // SAFETY: the caller has the instructions, and numbers at `p`.
         unsafe { _mm512_cvtps_pd(_mm256_loadu_ps(p)) }
@@ -120,6 +127,47 @@ unsafe impl Simd for Avx512<f32> {
                 let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));
                 Self::store(out.add(i * stride), moved);
             }
+        }
+    }
+}
+
+// SAFETY: as above.
+unsafe impl Across for Avx512<f32> {
+    const SAMPLES: usize = 2;
+
+    #[inline(always)]
+    unsafe fn put(of: impl Fn(usize) -> __m512, out: *mut f32) {
+        // SAFETY: the caller has the instructions, and room for 32 numbers.
+        unsafe {
+            let (a, b) = (of(0), of(1));
+            let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+            Self::store(out, _mm512_permutex2var_ps(a, low, b));
+            Self::store(out.add(16), _mm512_permutex2var_ps(a, high, b));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn for_all(p: *const f32) -> __m512 {
+        // SAFETY: the caller has the instructions, and two numbers at `p`.
+        unsafe { _mm512_castpd_ps(_mm512_set1_pd(p.cast::<f64>().read_unaligned())) }
+    }
+
+    #[inline(always)]
+    unsafe fn of_each(p: *const f32) -> __m512 {
+        // SAFETY: the caller has the instructions, and 8 numbers at `p`.
+        unsafe {
+            let twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+            _mm512_permutexvar_ps(twice, _mm512_castps256_ps512(_mm256_loadu_ps(p)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn apart(v: __m512) -> __m512 {
+        // SAFETY: the caller has the instructions.
+        unsafe {
+            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+            _mm512_permutexvar_ps(even, v)
         }
     }
 }
@@ -186,6 +234,12 @@ unsafe impl Simd for Avx512<f64> {
     type Wide = Self;
 
     #[inline(always)]
+    unsafe fn load_some(p: *const f64, count: usize) -> __m512d {
+        // SAFETY: the caller has the instructions, and so many numbers at `p`.
+        unsafe { _mm512_maskz_loadu_pd(((1_u32 << count) - 1) as __mmask8, p) }
+    }
+
+    #[inline(always)]
     unsafe fn load_wide(p: *const f64) -> __m512d {
         // SAFETY: the caller has the instructions, and numbers at `p`.
         unsafe { _mm512_loadu_pd(p) }
@@ -236,6 +290,9 @@ unsafe impl Simd for Avx512<f64> {
         }
     }
 }
+
+// SAFETY: as above.
+unsafe impl Across for Avx512<f64> {}
 
 /// Rows to columns, in four rounds: pairs, fours, then 16-byte parts.
 ///

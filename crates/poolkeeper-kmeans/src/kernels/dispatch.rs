@@ -101,15 +101,15 @@ impl Kernel {
 /// Compiles every kernel for one set of instructions and one type, as module
 /// `$module` with a `TABLE`.
 macro_rules! table {
-    ($module:ident, $simd:ty, $across:ty, $t:ty, $(#[$features:meta])?, $rows:literal,
+    ($module:ident, $simd:ty, $t:ty, $(#[$features:meta])?, $rows:literal,
         $([$vectors:literal x $centers:literal])+,
         $(#[$more:meta])?, [$whole:literal x $wide:literal], $runs:expr, $pays:literal) => {
         mod $module {
             use super::*;
+            use super::super::across::Across;
             use super::super::simd::{Lanes, Simd};
 
             type S = $simd;
-            type Eight = $across;
             type T = $t;
 
             table!(@function $(#[$features])? #[inline(never)], fn pack_tile<[V]>(
@@ -165,12 +165,11 @@ macro_rules! table {
             table!(@function $(#[$features])?, fn potential<[]>(
                 near: *const T, score: *const T, norm: *const T, weights: *const T, count: usize,
             ) -> f64 = wide::potential::<S, WIDE>);
-            // Eight vectors of sums fit the registers, and hide the latency.
-            const ACROSS: usize = across::WIDTH / <Eight as Lanes>::LANES;
+            const ACROSS: usize = across::WIDTH * S::SAMPLES / S::LANES;
             table!(@function $(#[$features])?, fn potentials<[]>(
                 rows: &Rows<T>, moved: &Moved<T>, panels: &Panels<T>, scratch: &mut Scratch<T>,
                 known: &mut Known<T>, sums: &mut [f64],
-            ) = across::potentials::<S, Eight, { 8 / ACROSS }, ACROSS, WIDE>);
+            ) = across::potentials::<S, { S::LANES }, ACROSS, WIDE>);
             table!(@function $(#[$features])?, fn lower<[]>(
                 near: *mut T, score: *const T, norm: *const T, count: usize,
             ) = plain::lower::<T>);
@@ -269,33 +268,27 @@ fn vnni() -> bool {
 
 // Nobody multiplies 16 bits faster than the compiler's target does `f32`, as
 // far as is known: there it is for the tests.
-table!(portable_f32, crate::kernels::portable::Portable<f32>,
-    crate::kernels::portable::Portable<f32>, f32, , 2,
+table!(portable_f32, crate::kernels::portable::Portable<f32>, f32, , 2,
     [2 x 4], , [2 x 4], true, false);
-table!(portable_f64, crate::kernels::portable::Portable<f64>,
-    crate::kernels::portable::Portable<f64>, f64, , 2,
+table!(portable_f64, crate::kernels::portable::Portable<f64>, f64, , 2,
     [1 x 4], , [2 x 4], true, false);
 
 #[cfg(target_arch = "x86_64")]
-table!(avx2_f32, crate::kernels::avx2::Avx2<f32>,
-    crate::kernels::avx2::Avx2<f32>, f32,
+table!(avx2_f32, crate::kernels::avx2::Avx2<f32>, f32,
     #[target_feature(enable = "avx2,fma")], 2, [4 x 2] [3 x 4] [2 x 6],
     #[target_feature(enable = "avx2,fma")], [2 x 5], true, true);
 #[cfg(target_arch = "x86_64")]
-table!(avx2_f64, crate::kernels::avx2::Avx2<f64>,
-    crate::kernels::avx2::Avx2<f64>, f64,
+table!(avx2_f64, crate::kernels::avx2::Avx2<f64>, f64,
     #[target_feature(enable = "avx2,fma")], 2, [4 x 2] [3 x 4] [2 x 6],
     #[target_feature(enable = "avx2,fma")], [2 x 5], true, true);
 #[cfg(target_arch = "x86_64")]
-table!(avx512_f32, crate::kernels::avx512::Avx512<f32>,
-    crate::kernels::avx2::Avx2<f32>, f32,
+table!(avx512_f32, crate::kernels::avx512::Avx512<f32>, f32,
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], 4,
     [4 x 6] [3 x 8] [2 x 12],
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")],
     [3 x 8], vnni(), true);
 #[cfg(target_arch = "x86_64")]
-table!(avx512_f64, crate::kernels::avx512::Avx512<f64>,
-    crate::kernels::avx512::Avx512<f64>, f64,
+table!(avx512_f64, crate::kernels::avx512::Avx512<f64>, f64,
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], 4,
     [4 x 6] [3 x 8] [2 x 12],
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")],

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use super::across::Across;
 use super::fixed::{Pairs, Whole};
 use super::simd::{Lanes, Simd, transpose_plain};
 use crate::Scalar;
@@ -79,6 +80,12 @@ unsafe impl<T: Scalar> Simd for Portable<T> {
     type Wide = Portable<f64>;
 
     #[inline(always)]
+    unsafe fn load_some(p: *const T, count: usize) -> Self::V {
+        // SAFETY: the caller has `count` numbers at `p`.
+        lanes!(i => if i < count { unsafe { *p.add(i) } } else { T::default() })
+    }
+
+    #[inline(always)]
     unsafe fn load_wide(p: *const T) -> [f64; LANES] {
         // SAFETY: the caller has numbers at `p`.
         lanes!(i => unsafe { *p.add(i) }.wide())
@@ -102,6 +109,9 @@ unsafe impl<T: Scalar> Simd for Portable<T> {
         unsafe { transpose_plain::<T, LANES>(rows, columns, scale, offset, out, stride) }
     }
 }
+
+// SAFETY: needs nothing of the processor.
+unsafe impl<T: Scalar> Across for Portable<T> {}
 
 // SAFETY: needs nothing of the processor.
 unsafe impl Whole for Portable<i32> {

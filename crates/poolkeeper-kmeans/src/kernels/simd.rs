@@ -49,6 +49,9 @@ pub(crate) unsafe trait Simd: Lanes<T: Scalar> {
     /// The same instructions for `f64`.
     type Wide: Lanes<T = f64>;
 
+    /// `count` (at most `LANES`) numbers from `p`, which need not be aligned,
+    /// and 0 in the other lanes.
+    unsafe fn load_some(p: *const Self::T, count: usize) -> Self::V;
     /// `Wide::LANES` numbers from `p`, which need not be aligned, as `f64`.
     unsafe fn load_wide(p: *const Self::T) -> <Self::Wide as Lanes>::V;
     /// `x * scale - offset`, rounded once.
