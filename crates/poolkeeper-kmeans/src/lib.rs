@@ -52,6 +52,7 @@ mod kernels;
 mod lloyd;
 mod mini_batch;
 mod options;
+mod own;
 mod panels;
 mod parallel;
 mod partial;

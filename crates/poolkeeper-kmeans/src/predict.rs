@@ -8,6 +8,7 @@ use crate::finder::Finder;
 use crate::fixed::{self, Fixed};
 use crate::frame::Frame;
 use crate::kernels::scan::Scratch;
+use crate::own::Own;
 use crate::panels::Panels;
 use crate::parallel::{Team, with_team};
 use crate::problem::{choose_fixed_tile, choose_tile, lock};
@@ -93,7 +94,7 @@ pub fn nearest<T: Scalar>(
 ) -> Result<(Vec<i32>, Vec<f64>)> {
     let labels = assign(x, centers, control)?;
     let data = Data::new(x);
-    let centers = centers.as_standard_layout();
+    let centers: Vec<T> = centers.iter().copied().collect();
     let table = T::table(Kernel::choose(None)?);
     let mut squares = vec![0.0; data.rows];
     let parts: Vec<_> = squares.chunks_mut(data.chunk).map(Mutex::new).collect();
@@ -105,11 +106,9 @@ pub fn nearest<T: Scalar>(
             let buffer = &mut lock(&buffers[worker]);
             let rows = data.read(range.clone(), buffer);
             let labels = &labels[range];
+            let own = Own::new(table, &rows, &centers, data.columns);
             for (i, (square, &label)) in lock(&parts[chunk]).iter_mut().zip(labels).enumerate() {
-                let center = centers.as_ptr().wrapping_add(label as usize * data.columns);
-                // SAFETY: the table is one for this processor; the row and the
-                // center have `columns` numbers each.
-                *square = unsafe { (table.square_distance)(rows.row(i), center, data.columns) };
+                *square = own.square(i, label);
             }
         })
     })?;

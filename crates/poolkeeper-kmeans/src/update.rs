@@ -16,6 +16,8 @@ pub(crate) struct Quanta {
     /// Taken off before rounding.
     pub(crate) offset: Vec<f64>,
     pub(crate) quantum: Vec<f64>,
+    /// `magic - offset`, where that is exact for every column.
+    moved_magic: Option<Vec<f64>>,
     weight_magic: f64,
     pub(crate) weight_quantum: f64,
 }
@@ -41,20 +43,51 @@ impl Quanta {
         };
         // Without weights they are 1 and exact.
         let weight_quantum = quantum(1.0).min(1.0);
-        let quantum: Vec<f64> = reach.iter().map(|&r| quantum(r)).collect();
+        let quantum: Vec<f64> = reach
+            .iter()
+            .zip(offset)
+            .map(|(&reach, offset)| match reach == 0.0 {
+                false => quantum(reach),
+                // All are the offset, so this decides no sum, and has its digits.
+                true => power_above(offset.wide().abs() * 2.0_f64.powi(-53)),
+            })
+            .collect();
+        let magic: Vec<f64> = quantum.iter().map(|q| MAGIC * q).collect();
+        let offset: Vec<f64> = offset.iter().map(|o| o.wide()).collect();
+        let moved_magic = magic.iter().zip(&offset);
         Quanta {
-            magic: quantum.iter().map(|q| MAGIC * q).collect(),
-            offset: offset.iter().map(|o| o.wide()).collect(),
+            moved_magic: moved_magic.map(|(&m, &o)| exact_difference(m, o)).collect(),
+            magic,
+            offset,
             quantum,
             weight_magic: MAGIC * weight_quantum,
             weight_quantum,
         }
     }
 
+    /// What rounds samples of these weights to quanta, offset included, when it
+    /// is added to them: if all weights are 1, and `magic - offset` is exact.
+    /// Otherwise the offset is taken off first, which rounds once more; so a
+    /// sample must be added and taken away in the same way.
+    #[inline(always)]
+    pub(crate) fn moved_magic(&self, weights: &[f64]) -> Option<&[f64]> {
+        let ones = weights.iter().all(|&weight| weight == 1.0);
+        self.moved_magic.as_deref().filter(|_| ones)
+    }
+
     pub(crate) fn weight(&self, weight: f64) -> i64 {
         let bits = (weight + self.weight_magic).to_bits() as i64;
         bits.wrapping_sub(self.weight_magic.to_bits() as i64)
     }
+}
+
+/// `a - b`, if no digit is lost.
+fn exact_difference(a: f64, b: f64) -> Option<f64> {
+    let difference = a - b;
+    // What rounding took from `b` and from `a` (Knuth's sum without error).
+    let b_kept = a - difference;
+    let a_kept = difference + b_kept;
+    (b_kept == b && a_kept == a).then_some(difference)
 }
 
 /// For each center the sum of its samples and of their weights, in quanta.
@@ -155,5 +188,26 @@ impl Exact {
 
     pub(crate) fn value(self, bound: Bound) -> f64 {
         self.high as f64 * bound.high + self.low as f64 * bound.low
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_magic_moves_with_the_offset_where_no_digit_is_lost() {
+        let near = |reach: &[f64], offset: &[f64]| Quanta::new(reach, offset, 9.0, 1.0);
+        // An offset near and far, and columns that are constant.
+        let quanta = near(&[1.0, 1.0, 0.0, 0.0], &[0.25, 1e6, 0.1, 0.0]);
+        let moved = quanta.moved_magic(&[1.0, 1.0]).expect("short numbers");
+        for (j, x) in [0.75, 1e6 - 0.5, 0.1, 0.0].into_iter().enumerate() {
+            let bits = [x + moved[j], quanta.magic[j]].map(|x| x.to_bits() as i64);
+            let count = bits[0] - bits[1];
+            assert_eq!(count as f64 * quanta.quantum[j], x - quanta.offset[j]);
+        }
+        assert_eq!(quanta.moved_magic(&[1.0, 2.0]), None);
+        // A third has digits far below the quantum.
+        assert_eq!(near(&[1e6], &[1.0 / 3.0]).moved_magic(&[1.0]), None);
     }
 }

@@ -7,7 +7,7 @@ use crate::rows::Rows;
 /// driving out this one's (measured: with 12 KB it takes twice as long).
 const NEAR: usize = 8 << 10;
 /// Bytes that memory gives at once.
-pub(super) const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 
 /// Whether a block is so small that the next one may go to the first cache.
 #[inline(always)]
@@ -17,7 +17,7 @@ pub(super) fn near<T>(numbers: usize) -> bool {
 
 /// Asks for the memory at `p`: see [`prefetch`].
 #[inline(always)]
-pub(super) fn fetch<T>(p: *const T, near: bool) {
+pub(crate) fn fetch<T>(p: *const T, near: bool) {
     if near {
         prefetch::<_, true>(p);
     } else {

@@ -123,6 +123,34 @@ fn list(flags: &[u8; GROUP], first: usize, to: &mut Vec<u32>) {
     }
 }
 
+/// The type of [`changed`].
+pub(crate) type Changed<T> = unsafe fn(&[i32], &[T], &mut Vec<u32>);
+
+/// Lists the samples whose label is not the index that was found, of which
+/// there may be more.
+///
+/// # Safety
+///
+/// None but the instructions.
+#[inline(always)]
+pub(crate) unsafe fn changed<T: Scalar>(labels: &[i32], index: &[T], to: &mut Vec<u32>) {
+    #[inline(always)]
+    fn flags<T: Scalar>(labels: &[i32], index: &[T]) -> [u8; GROUP] {
+        let mut flags = [0; GROUP];
+        for (flag, (&label, index)) in flags.iter_mut().zip(labels.iter().zip(index)) {
+            *flag = u8::from(label != index.to_index() as i32);
+        }
+        flags
+    }
+    let (groups, rest) = labels.as_chunks::<GROUP>();
+    let mut first = 0;
+    for (labels, index) in groups.iter().zip(index.as_chunks::<GROUP>().0) {
+        list(&flags(labels, index), first, to);
+        first += GROUP;
+    }
+    list(&flags(rest, &index[first..]), first, to);
+}
+
 /// What scores may be off by, and what [`bounds`] turns them to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Margin {

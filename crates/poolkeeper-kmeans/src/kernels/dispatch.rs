@@ -158,6 +158,9 @@ macro_rules! table {
                 labels: &[i32], upper: &mut [f32], lower: &mut [f32], motion: &Motion,
                 some: &mut Vec<u32>, all: &mut Vec<u32>,
             ) = classify::classify);
+            table!(@function $(#[$features])?, fn changed<[]>(
+                labels: &[i32], index: &[T], to: &mut Vec<u32>,
+            ) = classify::changed);
             table!(@function $(#[$features])?, fn bounds<[]>(
                 norm: &[T], best: &[T], second: &[T], margin: classify::Margin,
                 to: [&mut [f32]; 3],
@@ -209,6 +212,7 @@ macro_rules! table {
                 add_rows,
                 move_row,
                 classify: classify_run,
+                changed,
                 bounds,
                 column_range,
                 potential,

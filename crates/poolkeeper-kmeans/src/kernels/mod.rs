@@ -3,7 +3,7 @@
 pub(crate) mod across;
 #[cfg(test)]
 mod across_tests;
-mod ahead;
+pub(crate) mod ahead;
 mod along;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -82,6 +82,8 @@ pub struct Table<T: 'static> {
     pub(crate) move_row: unsafe fn(*const T, f64, &Quanta, *mut i64, *mut i64),
     /// See [`classify::classify`].
     pub(crate) classify: classify::Classify,
+    /// See [`classify::changed`].
+    pub(crate) changed: classify::Changed<T>,
     /// See [`classify::bounds`].
     pub(crate) bounds: classify::MakeBounds<T>,
     /// See [`wide::column_range`].

@@ -34,11 +34,35 @@ pub(crate) unsafe fn add_rows<T: Scalar, const ROWS: usize>(
             std::slice::from_raw_parts_mut(sums, columns),
         )
     };
-    let quanta = quanta.magic.iter().zip(&quanta.offset);
-    for (j, (sum, (&magic, &offset))) in sums.iter_mut().zip(quanta).enumerate() {
-        for (row, weight) in rows.iter().zip(weights) {
-            *sum = sum.wrapping_add(quantised((row[j].wide() - offset) * weight, magic));
+    if let Some(moved) = quanta.moved_magic(&weights) {
+        add_bare(rows, &quanta.magic, moved, sums);
+        return;
+    }
+    for (row, weight) in rows.into_iter().zip(weights) {
+        if let Some(moved) = quanta.moved_magic(&[weight]) {
+            add_bare([row], &quanta.magic, moved, sums);
+            continue;
         }
+        for (j, sum) in sums.iter_mut().enumerate() {
+            let value = (row[j].wide() - quanta.offset[j]) * weight;
+            *sum = sum.wrapping_add(quantised(value, quanta.magic[j]));
+        }
+    }
+}
+
+/// Adds rows of weight 1: see [`Quanta::moved_magic`].
+#[inline(always)]
+fn add_bare<T: Scalar, const ROWS: usize>(
+    rows: [&[T]; ROWS],
+    magic: &[f64],
+    moved: &[f64],
+    sums: &mut [i64],
+) {
+    for (j, (sum, (&magic, &moved))) in sums.iter_mut().zip(magic.iter().zip(moved)).enumerate() {
+        let magic = (magic.to_bits() as i64).wrapping_mul(ROWS as i64);
+        let bits = rows.map(|row| (row[j].wide() + moved).to_bits() as i64);
+        let bits = bits.into_iter().fold(0, i64::wrapping_add);
+        *sum = sum.wrapping_add(bits.wrapping_sub(magic));
     }
 }
 
@@ -64,11 +88,22 @@ pub(crate) unsafe fn move_row<T: Scalar>(
             std::slice::from_raw_parts_mut(to, columns),
         )
     };
-    let quanta = quanta.magic.iter().zip(&quanta.offset);
-    for (((x, from), to), (&magic, &offset)) in row.iter().zip(from).zip(to).zip(quanta) {
-        let n = quantised((x.wide() - offset) * weight, magic);
+    let sums = from.iter_mut().zip(to);
+    let take = |n: i64, (from, to): (&mut i64, &mut i64)| {
         *from = from.wrapping_sub(n);
         *to = to.wrapping_add(n);
+    };
+    if let Some(moved) = quanta.moved_magic(&[weight]) {
+        let quanta = moved.iter().zip(&quanta.magic);
+        for ((x, (&moved, &magic)), sums) in row.iter().zip(quanta).zip(sums) {
+            let bits = (x.wide() + moved).to_bits() as i64;
+            take(bits.wrapping_sub(magic.to_bits() as i64), sums);
+        }
+        return;
+    }
+    let quanta = quanta.magic.iter().zip(&quanta.offset);
+    for ((x, (&magic, &offset)), sums) in row.iter().zip(quanta).zip(sums) {
+        take(quantised((x.wide() - offset) * weight, magic), sums);
     }
 }
 

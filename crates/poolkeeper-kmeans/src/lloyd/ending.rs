@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use ndarray::ArrayView2;
 
 use super::pass::Pass;
+use crate::own::Own;
 use crate::problem::{Problem, lock};
 use crate::update::{Bound, Exact};
 use crate::{Result, Scalar};
@@ -46,19 +47,16 @@ pub(super) fn each_distance<T: Scalar>(
         ..
     } = pass.problem;
     let columns = data.columns;
-    let centers = centers.as_standard_layout();
+    let centers: Vec<T> = centers.iter().copied().collect();
+    let centers = &centers[..];
     let threads = pass.problem.threads(4).min(pass.workers.len());
     team.each(threads, pass.labels.len(), *control, &|worker, span| {
         let range = pass.range(span);
         let worker = &mut *lock(&pass.workers[worker]);
         let rows = data.read(range.clone(), &mut worker.rows);
         let labels = lock(&pass.labels[span]);
-        let distance = |(i, &label): (usize, &i32)| {
-            let center = centers.as_ptr().wrapping_add(label as usize * columns);
-            // SAFETY: the table is one for this processor; the row and the
-            // center have `columns` numbers each.
-            unsafe { (table.square_distance)(rows.row(i), center, columns) }
-        };
+        let own = Own::new(table, &rows, centers, columns);
+        let distance = |(i, &label)| own.square(i, label);
         let distances: Vec<f64> = labels.iter().enumerate().map(distance).collect();
         take(&distances, &labels, range);
     })

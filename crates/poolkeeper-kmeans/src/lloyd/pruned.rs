@@ -7,6 +7,7 @@ use crate::panels::Panels;
 use crate::problem::{Problem, lock};
 use crate::prune::Bounds;
 use crate::rows::Rows;
+use crate::update::Sums;
 
 use super::pass::Pass;
 use super::worker::{Worker, relabel};
@@ -45,6 +46,27 @@ struct Span<'a, T: 'static> {
     bounds: &'a mut Bounds,
     movers: &'a Movers<T>,
     changed: usize,
+    /// If they are to be summed: the squared distance of each sample to its
+    /// own center, NaN where it is not known.
+    squares: &'a mut [f64],
+}
+
+impl<T: Scalar> Span<'_, T> {
+    /// Gives sample `i` another label, and takes the sums along.
+    ///
+    /// # Safety
+    ///
+    /// `new` is below the number of centers, and not the sample's label.
+    unsafe fn relabel(&mut self, problem: &Problem<T>, sums: &mut Sums, i: usize, new: i32) {
+        let old = std::mem::replace(&mut self.labels[i], new);
+        let labels = [old as usize, new as usize];
+        // SAFETY: a row of the data, and two centers.
+        unsafe { relabel(problem, sums, self.rows.row(i), self.first + i, labels) };
+        self.changed += 1;
+        if let Some(square) = self.squares.get_mut(i) {
+            *square = f64::NAN;
+        }
+    }
 }
 
 impl<T: Scalar> Pass<'_, T> {
@@ -61,6 +83,11 @@ impl<T: Scalar> Pass<'_, T> {
         let labels = &mut *lock(&self.labels[span]);
         let bounds = &mut *lock(&self.bounds[span]);
         let mut buffer = std::mem::take(&mut worker.rows);
+        let mut squares = std::mem::take(&mut worker.squares);
+        squares.clear();
+        if self.inertia.is_some() {
+            squares.resize(range.len(), f64::NAN);
+        }
         worker.some.clear();
         worker.all.clear();
         // SAFETY: the table is one for this processor; a whole pass has given every
@@ -80,6 +107,7 @@ impl<T: Scalar> Pass<'_, T> {
                 bounds,
                 movers,
                 changed,
+                squares: &mut squares,
             };
             if self.tightens {
                 self.tighten(worker, &mut span);
@@ -90,9 +118,10 @@ impl<T: Scalar> Pass<'_, T> {
         }
         if self.inertia.is_some() {
             let rows = data.read(range.clone(), &mut buffer);
-            self.add_distances(&rows, labels, range, &mut worker.inertia);
+            let inertia = &mut worker.inertia;
+            self.add_distances(&rows, labels, Some(&squares), range, inertia);
         }
-        worker.rows = buffer;
+        (worker.rows, worker.squares) = (buffer, squares);
         changed
     }
 
@@ -115,6 +144,9 @@ impl<T: Scalar> Pass<'_, T> {
             // center have `columns` numbers.
             let square =
                 unsafe { (self.problem.table.square_distance)(span.rows.row(i), center, columns) };
+            if let Some(to) = span.squares.get_mut(i) {
+                *to = square;
+            }
             let tight = self.precision.upper_of_distance(square.sqrt() * scale);
             let upper = tight.min(span.bounds.upper[i]);
             span.bounds.upper[i] = upper;
@@ -165,12 +197,8 @@ impl<T: Scalar> Pass<'_, T> {
                 *bound = bound.min(scratch.lower[at]);
                 span.bounds.upper[i] = scratch.upper[at];
                 if best != label {
-                    let row = rows.row(at);
-                    let labels = [label as usize, best as usize];
-                    // SAFETY: a row of the data, and two centers.
-                    unsafe { relabel(self.problem, sums, row, span.first + i, labels) };
-                    span.labels[i] = best;
-                    span.changed += 1;
+                    // SAFETY: a center.
+                    unsafe { span.relabel(self.problem, sums, i, best) };
                 }
                 continue;
             }
@@ -196,14 +224,11 @@ impl<T: Scalar> Pass<'_, T> {
         for (at, &sample) in all.iter().enumerate() {
             let i = sample as usize;
             let new = scratch.index[at].to_index() as i32;
-            let old = std::mem::replace(&mut span.labels[i], new);
             span.bounds.upper[i] = scratch.upper[at];
             span.bounds.lower[i] = scratch.lower[at];
-            if old != new {
-                let labels = [old as usize, new as usize];
-                // SAFETY: a row of the data, and two centers.
-                unsafe { relabel(self.problem, sums, rows.row(at), span.first + i, labels) };
-                span.changed += 1;
+            if span.labels[i] != new {
+                // SAFETY: a center.
+                unsafe { span.relabel(self.problem, sums, i, new) };
             }
         }
     }

@@ -8,6 +8,7 @@ use crate::fixed::Fixed;
 use crate::kernels::AddRows;
 use crate::kernels::plain::AT_ONCE;
 use crate::kernels::scan::Scratch;
+use crate::own::Own;
 use crate::panels::Panels;
 use crate::problem::{Problem, lock};
 use crate::rows::Rows;
@@ -19,8 +20,6 @@ use super::pass::{LONGEST, Pass};
 const SCORED: usize = 256 << 10;
 /// With so many columns, samples of the same label are added together.
 const MANY_COLUMNS: usize = 16;
-/// Samples whose labels are compared at once.
-const RUN: usize = 32;
 
 /// The buffers and the sums of one thread.
 pub(super) struct Worker<T> {
@@ -31,6 +30,8 @@ pub(super) struct Worker<T> {
     /// Samples that few, or all, centers are to be scored for.
     pub(super) some: Vec<u32>,
     pub(super) all: Vec<u32>,
+    /// Squared distances of a span.
+    pub(super) squares: Vec<f64>,
 }
 
 impl<T: Scalar> Worker<T> {
@@ -42,6 +43,7 @@ impl<T: Scalar> Worker<T> {
             inertia: Exact::default(),
             some: Vec::new(),
             all: Vec::new(),
+            squares: Vec::new(),
         }
     }
 }
@@ -187,13 +189,15 @@ impl<T: Scalar> Pass<'_, T> {
                 rows,
                 sums,
                 inertia,
+                some,
                 ..
             } = worker;
             let rows = self.problem.data.read(range.clone(), rows);
             self.nearest(&rows, scratch, bound);
             let labels = &mut labels[here.clone()];
-            changed += self.take(&rows, scratch, sums, labels, range.clone(), anew);
-            self.add_distances(&rows, labels, range, inertia);
+            let found = (&scratch.index[..], some);
+            changed += self.take(&rows, range.start, found, labels, sums, anew);
+            self.add_distances(&rows, labels, None, range, inertia);
             if bound {
                 let count = here.len();
                 bounds.upper[here.clone()].copy_from_slice(&scratch.upper[..count]);
@@ -237,11 +241,12 @@ impl<T: Scalar> Pass<'_, T> {
     }
 
     /// Adds the squared distances of samples to the centers of their labels,
-    /// if the pass is to.
+    /// if the pass is to. Those `known` are not NaN.
     pub(super) fn add_distances(
         &self,
         rows: &Rows<T>,
         labels: &[i32],
+        known: Option<&[f64]>,
         range: Range<usize>,
         inertia: &mut Exact,
     ) {
@@ -252,65 +257,57 @@ impl<T: Scalar> Pass<'_, T> {
             weights,
             ..
         } = self.problem;
+        let own = Own::new(table, rows, &self.centers, data.columns);
         for (at, (&label, i)) in labels.iter().zip(range).enumerate() {
-            let center = self.centers[label as usize * data.columns..].as_ptr();
-            // SAFETY: the table is one for this processor; the row and the
-            // center have `columns` numbers.
-            let square = unsafe { (table.square_distance)(rows.row(at), center, data.columns) };
+            let square = known.map(|known| known[at]).filter(|x| !x.is_nan());
+            let square = square.unwrap_or_else(|| own.square(at, label));
             inertia.add(square * weights.of(i), bound);
         }
     }
 
-    /// Takes the labels found, and the sums along. Returns how many changed.
+    /// Takes the labels found for rows from `first`, and the sums along.
+    /// Returns how many changed, which are listed for a moment.
     fn take(
         &self,
         rows: &Rows<T>,
-        scratch: &Scratch<T>,
-        sums: &mut Sums,
+        first: usize,
+        found: (&[T], &mut Vec<u32>),
         labels: &mut [i32],
-        range: Range<usize>,
+        sums: &mut Sums,
         anew: bool,
     ) -> usize {
-        let mut changed = 0;
-        let add_row = self.problem.table.add_row;
-        let sorted = anew && self.problem.data.columns >= MANY_COLUMNS;
-        let (runs, indices) = (labels.chunks_mut(RUN), scratch.index.chunks(RUN));
-        for (first, (labels, indices)) in (0..).step_by(RUN).zip(runs.zip(indices)) {
-            let differ = labels
-                .iter()
-                .zip(indices)
-                .fold(0_u32, |differ, (&old, new)| {
-                    differ + u32::from(old != new.to_index() as i32)
-                });
-            changed += differ as usize;
-            if sorted {
-                for (label, new) in labels.iter_mut().zip(indices) {
-                    *label = new.to_index() as i32;
+        let table = self.problem.table;
+        let (index, changed) = found;
+        changed.clear();
+        // SAFETY: the table is one for this processor; rows of the data; labels
+        // are below k, and after the first pass, which is anew, not below 0.
+        unsafe {
+            (table.changed)(labels, index, changed);
+            for &i in &*changed {
+                let i = i as usize;
+                let new = index[i].to_index() as i32;
+                let old = std::mem::replace(&mut labels[i], new);
+                if !anew {
+                    let labels = [old as usize, new as usize];
+                    relabel(self.problem, sums, rows.row(i), first + i, labels);
                 }
-                continue;
             }
-            if differ == 0 && !anew {
-                continue;
-            }
-            for (i, (label, new)) in labels.iter_mut().zip(indices).enumerate() {
-                let new = new.to_index() as i32;
-                let old = std::mem::replace(label, new);
-                let (row, index) = (rows.row(first + i), range.start + first + i);
-                // SAFETY: a row of the data; labels are below k, and after the
-                // first pass, which is anew, not below 0.
-                unsafe {
-                    if anew {
-                        add(self.problem, add_row, sums, [row], [index], new as usize);
-                    } else if old != new {
-                        relabel(self.problem, sums, row, index, [old as usize, new as usize]);
-                    }
+            if anew && self.problem.data.columns >= MANY_COLUMNS {
+                add_by_label(self.problem, sums, rows, labels, first);
+            } else if anew {
+                for (i, &label) in labels.iter().enumerate() {
+                    let (row, index) = (rows.row(i), first + i);
+                    add(
+                        self.problem,
+                        table.add_row,
+                        sums,
+                        [row],
+                        [index],
+                        label as usize,
+                    );
                 }
             }
         }
-        if sorted {
-            // SAFETY: rows of the data, and labels below k.
-            unsafe { add_by_label(self.problem, sums, rows, labels, range.start) };
-        }
-        changed
+        changed.len()
     }
 }
