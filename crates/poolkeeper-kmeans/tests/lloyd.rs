@@ -148,6 +148,26 @@ fn same_labels_in_fixed_point<T: Scalar + Near + Into<f64>>() {
     }
 }
 
+/// With so many columns and centers the distance to the own center is computed
+/// first, and then belongs to the inertia, unless the label changes after all.
+#[test]
+fn a_pruned_fit_that_is_stopped_has_the_same_inertia() {
+    let x = clouds::<f32>(3000, 150, 30, 2.0, 11);
+    for max_iter in 2..6 {
+        let run = |algorithm| {
+            let options = Options {
+                algorithm,
+                max_iter,
+                ..options(first(&x, 90))
+            };
+            bits(&fit(x.view(), None, &options, &Threads(2)).unwrap())
+        };
+        let expected = run(Algorithm::Brute);
+        assert_eq!(expected.3, max_iter);
+        assert!(run(Algorithm::Pruned) == expected, "{max_iter} iterations");
+    }
+}
+
 #[test]
 fn fixed_point_changes_no_bit() {
     same_labels_in_fixed_point::<f32>();
