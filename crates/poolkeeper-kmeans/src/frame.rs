@@ -11,7 +11,7 @@ use crate::kernels::Table;
 use crate::kernels::wide::Columns;
 use crate::parallel::{Team, with_team};
 use crate::rows::{Data, Moved, Weights};
-use crate::update::{Quanta, power_above};
+use crate::update::{Bound, Quanta, power_above};
 use crate::{Control, Kernel, Result, Scalar};
 
 /// What one pass over data, or over a part of it, tells: enough to make a
@@ -266,16 +266,18 @@ impl<T: Scalar> Frame<T> {
         x.fused(self.moved.scale, -self.moved.offset[j])
     }
 
-    /// No squared distance to one of `centers`, times a weight, is larger.
-    pub(crate) fn largest_distance(&self, centers: ArrayView2<T>) -> f64 {
-        let mut sum = 0.0;
-        for (j, column) in centers.columns().into_iter().enumerate() {
+    /// Of the squared distances to `centers`, times weights; `TooLarge` where
+    /// they would pass the largest `f64`.
+    pub(crate) fn bound(&self, centers: ArrayView2<T>) -> Result<Bound> {
+        let far = |(j, column): (usize, ArrayView1<T>)| {
             let offset = self.quanta.offset[j];
             let far = column.iter().map(|c| (c.wide() - offset).abs());
-            let far = self.reach[j] + far.fold(0.0, f64::max);
-            sum += far * far;
-        }
-        sum * self.largest_weight
+            self.reach[j] + far.fold(0.0, f64::max)
+        };
+        let far: Vec<f64> = centers.columns().into_iter().enumerate().map(far).collect();
+        check::reach(&far)?;
+        let sum: f64 = far.iter().map(|far| far * far).sum();
+        Ok(Bound::new(sum * self.largest_weight))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::lloyd::pass::Pass;
 use crate::parallel::with_team;
 use crate::problem::Problem;
 use crate::rows::{Data, Weights};
-use crate::update::{Bound, Exact, Sums};
+use crate::update::{Exact, Sums};
 use crate::{Algorithm, Control, Kernel, Result, Scalar, check};
 
 /// What a part of the data gives to the next centers. Parts that were made
@@ -87,7 +87,7 @@ impl Partial {
             values: self.sums.clone(),
             weights: self.weights.clone(),
         };
-        let bound = Bound::new(frame.largest_distance(centers));
+        let bound = frame.bound(centers)?;
         let next = sums.means(&frame.quanta, centers);
         Ok(Step {
             shift: crate::lloyd::square_shift(centers, next.view()),
@@ -134,6 +134,8 @@ pub fn partial<T: Scalar>(
     check::not_empty(&centers)?;
     check::columns("the data", x.ncols(), frame.columns())?;
     check::columns("the array of centers", centers.ncols(), frame.columns())?;
+    let all = Data::new(centers);
+    check::finite("the array of centers", &all, 0..all.rows)?;
     let found = part(
         x,
         weights,
@@ -158,7 +160,7 @@ pub(crate) fn whole<T: Scalar>(
     check::columns("the data", x.ncols(), centers.ncols())?;
     let frame = Frame::new(&Summary::of(x, weights, control)?)?;
     let (labels, partial) = crate::partial(x, weights, centers, &frame, control)?;
-    let bound = Bound::new(frame.largest_distance(centers));
+    let bound = frame.bound(centers)?;
     Ok((labels, Exact::from_parts(partial.inertia).value(bound)))
 }
 
@@ -196,7 +198,7 @@ pub(crate) fn part<T: Scalar, M>(
             control,
         };
         let mut pass = Pass::new(&problem, centers.nrows(), Algorithm::Brute, &mut labels);
-        let bound = Bound::new(frame.largest_distance(centers));
+        let bound = frame.bound(centers)?;
         let inertia = pass.run_with_inertia(centers, bound)?.parts();
         let more = more(&pass)?;
         let Sums { values, weights } = pass.into_sums();

@@ -1,7 +1,7 @@
 //! Sums of samples, one for each center, that no order of adding changes.
 //!
-//! Each number is rounded once, to a multiple of its column's quantum, and
-//! then counted as an integer. So any cut into threads, blocks or machines,
+//! Each number is rounded to a multiple of its column's quantum, and then
+//! counted as an integer. So any cut into threads, blocks or machines,
 //! and any way of adding and taking away, gives the same bits.
 
 use ndarray::{Array2, ArrayView2};
@@ -43,20 +43,21 @@ impl Quanta {
         };
         // Without weights they are 1 and exact.
         let weight_quantum = quantum(1.0).min(1.0);
-        let quantum: Vec<f64> = reach
-            .iter()
-            .zip(offset)
-            .map(|(&reach, offset)| match reach == 0.0 {
-                false => quantum(reach),
-                // All are the offset, so this decides no sum, and has its digits.
-                true => power_above(offset.wide().abs() * 2.0_f64.powi(-53)),
-            })
-            .collect();
-        let magic: Vec<f64> = quantum.iter().map(|q| MAGIC * q).collect();
+        let quantum: Vec<f64> = reach.iter().map(|&r| quantum(r)).collect();
         let offset: Vec<f64> = offset.iter().map(|o| o.wide()).collect();
-        let moved_magic = magic.iter().zip(&offset);
+        let mut magic: Vec<f64> = quantum.iter().map(|q| MAGIC * q).collect();
+        let columns = magic.iter_mut().zip(&offset).zip(reach);
+        let moved_magic = columns.map(|((magic, &offset), &reach)| {
+            if reach > 0.0 {
+                return exact_difference(*magic, offset);
+            }
+            // All are the offset, and 0 quanta away from what rounding makes of it.
+            let moved = *magic - offset;
+            *magic = offset + moved;
+            Some(moved)
+        });
         Quanta {
-            moved_magic: moved_magic.map(|(&m, &o)| exact_difference(m, o)).collect(),
+            moved_magic: moved_magic.collect(),
             magic,
             offset,
             quantum,
@@ -199,9 +200,13 @@ mod tests {
     fn the_magic_moves_with_the_offset_where_no_digit_is_lost() {
         let near = |reach: &[f64], offset: &[f64]| Quanta::new(reach, offset, 9.0, 1.0);
         // An offset near and far, and columns that are constant.
-        let quanta = near(&[1.0, 1.0, 0.0, 0.0], &[0.25, 1e6, 0.1, 0.0]);
+        let offset = [0.25, 1e6, 0.1, 0.0, -7.3, 1e-300];
+        let quanta = near(&[1.0, 1.0, 0.0, 0.0, 0.0, 0.0], &offset);
         let moved = quanta.moved_magic(&[1.0, 1.0]).expect("short numbers");
-        for (j, x) in [0.75, 1e6 - 0.5, 0.1, 0.0].into_iter().enumerate() {
+        for (j, x) in [0.75, 1e6 - 0.5, 0.1, 0.0, -7.3, 1e-300]
+            .into_iter()
+            .enumerate()
+        {
             let bits = [x + moved[j], quanta.magic[j]].map(|x| x.to_bits() as i64);
             let count = bits[0] - bits[1];
             assert_eq!(count as f64 * quanta.quantum[j], x - quanta.offset[j]);

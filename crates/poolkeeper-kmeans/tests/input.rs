@@ -287,6 +287,31 @@ fn an_empty_cluster_takes_a_far_sample() -> Result<()> {
 }
 
 #[test]
+fn a_part_needs_centers_that_are_finite() -> Result<()> {
+    let x = array![[1.0_f32], [2.0]];
+    let frame = Frame::new(&Summary::of(x.view(), None, &Threads(1))?)?;
+    for bad in [f32::NAN, f32::INFINITY] {
+        let found = partial(
+            x.view(),
+            None,
+            array![[1.0], [bad]].view(),
+            &frame,
+            &Threads(1),
+        );
+        let why = found.expect_err("a center that is not finite").to_string();
+        assert!(why.contains("the array of centers"), "{why}");
+    }
+    Ok(())
+}
+
+#[test]
+fn distances_that_pass_the_largest_number_are_refused() {
+    let (x, far) = (array![[1.0_f64], [2.0]], array![[0.0], [1e200]]);
+    let found = inertia(x.view(), None, far.view(), &Threads(1));
+    assert_eq!(found.expect_err("1e400").code(), "too-large");
+}
+
+#[test]
 fn parts_make_the_same_bits_as_the_whole() -> Result<()> {
     let x = Array2::from_shape_fn((1000, 3), |(i, j)| {
         ((i * 7919 + j * 104_729) % 1009) as f32 * 0.37

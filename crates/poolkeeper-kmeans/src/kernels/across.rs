@@ -1,6 +1,6 @@
 //! The third way to score, for a handful of candidates whose distances are
-//! summed and not kept: lanes are candidates, so samples need not be packed,
-//! each number of a sample meets all candidates at once.
+//! summed and not kept: lanes are candidates, so rows need not be turned to
+//! columns, each number of a sample meets all candidates at once.
 //!
 //! A score is the same chain of fused operations as `scan`'s.
 
@@ -17,8 +17,8 @@ use crate::scalar::Sealed;
 /// Candidates in a panel.
 pub(crate) const WIDTH: usize = 8;
 
-/// Samples so many bytes ahead are asked for: a few blocks, which stay in the
-/// first cache.
+/// Samples about so many bytes ahead are asked for: a few blocks, which stay
+/// in the first cache.
 const AHEAD: usize = 8 << 10;
 
 /// What is known of samples before candidates are tried. The first candidate
@@ -208,7 +208,8 @@ unsafe fn scores<S: Across, const ROWS: usize, const UNITS: usize>(
     scores
 }
 
-/// What is known of the samples of a block, as `f64`; 0 past the last.
+/// What is known of the samples of a block, as `f64`. Past the last, `near` is
+/// 0, so that nothing is left.
 struct Samples<const ROWS: usize> {
     near: [f64; ROWS],
     norm: [f64; ROWS],

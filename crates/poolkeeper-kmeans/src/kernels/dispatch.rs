@@ -168,6 +168,7 @@ macro_rules! table {
             table!(@function $(#[$features])?, fn potential<[]>(
                 near: *const T, score: *const T, norm: *const T, weights: *const T, count: usize,
             ) -> f64 = wide::potential::<S, WIDE>);
+            // Vectors that have the scores of the samples that share them.
             const ACROSS: usize = across::WIDTH * S::SAMPLES / S::LANES;
             table!(@function $(#[$features])?, fn potentials<[]>(
                 rows: &Rows<T>, moved: &Moved<T>, panels: &Panels<T>, scratch: &mut Scratch<T>,

@@ -43,9 +43,9 @@ pub(crate) unsafe fn add_rows<T: Scalar, const ROWS: usize>(
             add_bare([row], &quanta.magic, moved, sums);
             continue;
         }
-        for (j, sum) in sums.iter_mut().enumerate() {
-            let value = (row[j].wide() - quanta.offset[j]) * weight;
-            *sum = sum.wrapping_add(quantised(value, quanta.magic[j]));
+        let quanta = quanta.magic.iter().zip(&quanta.offset);
+        for ((sum, x), (&magic, &offset)) in sums.iter_mut().zip(row).zip(quanta) {
+            *sum = sum.wrapping_add(quantised((x.wide() - offset) * weight, magic));
         }
     }
 }

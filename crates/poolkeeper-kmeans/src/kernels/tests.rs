@@ -175,6 +175,12 @@ fn compare_rows<T: Scalar>(shape: &Shape, weight: f64) -> Result<(), TestCaseErr
             assert_eq!(sums, alone);
             let (row, to) = (rows.row(0), sums.as_mut_ptr());
             (table.move_row)(row, weight, &frame.quanta, from.as_mut_ptr(), to);
+            // What is added and taken away has left nothing.
+            let mut none = vec![0_i64; columns];
+            (table.add_row)([row], [weight], &frame.quanta, none.as_mut_ptr());
+            let back = none.as_mut_ptr();
+            (table.move_row)(row, weight, &frame.quanta, back, from.clone().as_mut_ptr());
+            assert!(none.iter().all(|&sum| sum == 0));
             (table.column_range)(&rows, columns, &mut found);
             (table.square_distance)(rows.row(0), centers.as_ptr(), columns)
         };
@@ -310,8 +316,12 @@ fn compare_bounds<T: Scalar>((samples, drift, threshold): &Moves) -> Result<(), 
             let to: [&mut [f32]; 3] = [&mut made_upper, &mut near, &mut made_lower];
             (table.bounds)(&norm, &best, &second, margin, to);
             let mut list = Vec::new();
-            (table.changed)(&labels, &index, &mut list);
+            let longer = [&index[..], &index[..1]].concat();
+            (table.changed)(&labels, &longer, &mut list);
             assert_eq!(list, changed);
+            list.clear();
+            (table.changed)(&vec![-1; index.len()], &index, &mut list);
+            assert_eq!(list.len(), index.len());
         }
         let bounds = [upper, lower, made_upper, near, made_lower].map(|x| bits(&x));
         (some, all, bounds)

@@ -260,7 +260,7 @@ impl<'a, T: Scalar> Pass<'a, T> {
 
     /// The inertia; the labels are found once more if `assign`.
     pub(super) fn end(&mut self, centers: ArrayView2<T>, assign: bool) -> Result<f64> {
-        let bound = Bound::new(self.problem.frame.largest_distance(centers));
+        let bound = self.problem.frame.bound(centers)?;
         let total = if assign {
             self.run_with_inertia(centers, bound)?
         } else {

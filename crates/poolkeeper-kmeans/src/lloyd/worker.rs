@@ -27,7 +27,8 @@ pub(super) struct Worker<T> {
     pub(super) rows: Vec<T>,
     pub(super) sums: Sums,
     pub(super) inertia: Exact,
-    /// Samples that few, or all, centers are to be scored for.
+    /// Samples that few, or all, centers are to be scored for; in a pass that
+    /// scores all for every sample, those whose label changed.
     pub(super) some: Vec<u32>,
     pub(super) all: Vec<u32>,
     /// Squared distances of a span.
