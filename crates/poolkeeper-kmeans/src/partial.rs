@@ -74,7 +74,8 @@ impl Partial {
     ///
     /// # Errors
     ///
-    /// `Shape`, if the centers or the frame don't fit.
+    /// `Shape`, if the centers or the frame don't fit; `TooLarge`, if the centers
+    /// are too far for squared distances.
     pub fn finish<T: Scalar>(&self, centers: ArrayView2<T>, frame: &Frame<T>) -> Result<Step<T>> {
         check::shape(
             "the array of centers",

@@ -11,7 +11,8 @@ use crate::Scalar;
 /// The quantum of each column and of the weights.
 #[derive(Debug, Clone)]
 pub(crate) struct Quanta {
-    /// 3/2 * 2^52 quanta: adding it to a number rounds that to quanta.
+    /// 3/2 * 2^52 quanta: adding it to a number rounds that to quanta. Of a
+    /// column that is constant it may be anything.
     pub(crate) magic: Vec<f64>,
     /// Taken off before rounding.
     pub(crate) offset: Vec<f64>,

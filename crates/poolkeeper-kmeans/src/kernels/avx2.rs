@@ -119,7 +119,7 @@ unsafe impl Simd for Avx2<f32> {
             }
             for (lane, v) in v.iter_mut().enumerate() {
                 let row = *rows.add(lane);
-                *v = _mm256_maskload_ps(row, first_8(columns));
+                *v = Self::load_some(row, columns);
             }
             for (i, v) in transpose_8(v).into_iter().enumerate().take(columns) {
                 let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));
@@ -238,7 +238,7 @@ unsafe impl Simd for Avx2<f64> {
             }
             for (lane, v) in v.iter_mut().enumerate() {
                 let row = *rows.add(lane);
-                *v = _mm256_maskload_pd(row, first_4(columns));
+                *v = Self::load_some(row, columns);
             }
             for (i, v) in transpose_4(v).into_iter().enumerate().take(columns) {
                 let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));

@@ -121,7 +121,7 @@ unsafe impl Simd for Avx512<f32> {
             }
             for (lane, v) in v.iter_mut().enumerate() {
                 let row = *rows.add(lane);
-                *v = _mm512_maskz_loadu_ps((1 << columns) - 1, row);
+                *v = Self::load_some(row, columns);
             }
             for (i, v) in transpose_16(v).into_iter().enumerate().take(columns) {
                 let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));
@@ -281,7 +281,7 @@ unsafe impl Simd for Avx512<f64> {
             }
             for (lane, v) in v.iter_mut().enumerate() {
                 let row = *rows.add(lane);
-                *v = _mm512_maskz_loadu_pd((1 << columns) - 1, row);
+                *v = Self::load_some(row, columns);
             }
             for (i, v) in transpose_8(v).into_iter().enumerate().take(columns) {
                 let moved = Self::moved(v, scale, Self::splat(*offset.add(i)));

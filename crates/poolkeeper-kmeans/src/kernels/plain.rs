@@ -107,19 +107,8 @@ pub(crate) unsafe fn move_row<T: Scalar>(
     }
 }
 
-/// The smaller of `near` and `norm + score`, but not below 0.
-#[inline(always)]
-pub(super) fn lowered<T: Scalar>(near: T, norm: T, score: T) -> T {
-    let far = norm + score;
-    let far = if far > T::default() {
-        far
-    } else {
-        T::default()
-    };
-    if near < far { near } else { far }
-}
-
-/// Lowers each `near`: see [`lowered`].
+/// Lowers each `near` to `norm + score`, which is no less than 0, if that is
+/// smaller.
 ///
 /// # Safety
 ///
@@ -128,9 +117,12 @@ pub(super) fn lowered<T: Scalar>(near: T, norm: T, score: T) -> T {
 pub(crate) unsafe fn lower<T: Scalar>(near: *mut T, score: *const T, norm: *const T, count: usize) {
     for i in 0..count {
         // SAFETY: the caller vouches for all three.
-        unsafe {
-            let near = near.add(i);
-            *near = lowered(*near, *norm.add(i), *score.add(i));
-        }
+        let (near, far) = unsafe { (&mut *near.add(i), *norm.add(i) + *score.add(i)) };
+        let far = if far > T::default() {
+            far
+        } else {
+            T::default()
+        };
+        *near = if *near < far { *near } else { far };
     }
 }
