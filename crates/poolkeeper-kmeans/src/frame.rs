@@ -213,6 +213,8 @@ pub struct Frame<T> {
     pub(crate) quanta: Quanta,
     /// How far a column reaches from its offset.
     reach: Vec<f64>,
+    /// How many samples there are.
+    pub(crate) samples: f64,
     largest_weight: f64,
     /// See [`Summary::variance`].
     pub(crate) variance: f64,
@@ -245,6 +247,7 @@ impl<T: Scalar> Frame<T> {
             },
             quanta,
             reach,
+            samples: summary.rows as f64,
             largest_weight: summary.largest_weight,
             variance: summary.variance(),
         })
@@ -259,6 +262,11 @@ impl<T: Scalar> Frame<T> {
     /// How many columns.
     pub fn columns(&self) -> usize {
         self.moved.offset.len()
+    }
+
+    /// What the columns were moved by, before they were scaled.
+    pub(crate) fn offset(&self) -> Vec<T> {
+        self.quanta.offset.iter().map(|&o| T::near(o)).collect()
     }
 
     /// Column `j` of a center as the kernels see it: as they see a sample.
@@ -276,8 +284,17 @@ impl<T: Scalar> Frame<T> {
         };
         let far: Vec<f64> = centers.columns().into_iter().enumerate().map(far).collect();
         check::reach(&far)?;
+        Ok(self.bound_of(&far))
+    }
+
+    /// Of the squared distances to the offset, times weights.
+    pub(crate) fn total_bound(&self) -> Bound {
+        self.bound_of(&self.reach)
+    }
+
+    fn bound_of(&self, far: &[f64]) -> Bound {
         let sum: f64 = far.iter().map(|far| far * far).sum();
-        Ok(Bound::new(sum * self.largest_weight))
+        Bound::new(sum * self.largest_weight)
     }
 }
 

@@ -48,6 +48,7 @@ mod error;
 mod finder;
 mod fixed;
 mod frame;
+mod inertia;
 mod kernels;
 mod lloyd;
 mod mini_batch;

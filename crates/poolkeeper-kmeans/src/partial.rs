@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use crate::frame::{Frame, Summary};
+use crate::inertia;
 use crate::lloyd::pass::Pass;
 use crate::parallel::with_team;
 use crate::problem::Problem;
@@ -21,6 +22,8 @@ pub struct Partial {
     pub weights: Vec<i64>,
     /// The sum of the squared distances, times weights: coarse and fine quanta.
     pub inertia: [i128; 2],
+    /// The same of the squared distances to the frame's offset.
+    pub total: [i128; 2],
 }
 
 /// The centers that merged parts make.
@@ -44,6 +47,7 @@ impl Partial {
             sums: vec![0; k * columns],
             weights: vec![0; k],
             inertia: [0; 2],
+            total: [0; 2],
         }
     }
 
@@ -63,7 +67,8 @@ impl Partial {
         for (to, from) in pairs.chain(self.weights.iter_mut().zip(&other.weights)) {
             *to = to.wrapping_add(*from);
         }
-        for (to, from) in self.inertia.iter_mut().zip(other.inertia) {
+        let pairs = self.inertia.iter_mut().zip(other.inertia);
+        for (to, from) in pairs.chain(self.total.iter_mut().zip(other.total)) {
             *to += from;
         }
         Ok(())
@@ -89,6 +94,8 @@ impl Partial {
             weights: self.weights.clone(),
         };
         let bound = frame.bound(centers)?;
+        let total = Exact::from_parts(self.total);
+        let inertia = inertia::of_sums(&sums, total, centers, frame);
         let next = sums.means(&frame.quanta, centers);
         Ok(Step {
             shift: crate::lloyd::square_shift(centers, next.view()),
@@ -96,7 +103,7 @@ impl Partial {
             empty: (0..self.weights.len())
                 .filter(|&c| self.weights[c] == 0)
                 .collect(),
-            inertia: Exact::from_parts(self.inertia).value(bound),
+            inertia: inertia.unwrap_or_else(|| Exact::from_parts(self.inertia).value(bound)),
         })
     }
 }
@@ -161,8 +168,8 @@ pub(crate) fn whole<T: Scalar>(
     check::columns("the data", x.ncols(), centers.ncols())?;
     let frame = Frame::new(&Summary::of(x, weights, control)?)?;
     let (labels, partial) = crate::partial(x, weights, centers, &frame, control)?;
-    let bound = frame.bound(centers)?;
-    Ok((labels, Exact::from_parts(partial.inertia).value(bound)))
+    let inertia = partial.finish(centers, &frame)?.inertia;
+    Ok((labels, inertia))
 }
 
 /// What [`part`] found.
@@ -202,12 +209,13 @@ pub(crate) fn part<T: Scalar, M>(
         let bound = frame.bound(centers)?;
         let inertia = pass.run_with_inertia(centers, bound)?.parts();
         let more = more(&pass)?;
-        let Sums { values, weights } = pass.into_sums();
+        let (Sums { values, weights }, total) = pass.into_sums();
         Ok::<_, crate::Error>((
             Partial {
                 sums: values,
                 weights,
                 inertia,
+                total: total.parts(),
             },
             more,
         ))

@@ -12,6 +12,7 @@ use super::pruned::Movers;
 use super::worker::Worker;
 use super::{ending, relocate};
 use crate::fixed::{self, Fixed};
+use crate::inertia;
 use crate::kernels::Tile;
 use crate::kernels::fixed::FixedTile;
 use crate::kernels::scan::Scratch;
@@ -48,12 +49,16 @@ pub(crate) struct Pass<'a, T: 'static> {
     reach: f64,
     /// As the caller knows them, row by row.
     pub(super) centers: Vec<T>,
+    /// As one center, in the same way.
+    pub(super) offset: Vec<T>,
     pub(super) precision: Precision,
     /// Whether one distance is computed before all of a sample's.
     pub(super) tightens: bool,
     k: usize,
     /// Of the labels as they are.
     sums: Sums,
+    /// See [`crate::inertia`]; found by the first pass.
+    pub(super) total: Option<Exact>,
     /// The share of the labels that changed in the last pass.
     pub(super) changed: f64,
     /// Whether the pass sums the squared distances, while it has the samples.
@@ -104,8 +109,10 @@ impl<'a, T: Scalar> Pass<'a, T> {
             fixed: None,
             reach,
             centers: Vec::new(),
+            offset: problem.frame.offset(),
             k,
             sums: Sums::new(k, data.columns),
+            total: None,
             changed: 1.0,
             inertia: None,
             policy: Some(Policy::new(algorithm, k, cost)),
@@ -144,6 +151,10 @@ impl<'a, T: Scalar> Pass<'a, T> {
         for worker in &self.workers {
             self.sums.add(&lock(worker).sums);
         }
+        self.total = Some(
+            self.total
+                .unwrap_or_else(|| self.merged(|worker| worker.total)),
+        );
         let changed = changed.into_inner();
         self.changed = changed as f64 / data.rows as f64;
         Ok(changed)
@@ -158,11 +169,22 @@ impl<'a, T: Scalar> Pass<'a, T> {
         self.inertia = Some(bound);
         self.run(centers)?;
         self.inertia = None;
-        let mut total = Exact::default();
+        Ok(self.merged(|worker| worker.inertia))
+    }
+
+    /// What all workers have summed.
+    fn merged(&self, of: impl Fn(&Worker<T>) -> Exact) -> Exact {
+        let mut all = Exact::default();
         for worker in &self.workers {
-            total.merge(lock(worker).inertia);
+            all.merge(of(&lock(worker)));
         }
-        Ok(total)
+        all
+    }
+
+    /// The inertia of the labels as they are, where it need not be computed
+    /// from distances.
+    pub(super) fn inertia_of_sums(&self, centers: ArrayView2<T>) -> Option<f64> {
+        inertia::of_sums(&self.sums, self.total?, centers, self.problem.frame)
     }
 
     /// Packs the centers, and decides what the pass is to do.
@@ -204,6 +226,7 @@ impl<'a, T: Scalar> Pass<'a, T> {
             let worker = worker.get_mut().unwrap_or_else(|e| e.into_inner());
             worker.sums.clear();
             worker.inertia = Exact::default();
+            worker.total = Exact::default();
         }
         let columns = self.problem.data.columns;
         while self.workers.len() < threads {
@@ -261,10 +284,21 @@ impl<'a, T: Scalar> Pass<'a, T> {
     /// The inertia; the labels are found once more if `assign`.
     pub(super) fn end(&mut self, centers: ArrayView2<T>, assign: bool) -> Result<f64> {
         let bound = self.problem.frame.bound(centers)?;
-        let total = if assign {
-            self.run_with_inertia(centers, bound)?
-        } else {
-            ending::inertia(self, centers, bound)?
+        let mut summed = None;
+        if assign {
+            // As now, probably, so it will be with the new labels.
+            if self.inertia_of_sums(centers).is_some() {
+                self.run(centers)?;
+            } else {
+                summed = Some(self.run_with_inertia(centers, bound)?);
+            }
+        }
+        if let Some(inertia) = self.inertia_of_sums(centers) {
+            return Ok(inertia);
+        }
+        let total = match summed {
+            Some(total) => total,
+            None => ending::inertia(self, centers, bound)?,
         };
         Ok(total.value(bound))
     }
@@ -280,8 +314,9 @@ impl<'a, T: Scalar> Pass<'a, T> {
         Ok(all)
     }
 
-    pub(crate) fn into_sums(self) -> Sums {
-        self.sums
+    /// Of the labels as they are, and the total sum of squares.
+    pub(crate) fn into_sums(self) -> (Sums, Exact) {
+        (self.sums, self.total.unwrap_or_default())
     }
 
     /// What was done, in words.

@@ -97,6 +97,9 @@ impl Policy {
         {
             return Kind::Prune(forecast.threshold);
         }
+        if self.cheap() {
+            return Kind::Bound;
+        }
         self.give_up()
     }
 

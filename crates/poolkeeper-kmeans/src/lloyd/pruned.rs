@@ -46,9 +46,6 @@ struct Span<'a, T: 'static> {
     bounds: &'a mut Bounds,
     movers: &'a Movers<T>,
     changed: usize,
-    /// If they are to be summed: the squared distance of each sample to its
-    /// own center, NaN where it is not known.
-    squares: &'a mut [f64],
 }
 
 impl<T: Scalar> Span<'_, T> {
@@ -63,9 +60,6 @@ impl<T: Scalar> Span<'_, T> {
         // SAFETY: a row of the data, and two centers.
         unsafe { relabel(problem, sums, self.rows.row(i), self.first + i, labels) };
         self.changed += 1;
-        if let Some(square) = self.squares.get_mut(i) {
-            *square = f64::NAN;
-        }
     }
 }
 
@@ -83,11 +77,6 @@ impl<T: Scalar> Pass<'_, T> {
         let labels = &mut *lock(&self.labels[span]);
         let bounds = &mut *lock(&self.bounds[span]);
         let mut buffer = std::mem::take(&mut worker.rows);
-        let mut squares = std::mem::take(&mut worker.squares);
-        squares.clear();
-        if self.inertia.is_some() {
-            squares.resize(range.len(), f64::NAN);
-        }
         worker.some.clear();
         worker.all.clear();
         // SAFETY: the table is one for this processor; a whole pass has given every
@@ -107,7 +96,6 @@ impl<T: Scalar> Pass<'_, T> {
                 bounds,
                 movers,
                 changed,
-                squares: &mut squares,
             };
             if self.tightens {
                 self.tighten(worker, &mut span);
@@ -116,12 +104,13 @@ impl<T: Scalar> Pass<'_, T> {
             self.score_all(worker, &mut span);
             changed = span.changed;
         }
-        if self.inertia.is_some() {
+        if let Some(bound) = self.inertia {
             let rows = data.read(range.clone(), &mut buffer);
-            let inertia = &mut worker.inertia;
-            self.add_distances(&rows, labels, Some(&squares), range, inertia);
+            let label = |at: usize| labels[at];
+            let sum = &mut worker.inertia;
+            self.add_distances(&rows, &self.centers, label, range.start, bound, sum);
         }
-        (worker.rows, worker.squares) = (buffer, squares);
+        worker.rows = buffer;
         changed
     }
 
@@ -144,9 +133,6 @@ impl<T: Scalar> Pass<'_, T> {
             // center have `columns` numbers.
             let square =
                 unsafe { (self.problem.table.square_distance)(span.rows.row(i), center, columns) };
-            if let Some(to) = span.squares.get_mut(i) {
-                *to = square;
-            }
             let tight = self.precision.upper_of_distance(square.sqrt() * scale);
             let upper = tight.min(span.bounds.upper[i]);
             span.bounds.upper[i] = upper;

@@ -1,7 +1,5 @@
 //! What one thread of a pass does.
 
-use std::ops::Range;
-
 use crate::Scalar;
 use crate::finder::Finder;
 use crate::fixed::Fixed;
@@ -12,7 +10,7 @@ use crate::own::Own;
 use crate::panels::Panels;
 use crate::problem::{Problem, lock};
 use crate::rows::Rows;
-use crate::update::{Exact, Sums};
+use crate::update::{Bound, Exact, Sums};
 
 use super::pass::{LONGEST, Pass};
 
@@ -27,12 +25,12 @@ pub(super) struct Worker<T> {
     pub(super) rows: Vec<T>,
     pub(super) sums: Sums,
     pub(super) inertia: Exact,
+    /// The squared distances to the offset, in the first pass.
+    pub(super) total: Exact,
     /// Samples that few, or all, centers are to be scored for; in a pass that
     /// scores all for every sample, those whose label changed.
     pub(super) some: Vec<u32>,
     pub(super) all: Vec<u32>,
-    /// Squared distances of a span.
-    pub(super) squares: Vec<f64>,
 }
 
 impl<T: Scalar> Worker<T> {
@@ -42,9 +40,9 @@ impl<T: Scalar> Worker<T> {
             rows: Vec::new(),
             sums: Sums::new(k, columns),
             inertia: Exact::default(),
+            total: Exact::default(),
             some: Vec::new(),
             all: Vec::new(),
-            squares: Vec::new(),
         }
     }
 }
@@ -190,6 +188,7 @@ impl<T: Scalar> Pass<'_, T> {
                 rows,
                 sums,
                 inertia,
+                total,
                 some,
                 ..
             } = worker;
@@ -198,7 +197,14 @@ impl<T: Scalar> Pass<'_, T> {
             let labels = &mut labels[here.clone()];
             let found = (&scratch.index[..], some);
             changed += self.take(&rows, range.start, found, labels, sums, anew);
-            self.add_distances(&rows, labels, None, range, inertia);
+            if self.total.is_none() {
+                let bound = self.problem.frame.total_bound();
+                self.add_distances(&rows, &self.offset, |_| 0, range.start, bound, total);
+            }
+            if let Some(bound) = self.inertia {
+                let label = |at: usize| labels[at];
+                self.add_distances(&rows, &self.centers, label, range.start, bound, inertia);
+            }
             if bound {
                 let count = here.len();
                 bounds.upper[here.clone()].copy_from_slice(&scratch.upper[..count]);
@@ -241,28 +247,27 @@ impl<T: Scalar> Pass<'_, T> {
         }
     }
 
-    /// Adds the squared distances of samples to the centers of their labels,
-    /// if the pass is to. Those `known` are not NaN.
+    /// Adds the squared distances of samples from `first` to the centers that
+    /// `label` tells of each, times weights.
     pub(super) fn add_distances(
         &self,
         rows: &Rows<T>,
-        labels: &[i32],
-        known: Option<&[f64]>,
-        range: Range<usize>,
-        inertia: &mut Exact,
+        centers: &[T],
+        label: impl Fn(usize) -> i32,
+        first: usize,
+        bound: Bound,
+        sum: &mut Exact,
     ) {
-        let Some(bound) = self.inertia else { return };
         let Problem {
             data,
             table,
             weights,
             ..
         } = self.problem;
-        let own = Own::new(table, rows, &self.centers, data.columns);
-        for (at, (&label, i)) in labels.iter().zip(range).enumerate() {
-            let square = known.map(|known| known[at]).filter(|x| !x.is_nan());
-            let square = square.unwrap_or_else(|| own.square(at, label));
-            inertia.add(square * weights.of(i), bound);
+        let own = Own::new(table, rows, centers, data.columns);
+        for at in 0..rows.count {
+            let square = own.square(at, label(at));
+            sum.add(square * weights.of(first + at), bound);
         }
     }
 

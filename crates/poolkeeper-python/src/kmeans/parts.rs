@@ -73,7 +73,7 @@ impl PySummary {
 pub(super) struct PyPartial(Partial);
 
 /// Sums and weights as bytes: an array would come out of a message at any address.
-type Sent<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, [i128; 2]);
+type Sent<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, [i128; 4]);
 
 fn sent<'py>(py: Python<'py>, numbers: &[i64]) -> Bound<'py, PyBytes> {
     let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
@@ -88,11 +88,13 @@ fn received(bytes: &[u8]) -> Vec<i64> {
 #[pymethods]
 impl PyPartial {
     #[new]
-    fn new(sums: &[u8], weights: &[u8], inertia: [i128; 2]) -> Self {
+    fn new(sums: &[u8], weights: &[u8], squares: [i128; 4]) -> Self {
+        let [high, low, total_high, total_low] = squares;
         PyPartial(Partial {
             sums: received(sums),
             weights: received(weights),
-            inertia,
+            inertia: [high, low],
+            total: [total_high, total_low],
         })
     }
 
@@ -141,10 +143,9 @@ impl PyPartial {
     fn __reduce__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyAny>, Sent<'py>) {
         let own = &self.0;
         let (sums, weights) = (sent(py, &own.sums), sent(py, &own.weights));
-        (
-            py.get_type::<Self>().into_any(),
-            (sums, weights, own.inertia),
-        )
+        let ([high, low], [total_high, total_low]) = (own.inertia, own.total);
+        let squares = [high, low, total_high, total_low];
+        (py.get_type::<Self>().into_any(), (sums, weights, squares))
     }
 }
 

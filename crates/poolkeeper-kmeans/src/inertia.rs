@@ -1,0 +1,63 @@
+//! The inertia without another look at the samples.
+//!
+//! Relative to the frame's offset, let `T` be the total sum of squares, `Σ w|x|²`,
+//! and for each center `c` let `S` be the sum and `W` the weight of its samples.
+//! Then `Σ w|x - c|² = T - Σ c·(2S - W c)`. Where the samples lie close to their
+//! centers, two large numbers cancel; so the error is bounded, too, and where it
+//! may be seen the distances have to be summed themselves.
+
+use ndarray::ArrayView2;
+
+use crate::Scalar;
+use crate::frame::Frame;
+use crate::update::{Exact, Sums};
+
+/// Relative errors up to this are not seen. It is a bound for the worst case:
+/// roundings go both ways, and cancel but for their root.
+const UNSEEN: f64 = 1e-9;
+
+/// The sum of the squared distances of the samples to the centers of their
+/// labels, times weights; none where its error may be seen. `total` is what
+/// [`Frame::total_bound`] is the bound of.
+///
+/// It depends on nothing but integers that are the same in any order: no thread,
+/// block or machine changes a bit, nor whether there is a result.
+pub(crate) fn of_sums<T: Scalar>(
+    sums: &Sums,
+    total: Exact,
+    centers: ArrayView2<T>,
+    frame: &Frame<T>,
+) -> Option<f64> {
+    let quanta = &frame.quanta;
+    let total = total.value(frame.total_bound());
+    let columns = frame.columns();
+    // Of each column, how far a center that has samples is from the offset.
+    let mut far = vec![0.0_f64; columns];
+    let (mut less, mut size) = (0.0, total);
+    for (c, center) in centers.outer_iter().enumerate() {
+        if sums.weights[c] == 0 {
+            continue;
+        }
+        let weight = sums.weights[c] as f64 * quanta.weight_quantum;
+        let (mut own, mut own_size) = (0.0, 0.0);
+        for (j, x) in center.iter().enumerate() {
+            let x = x.wide() - quanta.offset[j];
+            let sum = sums.values[c * columns + j] as f64 * quanta.quantum[j];
+            let (twice, square) = (2.0 * x * sum, weight * x * x);
+            own += twice - square;
+            own_size += twice.abs() + square;
+            far[j] = far[j].max(x.abs());
+        }
+        less += own;
+        size += own_size;
+    }
+    let inertia = total - less;
+    // A number that is summed is off by a quantum at most, and so is a weight.
+    let quanta_off: f64 = (far.iter().zip(&quanta.quantum))
+        .map(|(far, quantum)| far * (2.0 * quantum + far * quanta.weight_quantum))
+        .sum();
+    // Squares of columns, columns of a center, centers: one after another.
+    let operations = (2 * columns + centers.nrows() + 16) as f64;
+    let off = frame.samples * quanta_off + operations * f64::EPSILON * size;
+    (off + f64::MIN_POSITIVE < UNSEEN * inertia).then_some(inertia)
+}
