@@ -7,82 +7,120 @@ use crate::frame::Frame;
 
 /// Centers in panels of `width`: moved and scaled as the samples are, times
 /// -2, column by column, with `|c|²` beside.
+///
+/// For those that are scored along the rows, all are one panel, of 64 bytes of each
+/// center by turns, the last padded with zeros.
 #[derive(Default)]
 pub(crate) struct Panels<T> {
     pub(crate) width: usize,
+    /// Columns of a center that lie side by side.
+    run: usize,
     columns: usize,
     values: Vec<T>,
     norms: Vec<T>,
 }
 
+/// Bytes of a center side by side, for the kernels along the rows.
+pub(crate) const RUN: usize = 64;
+
+/// Adds the squared differences of two rows of numbers, each to its own sum.
+fn add_squares<T: Scalar>(squares: &mut [f64], a: &[T], b: &[T]) {
+    for ((square, a), b) in squares.iter_mut().zip(a).zip(b) {
+        let difference = a.wide() - b.wide();
+        *square += difference * difference;
+    }
+}
+
 impl<T: Scalar> Panels<T> {
-    /// Packs `centers`. Those that pad the last panel are infinitely far.
+    /// Packs `centers` for tiles of `width` centers; of one, if they are scored
+    /// along the rows. Those that pad the last panel are infinitely far.
     pub(crate) fn fill(&mut self, centers: ArrayView2<T>, frame: &Frame<T>, width: usize) {
         let (k, columns) = centers.dim();
-        let padded = k.next_multiple_of(width);
-        self.width = width;
-        self.columns = columns;
-        self.values.clear();
-        self.values.resize(padded * columns, T::default());
-        self.norms.clear();
-        self.norms.resize(padded, T::INFINITY);
+        if width == 1 {
+            self.clear(k, columns, k, RUN / size_of::<T>());
+        } else {
+            self.clear(k, columns, width, 1);
+        }
         for (c, center) in centers.outer_iter().enumerate() {
-            let panel = c / width * width * columns + c % width;
             let mut norm = 0.0;
-            for (j, &x) in center.iter().enumerate() {
+            let moved = center.iter().enumerate().map(|(j, &x)| {
                 let x = frame.moved_center(x, j);
-                self.values[panel + j * width] = T::near(-2.0 * x.wide());
                 norm += x.wide() * x.wide();
-            }
+                T::near(-2.0 * x.wide())
+            });
+            self.put(c, moved);
             self.norms[c] = T::near(norm);
         }
     }
 
-    /// A center, times -2; for panels of width 1.
-    pub(crate) fn center(&self, center: usize) -> &[T] {
-        assert_eq!(self.width, 1);
-        &self.values[center * self.columns..][..self.columns]
+    /// Room for `k` centers.
+    fn clear(&mut self, k: usize, columns: usize, width: usize, run: usize) {
+        let padded = k.next_multiple_of(width);
+        (self.width, self.run, self.columns) = (width, run, columns.next_multiple_of(run));
+        self.values.clear();
+        self.values.resize(padded * self.columns, T::default());
+        self.norms.clear();
+        self.norms.resize(padded, T::INFINITY);
+    }
+
+    /// Writes the columns of a center.
+    fn put(&mut self, center: usize, columns: impl Iterator<Item = T>) {
+        let first = self.at(center);
+        let (run, next) = (self.run, self.width * self.run);
+        let (mut at, mut end) = (first, first + run);
+        for x in columns {
+            if at == end {
+                (at, end) = (at - run + next, end + next);
+            }
+            self.values[at] = x;
+            at += 1;
+        }
+    }
+
+    /// The columns of a center, those that pad it included.
+    fn columns_of(&self, center: usize) -> impl Iterator<Item = T> {
+        let runs = self.values[self.at(center)..].chunks(self.width * self.run);
+        let runs = runs.take(self.columns / self.run);
+        runs.flat_map(|run| run[..self.run].iter().copied())
+    }
+
+    /// Where the first column of a center is.
+    fn at(&self, center: usize) -> usize {
+        center / self.width * self.width * self.columns + center % self.width * self.run
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.norms.is_empty()
     }
 
-    /// Some of the centers of `all`, in panels of the same width.
+    /// Some of the centers of `all`, in panels for the same tiles.
     pub(crate) fn pick(&mut self, all: &Panels<T>, centers: &[u32]) {
-        let (width, columns) = (all.width, all.columns);
-        let padded = centers.len().next_multiple_of(width);
-        self.width = width;
-        self.columns = columns;
-        self.values.clear();
-        self.values.resize(padded * columns, T::default());
-        self.norms.clear();
-        self.norms.resize(padded, T::INFINITY);
+        let k = centers.len();
+        let width = if all.run > 1 { k.max(1) } else { all.width };
+        self.clear(k, all.columns, width, all.run);
         for (to, &from) in centers.iter().enumerate() {
             let from = from as usize;
-            let (to_panel, from_panel) = (all.at(to), all.at(from));
-            for j in 0..columns {
-                self.values[to_panel + j * width] = all.values[from_panel + j * width];
-            }
+            self.put(to, all.columns_of(from));
             self.norms[to] = all.norms[from];
         }
-    }
-
-    /// Where the first column of a center is.
-    fn at(&self, center: usize) -> usize {
-        center / self.width * self.width * self.columns + center % self.width
     }
 
     /// How far each of the first `k` centers is from where it was in `old`.
     pub(crate) fn drift(&self, old: &Panels<T>, k: usize) -> Vec<f64> {
         let mut squares = vec![0.0; self.norms.len()];
-        let panel = self.width * self.columns;
+        let (turn, panel) = (self.width * self.run, self.width * self.columns);
         let pairs = self.values.chunks(panel).zip(old.values.chunks(panel));
         for ((new, old), squares) in pairs.zip(squares.chunks_mut(self.width)) {
-            for (new, old) in new.chunks(self.width).zip(old.chunks(self.width)) {
-                for ((square, new), old) in squares.iter_mut().zip(new).zip(old) {
-                    let difference = new.wide() - old.wide();
-                    *square += difference * difference;
+            for (new, old) in new.chunks(turn).zip(old.chunks(turn)) {
+                if self.run == 1 {
+                    add_squares(squares, new, old);
+                    continue;
+                }
+                let runs = new.chunks(self.run).zip(old.chunks(self.run));
+                for ((new, old), square) in runs.zip(&mut *squares) {
+                    let mut lanes = [0.0; RUN];
+                    add_squares(&mut lanes, new, old);
+                    *square += lanes.iter().sum::<f64>();
                 }
             }
         }
@@ -100,8 +138,14 @@ impl<T: Scalar> Panels<T> {
         finite.map(|norm| norm.wide()).fold(0.0, f64::max)
     }
 
+    /// How many panels.
     pub(crate) fn count(&self) -> usize {
         self.norms.len() / self.width
+    }
+
+    /// How many centers, those that pad the last panel included.
+    pub(crate) fn centers(&self) -> usize {
+        self.norms.len()
     }
 
     #[inline(always)]

@@ -319,10 +319,7 @@ impl<'a, T: Scalar> Scan<'a, T> {
             rows,
             scores,
         } = worker;
-        scores.resize(
-            self.panels.count() * self.tile.centers * stride,
-            T::default(),
-        );
+        scores.resize(self.panels.centers() * stride, T::default());
         let rows = self.data.read(range.clone(), rows);
         // SAFETY: as in `nearest`; `scores` has `stride` numbers for every
         // padded center.

@@ -40,7 +40,7 @@ fn compare_across<T: Scalar>(shape: &Shape) -> Result<(), TestCaseError> {
     let stride = n.next_multiple_of(tile.samples);
     let mut panels = Panels::default();
     panels.fill(centers.view(), &frame, tile.centers);
-    let mut scores = vec![T::default(); panels.count() * tile.centers * stride];
+    let mut scores = vec![T::default(); panels.centers() * stride];
     let mut scratch = Scratch::default();
     // SAFETY: the portable table runs everywhere; `scores` has room.
     unsafe {

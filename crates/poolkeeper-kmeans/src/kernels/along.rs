@@ -35,14 +35,26 @@ struct Sums<S: Simd, const ROWS: usize, const UNITS: usize, const CENTERS: usize
     squares: [[S::V; UNITS]; ROWS],
 }
 
-/// Adds the products of `ROWS` rows, moved, and `CENTERS` centers that lie
-/// `stride` apart, both padded to whole lanes, with `NORM` also the squares of
-/// the rows. Asks for the rows `ahead`.
+/// Rows that are scored together, with `|x|²` if `NORM`; and what stays the
+/// same for all rows of a call.
+#[derive(Clone, Copy)]
+struct Call<'a, T> {
+    columns: usize,
+    scale: T,
+    offset: *const T,
+    /// The last columns of the offset, padded with zeros.
+    offset_end: [T; MOST],
+    panels: &'a Panels<T>,
+}
+
+/// Adds the products of `ROWS` rows, moved, and `CENTERS` centers, `steps` times 64
+/// bytes of each, with `NORM` also the squares of the rows. Centers lie side by
+/// side, those of the next step `stride` further. Asks for what is `ahead`.
 ///
 /// # Safety
 ///
-/// The processor has the instructions of `S`; `padded` numbers are at each
-/// row, at `offset` and at each center; `UNITS * S::LANES` fill 64 bytes.
+/// The processor has the instructions of `S`; there are as many numbers at each row,
+/// at `offset` and at the centers; `UNITS * S::LANES` fill 64 bytes.
 #[inline(always)]
 unsafe fn add_products<
     S: Simd,
@@ -52,18 +64,18 @@ unsafe fn add_products<
     const NORM: bool,
 >(
     rows: [*const S::T; ROWS],
-    ahead: &[*const S::T],
-    moved: (S::T, *const S::T),
-    centers: *const S::T,
-    stride: usize,
-    padded: usize,
+    ahead: [*const S::T; ROWS],
+    (scale, offset): (S::T, *const S::T),
+    (centers, stride): (*const S::T, usize),
+    steps: usize,
     sums: &mut Sums<S, ROWS, UNITS, CENTERS>,
 ) {
     let wide = UNITS * S::LANES;
     // SAFETY: the caller vouches for all pointers.
     unsafe {
-        let scale = S::splat(moved.0);
-        for j in (0..padded).step_by(wide) {
+        let scale = S::splat(scale);
+        let mut centers = centers;
+        for j in (0..steps * wide).step_by(wide) {
             for row in ahead {
                 prefetch::<_, false>(row.wrapping_add(j));
             }
@@ -71,13 +83,13 @@ unsafe fn add_products<
             #[allow(clippy::needless_range_loop)]
             for u in 0..UNITS {
                 let at = j + u * S::LANES;
-                let offset = S::load(moved.1.add(at));
+                let offset = S::load(offset.add(at));
                 let mut x = [offset; ROWS];
                 for (x, row) in x.iter_mut().zip(rows) {
                     *x = S::moved(S::load(row.add(at)), scale, offset);
                 }
                 for c in 0..CENTERS {
-                    let center = S::load(centers.add(c * stride + at));
+                    let center = S::load(centers.add(c * wide + u * S::LANES));
                     for r in 0..ROWS {
                         let sum = &mut sums.products[r][c][u];
                         *sum = S::fused(x[r], center, *sum);
@@ -89,20 +101,9 @@ unsafe fn add_products<
                     }
                 }
             }
+            centers = centers.wrapping_add(stride);
         }
     }
-}
-
-/// What stays the same for all rows of a call.
-struct Call<'a, T> {
-    columns: usize,
-    /// The columns that fill whole lanes.
-    whole: usize,
-    scale: T,
-    offset: *const T,
-    panels: &'a Panels<T>,
-    /// The last columns of the offset and of each center, padded with zeros.
-    ends: *const T,
 }
 
 /// What is found for `ROWS` rows: the score of center `c` goes to
@@ -132,7 +133,7 @@ unsafe fn sum_of<S: Simd, const UNITS: usize>(vectors: &[S::V; UNITS]) -> S::T {
 ///
 /// # Safety
 ///
-/// As [`add_products`].
+/// As [`each_row`].
 #[inline(always)]
 unsafe fn group<
     S: Simd,
@@ -143,42 +144,50 @@ unsafe fn group<
 >(
     call: &Call<S::T>,
     rows: [*const S::T; ROWS],
-    ahead: &[*const S::T],
+    ahead: [*const S::T; ROWS],
     row_ends: &[[S::T; MOST]; ROWS],
     first: usize,
     found: &mut Found<S::T, ROWS>,
 ) {
     let wide = UNITS * S::LANES;
-    // SAFETY: whole lanes of rows, offset and centers are in their arrays;
-    // the ends are padded. `scores` has room for every center.
+    let k = call.panels.centers();
+    // SAFETY: whole lanes of rows and offset are in their arrays; the ends and
+    // the centers are padded. `scores` has room for every center.
     unsafe {
         let zero = S::splat(S::T::default());
         let mut sums = Sums {
             products: [[[zero; UNITS]; CENTERS]; ROWS],
             squares: [[zero; UNITS]; ROWS],
         };
-        let (centers, moved) = (call.panels.panel(first), (call.scale, call.offset));
-        let (columns, whole) = (call.columns, call.whole);
+        let steps = call.columns / wide;
+        let centers = call.panels.panel(0).add(first * wide);
+        let (moved, stride) = ((call.scale, call.offset), k * wide);
         add_products::<S, ROWS, UNITS, CENTERS, NORM>(
-            rows, ahead, moved, centers, columns, whole, &mut sums,
+            rows,
+            ahead,
+            moved,
+            (centers, stride),
+            steps,
+            &mut sums,
         );
-        if whole < columns {
+        if steps * wide < call.columns {
             let ends = row_ends.each_ref().map(|end| end.as_ptr());
-            let (centers, moved) = (call.ends.add((first + 1) * wide), (call.scale, call.ends));
+            let centers = centers.add(steps * stride);
+            let moved = (call.scale, call.offset_end.as_ptr());
             add_products::<S, ROWS, UNITS, CENTERS, NORM>(
                 ends,
-                &[],
+                ends,
                 moved,
-                centers,
-                wide,
-                wide,
+                (centers, stride),
+                1,
                 &mut sums,
             );
         }
         for (r, products) in sums.products.iter().enumerate() {
-            let scores = found.scores.add(r * call.panels.count() + first);
+            let scores = found.scores.add(r * k + first);
             for (c, products) in products.iter().enumerate() {
-                *scores.add(c) = *call.panels.norms(first + c) + sum_of::<S, UNITS>(products);
+                let norm = *call.panels.norms(0).add(first + c);
+                *scores.add(c) = norm + sum_of::<S, UNITS>(products);
             }
             if NORM {
                 found.norms[r] = sum_of::<S, UNITS>(&sums.squares[r]);
@@ -187,76 +196,69 @@ unsafe fn group<
     }
 }
 
-/// Copies the last columns, padded: of the offset, then of each center.
-fn ends<T: Scalar>(
-    moved: &Moved<T>,
-    panels: &Panels<T>,
-    whole: usize,
-    wide: usize,
-    to: &mut Vec<T>,
-) {
-    to.clear();
-    let columns = moved.offset.len();
-    let mut push = |numbers: &[T]| {
-        to.extend_from_slice(numbers);
-        to.resize(to.len() + wide - numbers.len(), T::default());
-    };
-    push(&moved.offset[whole..]);
-    for center in 0..panels.count() {
-        push(&panels.center(center)[whole..columns]);
-    }
-}
-
-/// Scores `ROWS` rows against every center, in groups; the first also takes
-/// `|x|²` if `NORM`.
+/// Scores `ROWS` rows against every center, in groups of at most `MOST_CENTERS`; the
+/// first also takes `|x|²` if `NORM`.
 ///
 /// # Safety
 ///
-/// As [`add_products`]; `panels.width` is 1.
+/// As [`each_row`].
 #[inline(always)]
-unsafe fn some_rows<S: Simd, const ROWS: usize, const UNITS: usize, const NORM: bool>(
+unsafe fn some_rows<
+    S: Simd,
+    const ROWS: usize,
+    const MOST_CENTERS: usize,
+    const UNITS: usize,
+    const NORM: bool,
+>(
     call: &Call<S::T>,
     rows: [*const S::T; ROWS],
     ahead: [*const S::T; ROWS],
     found: &mut Found<S::T, ROWS>,
 ) {
+    let wide = UNITS * S::LANES;
     let mut row_ends = [[S::T::default(); MOST]; ROWS];
     for (end, row) in row_ends.iter_mut().zip(rows) {
-        for (j, to) in (call.whole..call.columns).zip(end) {
+        for (j, to) in (call.columns / wide * wide..call.columns).zip(end) {
             // SAFETY: rows have `columns` numbers.
             *to = unsafe { *row.add(j) };
         }
     }
-    let k = call.panels.count();
-    // About as many as there are registers for.
-    let most = if ROWS > 2 { 5 } else { 3 };
-    let groups = k.div_ceil(most);
-    let mut asked = 0;
-    for first in (0..k).step_by(most) {
-        // Each group asks for its share, so that memory is asked all the time.
-        let to = (asked + ROWS.div_ceil(groups)).min(ROWS);
-        let ahead = &ahead[asked..to];
-        asked = to;
+    let k = call.panels.centers();
+    let groups = k.div_ceil(MOST_CENTERS);
+    // Each group asks for its share, so that memory is asked all the time.
+    let share = ROWS.div_ceil(groups);
+    for (number, first) in (0..k).step_by(k.div_ceil(groups)).enumerate() {
+        let mut asked = rows;
+        for (r, asked) in asked.iter_mut().enumerate() {
+            if r / share == number {
+                *asked = ahead[r];
+            }
+        }
         macro_rules! group {
             ($centers:literal) => {
                 if NORM && first == 0 {
                     group::<S, ROWS, UNITS, $centers, true>(
-                        call, rows, ahead, &row_ends, first, found,
+                        call, rows, asked, &row_ends, first, found,
                     )
                 } else {
                     group::<S, ROWS, UNITS, $centers, false>(
-                        call, rows, ahead, &row_ends, first, found,
+                        call, rows, asked, &row_ends, first, found,
                     )
                 }
             };
         }
         // SAFETY: the caller vouches for all pointers.
         unsafe {
-            match (k - first).min(most) {
+            match (k - first).min(k.div_ceil(groups)) {
                 1 => group!(1),
                 2 => group!(2),
-                4 if ROWS > 2 => group!(4),
-                5.. if ROWS > 2 => group!(5),
+                4 if MOST_CENTERS > 3 => group!(4),
+                5 if MOST_CENTERS > 3 => group!(5),
+                6 if MOST_CENTERS > 3 => group!(6),
+                7 if MOST_CENTERS > 3 => group!(7),
+                8 if MOST_CENTERS > 3 => group!(8),
+                9 if MOST_CENTERS > 3 => group!(9),
+                10.. if MOST_CENTERS > 3 => group!(10),
                 _ => group!(3),
             }
         }
@@ -269,30 +271,36 @@ unsafe fn some_rows<S: Simd, const ROWS: usize, const UNITS: usize, const NORM: 
 /// # Safety
 ///
 /// The processor has the instructions of `S`; `rows` points to valid rows of
-/// as many columns as `moved` and `panels` have; `panels.width` is 1.
+/// as many columns as `moved` and `panels` have; the panels are for scoring along
+/// the rows.
 #[inline(always)]
-unsafe fn each_row<S: Simd, const ROWS: usize, const UNITS: usize, const NORM: bool>(
+unsafe fn each_row<
+    S: Simd,
+    const ROWS: usize,
+    const MOST_CENTERS: usize,
+    const UNITS: usize,
+    const NORM: bool,
+>(
     rows: &Rows<S::T>,
     moved: &Moved<S::T>,
     panels: &Panels<S::T>,
-    buffers: (&mut Vec<S::T>, &mut Vec<S::T>),
+    scores: &mut Vec<S::T>,
     mut take: impl FnMut(usize, &[S::T], S::T),
 ) {
-    let wide = UNITS * S::LANES;
     let columns = moved.offset.len();
-    let whole = columns / wide * wide;
-    let (padded, scores) = buffers;
-    ends(moved, panels, whole, wide, padded);
-    let k = panels.count();
+    let k = panels.centers();
     scores.resize(ROWS * k, S::T::default());
-    let call = Call {
+    let mut call = Call {
         columns,
-        whole,
         scale: moved.scale,
         offset: moved.offset.as_ptr(),
+        offset_end: [S::T::default(); MOST],
         panels,
-        ends: padded.as_ptr(),
     };
+    let (_, end) = moved
+        .offset
+        .split_at(columns / (UNITS * S::LANES) * (UNITS * S::LANES));
+    call.offset_end[..end.len()].copy_from_slice(end);
     for first in (0..rows.count).step_by(ROWS) {
         let last = rows.count - 1;
         let these = std::array::from_fn(|r| rows.row((first + r).min(last)));
@@ -302,7 +310,7 @@ unsafe fn each_row<S: Simd, const ROWS: usize, const UNITS: usize, const NORM: b
             norms: [S::T::default(); ROWS],
         };
         // SAFETY: `scores` has `k` numbers for each of these rows.
-        unsafe { some_rows::<S, ROWS, UNITS, NORM>(&call, these, ahead, &mut found) };
+        unsafe { some_rows::<S, ROWS, MOST_CENTERS, UNITS, NORM>(&call, these, ahead, &mut found) };
         for (at, norm) in (first..rows.count).zip(found.norms) {
             take(at, &scores[(at - first) * k..][..k], norm);
         }
@@ -315,7 +323,13 @@ unsafe fn each_row<S: Simd, const ROWS: usize, const UNITS: usize, const NORM: b
 ///
 /// As [`each_row`].
 #[inline(always)]
-pub(crate) unsafe fn nearest<S: Simd, const ROWS: usize, const UNITS: usize, const SECOND: bool>(
+pub(crate) unsafe fn nearest<
+    S: Simd,
+    const ROWS: usize,
+    const MOST_CENTERS: usize,
+    const UNITS: usize,
+    const SECOND: bool,
+>(
     rows: &Rows<S::T>,
     moved: &Moved<S::T>,
     panels: &Panels<S::T>,
@@ -323,7 +337,6 @@ pub(crate) unsafe fn nearest<S: Simd, const ROWS: usize, const UNITS: usize, con
 ) {
     scratch.reserve(rows.count.next_multiple_of(ROWS));
     let Scratch {
-        block,
         scores,
         best,
         index,
@@ -348,7 +361,7 @@ pub(crate) unsafe fn nearest<S: Simd, const ROWS: usize, const UNITS: usize, con
         }
     };
     // SAFETY: the promises of this function.
-    unsafe { each_row::<S, ROWS, UNITS, SECOND>(rows, moved, panels, (block, scores), take) };
+    unsafe { each_row::<S, ROWS, MOST_CENTERS, UNITS, SECOND>(rows, moved, panels, scores, take) };
 }
 
 /// As [`scan::scores`](super::scan::scores).
@@ -358,7 +371,12 @@ pub(crate) unsafe fn nearest<S: Simd, const ROWS: usize, const UNITS: usize, con
 /// As [`each_row`]; `out` has room for every center, with `stride` at least
 /// `rows.count`.
 #[inline(always)]
-pub(crate) unsafe fn scores<S: Simd, const ROWS: usize, const UNITS: usize>(
+pub(crate) unsafe fn scores<
+    S: Simd,
+    const ROWS: usize,
+    const MOST_CENTERS: usize,
+    const UNITS: usize,
+>(
     rows: &Rows<S::T>,
     moved: &Moved<S::T>,
     panels: &Panels<S::T>,
@@ -368,7 +386,6 @@ pub(crate) unsafe fn scores<S: Simd, const ROWS: usize, const UNITS: usize>(
 ) {
     scratch.reserve(rows.count.next_multiple_of(ROWS));
     let Scratch {
-        block,
         scores,
         norm: norms,
         ..
@@ -381,5 +398,5 @@ pub(crate) unsafe fn scores<S: Simd, const ROWS: usize, const UNITS: usize>(
         norms[row] = norm;
     };
     // SAFETY: the promises of this function.
-    unsafe { each_row::<S, ROWS, UNITS, true>(rows, moved, panels, (block, scores), take) };
+    unsafe { each_row::<S, ROWS, MOST_CENTERS, UNITS, true>(rows, moved, panels, scores, take) };
 }

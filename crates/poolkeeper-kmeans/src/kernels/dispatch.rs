@@ -101,7 +101,7 @@ impl Kernel {
 /// Compiles every kernel for one set of instructions and one type, as module
 /// `$module` with a `TABLE`.
 macro_rules! table {
-    ($module:ident, $simd:ty, $t:ty, $(#[$features:meta])?, $rows:literal,
+    ($module:ident, $simd:ty, $t:ty, $(#[$features:meta])?, $rows:literal x $most:literal,
         $([$vectors:literal x $centers:literal])+,
         $(#[$more:meta])?, [$whole:literal x $wide:literal], $runs:expr, $pays:literal) => {
         mod $module {
@@ -130,14 +130,14 @@ macro_rules! table {
             const UNITS: usize = 64 / (S::LANES * size_of::<T>());
             table!(@function $(#[$features])?, fn nearest_along<[]>(
                 rows: &Rows<T>, moved: &Moved<T>, panels: &Panels<T>, scratch: &mut Scratch<T>,
-            ) = along::nearest::<S, $rows, UNITS, false>);
+            ) = along::nearest::<S, $rows, $most, UNITS, false>);
             table!(@function $(#[$features])?, fn two_nearest_along<[]>(
                 rows: &Rows<T>, moved: &Moved<T>, panels: &Panels<T>, scratch: &mut Scratch<T>,
-            ) = along::nearest::<S, $rows, UNITS, true>);
+            ) = along::nearest::<S, $rows, $most, UNITS, true>);
             table!(@function $(#[$features])?, fn scores_along<[]>(
                 rows: &Rows<T>, moved: &Moved<T>, panels: &Panels<T>, scratch: &mut Scratch<T>,
                 out: *mut T, stride: usize,
-            ) = along::scores::<S, $rows, UNITS>);
+            ) = along::scores::<S, $rows, $most, UNITS>);
             table!(@function $(#[$features])?, fn square_distance<[]>(
                 a: *const T, b: *const T, columns: usize,
             ) -> f64 = wide::square_distance::<S, WIDE>);
@@ -273,28 +273,28 @@ fn vnni() -> bool {
 
 // Nobody multiplies 16 bits faster than the compiler's target does `f32`, as
 // far as is known: there it is for the tests.
-table!(portable_f32, crate::kernels::portable::Portable<f32>, f32, , 2,
+table!(portable_f32, crate::kernels::portable::Portable<f32>, f32, , 2 x 3,
     [2 x 4], , [2 x 4], true, false);
-table!(portable_f64, crate::kernels::portable::Portable<f64>, f64, , 2,
+table!(portable_f64, crate::kernels::portable::Portable<f64>, f64, , 2 x 3,
     [1 x 4], , [2 x 4], true, false);
 
 #[cfg(target_arch = "x86_64")]
 table!(avx2_f32, crate::kernels::avx2::Avx2<f32>, f32,
-    #[target_feature(enable = "avx2,fma")], 2, [4 x 2] [3 x 4] [2 x 6],
+    #[target_feature(enable = "avx2,fma")], 2 x 3, [4 x 2] [3 x 4] [2 x 6],
     #[target_feature(enable = "avx2,fma")], [2 x 5], true, true);
 #[cfg(target_arch = "x86_64")]
 table!(avx2_f64, crate::kernels::avx2::Avx2<f64>, f64,
-    #[target_feature(enable = "avx2,fma")], 2, [4 x 2] [3 x 4] [2 x 6],
+    #[target_feature(enable = "avx2,fma")], 2 x 3, [4 x 2] [3 x 4] [2 x 6],
     #[target_feature(enable = "avx2,fma")], [2 x 5], true, true);
 #[cfg(target_arch = "x86_64")]
 table!(avx512_f32, crate::kernels::avx512::Avx512<f32>, f32,
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], 4,
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], 2 x 10,
     [4 x 6] [3 x 8] [2 x 12],
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")],
     [3 x 8], vnni(), true);
 #[cfg(target_arch = "x86_64")]
 table!(avx512_f64, crate::kernels::avx512::Avx512<f64>, f64,
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], 4,
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")], 2 x 10,
     [4 x 6] [3 x 8] [2 x 12],
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")],
     [3 x 8], vnni(), true);

@@ -100,7 +100,7 @@ fn scanned<T: Scalar>(
         (tile.two_nearest)(rows, &frame.moved, &panels, &mut scratch);
         let two = found(&scratch, &[&scratch.best, &scratch.second, &scratch.norm]);
         let stride = count.next_multiple_of(tile.samples);
-        let mut scores = vec![T::default(); panels.count() * tile.centers * stride];
+        let mut scores = vec![T::default(); panels.centers() * stride];
         let mut scratch = Scratch::default();
         let out = scores.as_mut_ptr();
         (tile.scores)(rows, &frame.moved, &panels, &mut scratch, out, stride);

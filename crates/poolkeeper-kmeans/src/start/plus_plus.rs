@@ -159,7 +159,7 @@ impl<'a, T: Scalar> State<'a, T> {
         };
         let left = &mut chunk.left;
         left.clear();
-        left.resize(panels.count() * panels.width, 0.0);
+        left.resize(panels.centers(), 0.0);
         let scratch = &mut worker.scratch;
         // SAFETY: the table is one for this processor; `rows`, `frame` and
         // `panels` have the columns of the data, and the panels their width.
@@ -195,7 +195,7 @@ impl<'a, T: Scalar> State<'a, T> {
             scores,
             weights,
         } = worker;
-        scores.resize(panels.count() * tile.centers * stride, T::default());
+        scores.resize(panels.centers() * stride, T::default());
         let weights = if weights.is_empty() {
             std::ptr::null()
         } else {
@@ -290,7 +290,7 @@ impl<'a, T: Scalar> State<'a, T> {
         let (mut buffer, mut scratch) = (Vec::new(), Scratch::default());
         let Candidates { tile, panels, .. } = Candidates::new(self.problem, &[last], None);
         let stride = range.len().next_multiple_of(tile.samples);
-        let mut scores = vec![T::default(); panels.count() * tile.centers * stride];
+        let mut scores = vec![T::default(); panels.centers() * stride];
         let mut near = lock(&self.chunks[chunk]).near.clone();
         let rows = data.read(range.clone(), &mut buffer);
         // SAFETY: as in `scan`.
