@@ -140,7 +140,12 @@ macro_rules! table {
             ) = along::scores::<S, $rows, $most, UNITS>);
             table!(@function $(#[$features])?, fn square_distance<[]>(
                 a: *const T, b: *const T, columns: usize,
-            ) -> f64 = wide::square_distance::<S, WIDE>);
+            ) -> f64 = |a, b, columns| {
+                wide::square_distances::<S, WIDE, 1>([a], b, columns)[0]
+            });
+            table!(@function $(#[$features])?, fn square_distances<[]>(
+                rows: [*const T; AT_ONCE], b: *const T, columns: usize,
+            ) -> [f64; AT_ONCE] = wide::square_distances::<S, WIDE, AT_ONCE>);
             table!(@function $(#[$features])?, fn add_row<[]>(
                 row: [*const T; 1], weight: [f64; 1], quanta: &Quanta, sums: *mut i64,
             ) = plain::add_rows::<T, 1>);
@@ -209,6 +214,7 @@ macro_rules! table {
                 fixed_runs: || $runs,
                 fixed_pays: $pays,
                 square_distance,
+                square_distances,
                 add_row,
                 add_rows,
                 move_row,

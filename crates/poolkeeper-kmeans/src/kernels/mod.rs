@@ -73,8 +73,9 @@ pub struct Table<T: 'static> {
     pub(crate) fixed_runs: fn() -> bool,
     /// ... and worth it where that is faster.
     pub(crate) fixed_pays: bool,
-    /// See [`wide::square_distance`].
+    /// See [`wide::square_distances`].
     pub(crate) square_distance: unsafe fn(*const T, *const T, usize) -> f64,
+    pub(crate) square_distances: wide::SquareDistances<T>,
     /// See [`plain::add_rows`].
     pub(crate) add_row: AddRows<T, 1>,
     pub(crate) add_rows: AddRows<T, { plain::AT_ONCE }>,

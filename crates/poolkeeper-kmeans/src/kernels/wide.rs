@@ -3,6 +3,7 @@
 //! loops, cuts the lanes into vectors of several sizes.)
 
 use super::ahead::Ahead;
+use super::plain::AT_ONCE;
 use super::simd::{Lanes, Simd};
 use crate::rows::Rows;
 use crate::scalar::Sealed;
@@ -18,51 +19,63 @@ pub(super) fn total(lanes: [f64; LANES]) -> f64 {
     two[0] + two[1]
 }
 
-/// The squared distance of two rows. `UNITS` vectors have all lanes.
+/// The type of [`square_distances`].
+pub(crate) type SquareDistances<T> =
+    unsafe fn([*const T; AT_ONCE], *const T, usize) -> [f64; AT_ONCE];
+
+/// The squared distance of each row to `b`. `UNITS` vectors have all lanes.
 ///
 /// # Safety
 ///
-/// The processor has the instructions of `S`; both rows have `columns` numbers.
+/// The processor has the instructions of `S`; the rows and `b` have `columns` numbers.
 #[inline(always)]
-pub(crate) unsafe fn square_distance<S: Simd, const UNITS: usize>(
-    a: *const S::T,
+pub(crate) unsafe fn square_distances<S: Simd, const UNITS: usize, const ROWS: usize>(
+    rows: [*const S::T; ROWS],
     b: *const S::T,
     columns: usize,
-) -> f64 {
+) -> [f64; ROWS] {
     const { assert!(UNITS * <S::Wide as Lanes>::LANES == LANES) };
     let wide = <S::Wide as Lanes>::LANES;
     // SAFETY: `j` is below `columns`.
-    let difference = |j: usize| unsafe { (*a.add(j)).wide() - (*b.add(j)).wide() };
+    let difference = |a: *const S::T, j: usize| unsafe { (*a.add(j)).wide() - (*b.add(j)).wide() };
     let whole = columns / LANES * LANES;
     if whole == 0 {
         // Few numbers stay in registers.
-        return total(std::array::from_fn(|j| {
-            let difference = if j < columns { difference(j) } else { 0.0 };
-            difference * difference
-        }));
+        return rows.map(|a| {
+            total(std::array::from_fn(|j| {
+                let difference = if j < columns { difference(a, j) } else { 0.0 };
+                difference * difference
+            }))
+        });
     }
-    let mut lanes = [0.0; LANES];
+    let mut lanes = [[0.0; LANES]; ROWS];
     // SAFETY: the caller vouches for the rows and the instructions.
     unsafe {
         let minus = S::Wide::splat(-1.0);
-        let mut sums = [S::Wide::splat(0.0); UNITS];
+        let mut sums = [[S::Wide::splat(0.0); UNITS]; ROWS];
         for j in (0..whole).step_by(LANES) {
-            for (u, sum) in sums.iter_mut().enumerate() {
+            for u in 0..UNITS {
                 let at = j + u * wide;
-                let (a, b) = (S::load_wide(a.add(at)), S::load_wide(b.add(at)));
-                let difference = S::Wide::fused(b, minus, a);
-                *sum = S::Wide::fused(difference, difference, *sum);
+                let b = S::load_wide(b.add(at));
+                for (sums, a) in sums.iter_mut().zip(rows) {
+                    let difference = S::Wide::fused(b, minus, S::load_wide(a.add(at)));
+                    sums[u] = S::Wide::fused(difference, difference, sums[u]);
+                }
             }
         }
-        for (u, &sum) in sums.iter().enumerate() {
-            S::Wide::store(lanes.as_mut_ptr().add(u * wide), sum);
+        for (lanes, sums) in lanes.iter_mut().zip(sums) {
+            for (u, sum) in sums.into_iter().enumerate() {
+                S::Wide::store(lanes.as_mut_ptr().add(u * wide), sum);
+            }
         }
     }
-    for (lane, j) in lanes.iter_mut().zip(whole..columns) {
-        let difference = difference(j);
-        *lane = difference.mul_add(difference, *lane);
+    for (lanes, a) in lanes.iter_mut().zip(rows) {
+        for (lane, j) in lanes.iter_mut().zip(whole..columns) {
+            let difference = difference(a, j);
+            *lane = difference.mul_add(difference, *lane);
+        }
     }
-    total(lanes)
+    lanes.map(total)
 }
 
 /// The sum of `min(near, norm + score)`, each at least 0, times its weight.

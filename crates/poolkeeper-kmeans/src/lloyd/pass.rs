@@ -27,6 +27,8 @@ use crate::{Algorithm, Kernel, Result, Scalar};
 /// Above this share of changed labels, summing all samples anew is cheaper
 /// than taking the changed ones from one sum to another.
 const SUM_ANEW: f64 = 0.5;
+/// In the second pass hardly more labels change, whatever the data.
+const MOST: f64 = 0.4;
 /// A thread takes the samples in so many spans, so that all end together.
 const SPANS: usize = 8;
 /// The most samples of a span.
@@ -59,7 +61,8 @@ pub(crate) struct Pass<'a, T: 'static> {
     sums: Sums,
     /// See [`crate::inertia`]; found by the first pass.
     pub(super) total: Option<Exact>,
-    /// The share of the labels that changed in the last pass.
+    /// The share of the labels that changed in the last pass; after the first, in
+    /// which all did, a guess of those that will in the second.
     pub(super) changed: f64,
     /// Whether the pass sums the squared distances, while it has the samples.
     pub(super) inertia: Option<Bound>,
@@ -128,7 +131,8 @@ impl<'a, T: Scalar> Pass<'a, T> {
     /// many labels changed.
     pub(crate) fn run(&mut self, centers: ArrayView2<T>) -> Result<usize> {
         let (kind, movers) = self.prepare(centers);
-        let anew = self.changed > SUM_ANEW && movers.is_none();
+        let is_first = self.total.is_none();
+        let anew = is_first || (self.changed > SUM_ANEW && movers.is_none());
         if anew {
             self.sums.clear();
         }
@@ -156,7 +160,11 @@ impl<'a, T: Scalar> Pass<'a, T> {
                 .unwrap_or_else(|| self.merged(|worker| worker.total)),
         );
         let changed = changed.into_inner();
-        self.changed = changed as f64 / data.rows as f64;
+        self.changed = if is_first {
+            MOST
+        } else {
+            changed as f64 / data.rows as f64
+        };
         Ok(changed)
     }
 

@@ -198,8 +198,7 @@ impl<T: Scalar> Pass<'_, T> {
             let found = (&scratch.index[..], some);
             changed += self.take(&rows, range.start, found, labels, sums, anew);
             if self.total.is_none() {
-                let bound = self.problem.frame.total_bound();
-                self.add_distances(&rows, &self.offset, |_| 0, range.start, bound, total);
+                self.add_to_total(&rows, range.start, total);
             }
             if let Some(bound) = self.inertia {
                 let label = |at: usize| labels[at];
@@ -268,6 +267,28 @@ impl<T: Scalar> Pass<'_, T> {
         for at in 0..rows.count {
             let square = own.square(at, label(at));
             sum.add(square * weights.of(first + at), bound);
+        }
+    }
+
+    /// Adds the squared distances of samples from `first` to the offset, times weights.
+    fn add_to_total(&self, rows: &Rows<T>, first: usize, total: &mut Exact) {
+        let Problem {
+            data,
+            table,
+            weights,
+            frame,
+            ..
+        } = self.problem;
+        let (bound, offset) = (frame.total_bound(), self.offset.as_ptr());
+        for from in (0..rows.count).step_by(AT_ONCE) {
+            // The last row stands for those that are not there.
+            let some = std::array::from_fn(|r| rows.row((from + r).min(rows.count - 1)));
+            // SAFETY: the table is one for this processor; rows of the data, and
+            // the offset has as many columns.
+            let squares = unsafe { (table.square_distances)(some, offset, data.columns) };
+            for (square, at) in squares.into_iter().zip(from..rows.count) {
+                total.add(square * weights.of(first + at), bound);
+            }
         }
     }
 
