@@ -250,8 +250,17 @@ def test_the_environment_names_a_kernel() -> None:
 
 def test_verbose_prints_scikit_learns_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings():
-        KMeans(7, init=START, n_init=1, tol=0, verbose=1).fit(BLOBS)
+        kmeans = KMeans(7, init=START, n_init=1, tol=0, verbose=1).fit(BLOBS)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "Initialization complete"
     assert lines[1].startswith("Iteration 1, inertia ")
+    inertias = [
+        float(line.split("inertia ")[1].split(",")[0])
+        for line in lines
+        if line.startswith("Iteration")
+    ]
+    squares = ((BLOBS[:, None] - START) ** 2).sum(axis=2)
+    assert inertias[0] == pytest.approx(squares.min(axis=1).sum(), rel=1e-9)
+    assert inertias == sorted(inertias, reverse=True)
+    assert inertias[-1] == pytest.approx(kmeans.inertia_, rel=1e-9)
     assert any("strict convergence" in line for line in lines)

@@ -14,7 +14,8 @@ pub struct Progress {
     pub changed: Option<usize>,
     /// The sum of the squared distances that the centers moved.
     pub shift: f64,
-    /// The sum of squared distances to the nearest center, where it is known.
+    /// The sum of squared distances to the nearest center before the centers
+    /// moved, where it is known.
     pub inertia: Option<f64>,
 }
 
@@ -38,6 +39,12 @@ pub trait Control: Sync {
 
     /// Whether to stop. Asked between blocks of at most a few milliseconds.
     fn cancelled(&self) -> bool {
+        false
+    }
+
+    /// Whether [`progress`](Control::progress) is to be told the inertia of each
+    /// iteration, where that takes no other look at the samples.
+    fn wants_inertia(&self) -> bool {
         false
     }
 

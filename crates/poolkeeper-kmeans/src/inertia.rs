@@ -61,3 +61,50 @@ pub(crate) fn of_sums<T: Scalar>(
     let off = frame.samples * quanta_off + operations * f64::EPSILON * size;
     (off + f64::MIN_POSITIVE < UNSEEN * inertia).then_some(inertia)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+    use crate::{Summary, Threads, partial};
+    use ndarray::{Array1, Array2};
+
+    /// The inertia from sums, if there is one, and from distances.
+    fn both<T: Scalar>(spread: f64, whole: bool) -> (Option<f64>, f64) {
+        let mut random = Random::new(3, 0);
+        let mut noise = || random.unit() - 0.5;
+        let cloud = |i: usize, j: usize| ((i % 5) * (j + 2) % 7) as f64;
+        let x = Array2::from_shape_fn((700, 9), |(i, j)| T::near(cloud(i, j) + spread * noise()));
+        let weights = Array1::from_shape_fn(700, |i| {
+            T::near(if whole { 1.0 } else { 0.3 * (i % 4) as f64 })
+        });
+        let centers = Array2::from_shape_fn((5, 9), |(c, j)| T::near(cloud(c, j) + 0.1 * spread));
+        let one = Threads(1);
+        let summary = Summary::of(x.view(), Some(weights.view()), &one).expect("finite numbers");
+        let frame = Frame::<T>::new(&summary).expect("small numbers");
+        let (_, part) = partial(x.view(), Some(weights.view()), centers.view(), &frame, &one)
+            .expect("sensible samples");
+        let direct = Exact::from_parts(part.inertia);
+        let direct = direct.value(frame.bound(centers.view()).expect("near centers"));
+        let sums = Sums {
+            values: part.sums,
+            weights: part.weights,
+        };
+        let total = Exact::from_parts(part.total);
+        (of_sums(&sums, total, centers.view(), &frame), direct)
+    }
+
+    #[test]
+    fn it_is_that_of_the_distances_or_none() {
+        for whole in [true, false] {
+            for exponent in 0..9 {
+                let spread = 10.0_f64.powi(-exponent);
+                for (found, direct) in [both::<f32>(spread, whole), both::<f64>(spread, whole)] {
+                    assert_eq!(found.is_some(), exponent < 2, "{spread}");
+                    let off = found.map_or(0.0, |found| (found / direct - 1.0).abs());
+                    assert!(off < UNSEEN / 100.0, "{spread}: {found:?} {direct}");
+                }
+            }
+        }
+    }
+}

@@ -30,6 +30,7 @@ fn same_as_plain<T: Scalar + Near + Into<f64>>(tolerance: f64) {
         (700, 17, 13),
         (1500, 40, 25),
         (301, 200, 5),
+        (400, 150, 12),
     ] {
         let x = clouds::<T>(n, d, k, 1.5, n as u64);
         let weights = Array1::from_shape_fn(n, |i| T::from_f64(1.0 + (i % 3) as f64));
@@ -152,12 +153,12 @@ fn same_labels_in_fixed_point<T: Scalar + Near + Into<f64>>() {
     }
 }
 
-/// With so many columns and centers the distance to the own center is computed
-/// first, and then belongs to the inertia, unless the label changes after all.
+/// The second clouds are so small that the inertia is computed from distances.
 #[test]
 fn a_pruned_fit_that_is_stopped_has_the_same_inertia() {
-    let x = clouds::<f32>(3000, 150, 30, 2.0, 11);
-    for max_iter in 2..6 {
+    let spreads = [2.0, 1e-4];
+    for (spread, max_iter) in spreads.iter().flat_map(|&s| (2..6).map(move |m| (s, m))) {
+        let x = clouds::<f32>(3000, 150, 30, spread, 11);
         let run = |algorithm| {
             let options = Options {
                 algorithm,

@@ -183,7 +183,13 @@ fn compare_rows<T: Scalar>(shape: &Shape, weight: f64) -> Result<(), TestCaseErr
             (table.move_row)(row, weight, &frame.quanta, back, from.clone().as_mut_ptr());
             assert!(none.iter().all(|&sum| sum == 0));
             (table.column_range)(&rows, columns, &mut found);
-            (table.square_distance)(rows.row(0), centers.as_ptr(), columns)
+            let center = centers.as_ptr();
+            let squares = (table.square_distances)(four, center, columns);
+            for (row, square) in four.into_iter().zip(squares) {
+                let alone = (table.square_distance)(row, center, columns);
+                assert_eq!(square.to_bits(), alone.to_bits());
+            }
+            squares[0]
         };
         let more = [
             bits(&found.smallest),

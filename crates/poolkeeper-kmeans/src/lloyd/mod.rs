@@ -27,7 +27,8 @@ pub struct Fit<T> {
     pub centers: Array2<T>,
     /// The nearest center of each sample; the first, where two are as near.
     pub labels: Vec<i32>,
-    /// The sum of the squared distances to the nearest center, times weights.
+    /// The sum of the squared distances to the nearest center, times weights, to a
+    /// relative error of 1e-9 at most; of rounding, it is usually below 1e-12.
     pub inertia: f64,
     /// Iterations of the start that was kept.
     pub iterations: usize,
@@ -107,6 +108,8 @@ fn one_start<T: Scalar>(
     while iterations < options.max_iter && !converged {
         not_cancelled(problem.control)?;
         let changed = pass.run(centers.view())?;
+        let wanted = problem.control.wants_inertia();
+        let inertia = wanted.then(|| pass.inertia_of_sums(centers.view()));
         iterations += 1;
         let next = pass.next_centers(centers.view())?;
         let shift = square_shift(centers.view(), next.view());
@@ -118,7 +121,7 @@ fn one_start<T: Scalar>(
             iteration: iterations,
             changed: Some(changed),
             shift,
-            inertia: None,
+            inertia: inertia.flatten(),
         });
     }
     let inertia = pass.end(centers.view(), !strict)?;

@@ -11,8 +11,8 @@ use super::pass::Pass;
 const KEEP: f64 = 0.95;
 /// ... and this share to be started, as bounds have to be made first.
 const START: f64 = 0.7;
-/// Where making bounds costs at most this, it is done in the first pass, and
-/// they are kept while pruning costs at most this.
+/// Where making bounds costs at most this, every full pass makes them, and they
+/// are used while pruning costs at most this.
 const CHEAP: f64 = 1.08;
 /// With more labels changing than this, no bound would hold.
 const SETTLED: f64 = 0.3;

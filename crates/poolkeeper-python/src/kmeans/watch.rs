@@ -109,6 +109,10 @@ impl Control for Watch {
         self.stop.load(Relaxed)
     }
 
+    fn wants_inertia(&self) -> bool {
+        self.progress.is_some()
+    }
+
     fn progress(&self, now: Progress) {
         if let Some(progress) = &self.progress {
             let facts = (now.init, now.iteration, now.changed, now.shift, now.inertia);
