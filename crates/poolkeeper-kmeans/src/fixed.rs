@@ -3,13 +3,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ndarray::ArrayView2;
-
 use crate::Scalar;
 use crate::frame::Frame;
 use crate::kernels::fixed::FixedTile;
+use crate::panels::Panels;
 use crate::rows::{Data, Moved};
-use crate::update::power_above;
+use crate::update::{MAGIC, power_above};
 
 /// The length of the farthest sample and of twice the farthest center, in
 /// units: so that each number fits 16 bits and each score 31.
@@ -99,21 +98,27 @@ fn scale_for<T: Scalar>(wanted: f64, frame: &Frame<T>) -> f64 {
     }
 }
 
+/// `x`, which is far below 2^51, rounded to a whole number, ties to even. (Without
+/// an instruction for it the compiler would call the C library.)
+fn nearest_whole(x: f64) -> f64 {
+    x + MAGIC - MAGIC
+}
+
 impl<T: Scalar> Fixed<T> {
-    /// Packs `centers` for samples that reach as far as `reach`. `None` where
+    /// Packs the first `k` centers of `panels` for samples that reach as far as `reach`. `None` where
     /// that is not possible: all are at the offset, or too near or too far for
     /// the type.
     pub(crate) fn new(
-        centers: ArrayView2<T>,
+        k: usize,
+        panels: &Panels<T>,
         frame: &Frame<T>,
         tile: FixedTile<T>,
         reach: f64,
     ) -> Option<Fixed<T>> {
-        let (k, columns) = centers.dim();
-        let moved = |c: usize, j: usize| frame.moved_center(centers[[c, j]], j).wide();
         let square = |x: f64| x * x;
+        // The panels hold -2c.
         let squares: Vec<f64> = (0..k)
-            .map(|c| (0..columns).map(|j| square(moved(c, j))).sum())
+            .map(|c| panels.columns_of(c).map(|x| square(x.wide()) / 4.0).sum())
             .collect();
         let farthest = squares.iter().copied().fold(0.0, f64::max).sqrt();
         let reach = reach.max(farthest);
@@ -133,7 +138,7 @@ impl<T: Scalar> Fixed<T> {
         if !usable || !squares.iter().all(|square| square <= sensible.end()) {
             return None;
         }
-        let pairs = columns.div_ceil(2);
+        let pairs = frame.columns().div_ceil(2);
         let padded = k.next_multiple_of(tile.centers);
         let mut fixed = Fixed {
             tile,
@@ -158,17 +163,23 @@ impl<T: Scalar> Fixed<T> {
         };
         let mut rounding = 0.0_f64;
         for (c, &norm) in squares.iter().enumerate() {
-            let center = fixed.at(c);
+            let first = fixed.at(c);
+            let panel = &mut fixed.values[first..];
             let mut off = 0.0;
-            for j in 0..columns {
-                let x = -2.0 * moved(c, j) * of_centers;
-                let whole = x.round_ties_even();
+            let mut columns = panels.columns_of(c).map(|x| {
+                let x = x.wide() * of_centers;
+                let whole = nearest_whole(x);
                 off += square(x - whole);
-                let half = i32::from(whole as i16) & 0xffff;
-                fixed.values[center + j / 2 * tile.centers] |= half << (j % 2 * 16);
+                i32::from(whole as i16) & 0xffff
+            });
+            let mut at = 0;
+            while let Some(low) = columns.next() {
+                panel[at] = low | columns.next().unwrap_or(0) << 16;
+                at += tile.centers;
             }
+            drop(columns);
             rounding = rounding.max(off);
-            fixed.norms[c] = (norm * units).round_ties_even() as i32;
+            fixed.norms[c] = nearest_whole(norm * units) as i32;
         }
         fixed.set_error(frame, scale, farthest, rounding.sqrt(), units)
     }

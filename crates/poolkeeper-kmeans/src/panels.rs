@@ -23,14 +23,6 @@ pub(crate) struct Panels<T> {
 /// Bytes of a center side by side, for the kernels along the rows.
 pub(crate) const RUN: usize = 64;
 
-/// Adds the squared differences of two rows of numbers, each to its own sum.
-fn add_squares<T: Scalar>(squares: &mut [f64], a: &[T], b: &[T]) {
-    for ((square, a), b) in squares.iter_mut().zip(a).zip(b) {
-        let difference = a.wide() - b.wide();
-        *square += difference * difference;
-    }
-}
-
 impl<T: Scalar> Panels<T> {
     /// Packs `centers` for tiles of `width` centers; of one, if they are scored
     /// along the rows. Those that pad the last panel are infinitely far.
@@ -78,7 +70,7 @@ impl<T: Scalar> Panels<T> {
     }
 
     /// The columns of a center, those that pad it included.
-    fn columns_of(&self, center: usize) -> impl Iterator<Item = T> {
+    pub(crate) fn columns_of(&self, center: usize) -> impl Iterator<Item = T> {
         let runs = self.values[self.at(center)..].chunks(self.width * self.run);
         let runs = runs.take(self.columns / self.run);
         runs.flat_map(|run| run[..self.run].iter().copied())
@@ -107,29 +99,13 @@ impl<T: Scalar> Panels<T> {
 
     /// How far each of the first `k` centers is from where it was in `old`.
     pub(crate) fn drift(&self, old: &Panels<T>, k: usize) -> Vec<f64> {
-        let mut squares = vec![0.0; self.norms.len()];
-        let (turn, panel) = (self.width * self.run, self.width * self.columns);
-        let pairs = self.values.chunks(panel).zip(old.values.chunks(panel));
-        for ((new, old), squares) in pairs.zip(squares.chunks_mut(self.width)) {
-            for (new, old) in new.chunks(turn).zip(old.chunks(turn)) {
-                if self.run == 1 {
-                    add_squares(squares, new, old);
-                    continue;
-                }
-                let runs = new.chunks(self.run).zip(old.chunks(self.run));
-                for ((new, old), square) in runs.zip(&mut *squares) {
-                    let mut lanes = [0.0; RUN];
-                    add_squares(&mut lanes, new, old);
-                    *square += lanes.iter().sum::<f64>();
-                }
-            }
-        }
-        squares.truncate(k);
-        // The panels hold -2c.
-        squares
-            .into_iter()
-            .map(|square| square.sqrt() / 2.0)
-            .collect()
+        let drift = |c: usize| {
+            let pairs = self.columns_of(c).zip(old.columns_of(c));
+            let differences = pairs.map(|(new, old)| new.wide() - old.wide());
+            // The panels hold -2c.
+            differences.map(|d| d * d).sum::<f64>().sqrt() / 2.0
+        };
+        (0..k).map(drift).collect()
     }
 
     /// The largest `|c|²`.

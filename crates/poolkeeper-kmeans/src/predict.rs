@@ -248,7 +248,7 @@ impl<'a, T: Scalar> Scan<'a, T> {
         panels.fill(centers, &frame, tile.centers);
         let fixed = choose_fixed_tile(table, centers.nrows(), data, &tile).and_then(|tile| {
             let reach = fixed::probe(data, &frame);
-            Fixed::new(centers, &frame, tile, reach)
+            Fixed::new(centers.nrows(), &panels, &frame, tile, reach)
         });
         let centers = if centers.is_standard_layout() {
             centers.into()

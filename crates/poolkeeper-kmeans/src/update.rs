@@ -31,7 +31,7 @@ pub(crate) fn power_above(x: f64) -> f64 {
 }
 
 /// 3/2 * 2^52.
-const MAGIC: f64 = 6_755_399_441_055_744.0;
+pub(crate) const MAGIC: f64 = 6_755_399_441_055_744.0;
 
 impl Quanta {
     /// Numbers up to `reach`, times weights up to `largest`, must fit 2^50

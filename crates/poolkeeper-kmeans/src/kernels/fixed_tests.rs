@@ -1,7 +1,7 @@
 //! Fixed point: the same on every kernel, right where it has no doubts, within
 //! the error that it states; and what is made of it where it has.
 
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView2, s};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -99,6 +99,18 @@ fn found<T: Scalar>(rows: &Rows<T>, fixed: &Fixed<T>, scratch: &mut Scratch<T>) 
     (index.collect(), numbers, scratch.doubts.clone())
 }
 
+/// From panels of any width.
+fn packed<T: Scalar>(
+    centers: ArrayView2<T>,
+    frame: &Frame<T>,
+    tile: FixedTile<T>,
+    reach: f64,
+) -> Option<Fixed<T>> {
+    let mut panels = Panels::default();
+    panels.fill(centers, frame, 6);
+    Fixed::new(centers.nrows(), &panels, frame, tile, reach)
+}
+
 fn same_on_every_kernel<T: Scalar>(case: &Case) -> Result<(), TestCaseError> {
     let Prepared {
         x,
@@ -115,7 +127,7 @@ fn same_on_every_kernel<T: Scalar>(case: &Case) -> Result<(), TestCaseError> {
     for rows in [all, gaps.read(0..x.nrows(), &mut b), all.pick(&list)] {
         let mut expected = None;
         for (name, tile) in tiles::<T>() {
-            let Some(fixed) = Fixed::new(centers.view(), &frame, tile, reach) else {
+            let Some(fixed) = packed(centers.view(), &frame, tile, reach) else {
                 continue;
             };
             let found = found(&rows, &fixed, &mut Scratch::default());
@@ -145,7 +157,7 @@ fn right_and_bounded<T: Scalar>(case: &Case) -> Result<(), TestCaseError> {
     // SAFETY: runs everywhere; rows, frame and panels have the same columns.
     unsafe { (exact_tile.two_nearest)(&rows, &frame.moved, &panels, &mut exact) };
     for (name, tile) in tiles::<T>() {
-        let Some(fixed) = Fixed::new(centers.view(), &frame, tile, reach) else {
+        let Some(fixed) = packed(centers.view(), &frame, tile, reach) else {
             continue;
         };
         let mut scratch = Scratch::default();
@@ -223,7 +235,7 @@ fn few_samples_are_in_doubt() {
     let mut buffer = Vec::new();
     let rows = data.read(0..2000, &mut buffer);
     for (name, tile) in tiles::<f32>() {
-        let fixed = Fixed::new(centers, &frame, tile, reach).expect("usual centers");
+        let fixed = packed(centers, &frame, tile, reach).expect("usual centers");
         let (_, _, doubts) = found(&rows, &fixed, &mut Scratch::default());
         assert!(doubts.len() < 60, "{name}: {} of 2000", doubts.len());
         assert!(fixed.pays());

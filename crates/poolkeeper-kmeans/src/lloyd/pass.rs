@@ -206,7 +206,7 @@ impl<'a, T: Scalar> Pass<'a, T> {
         let frame = self.problem.frame;
         self.fixed = self
             .fixed_tile
-            .and_then(|tile| Fixed::new(centers, frame, tile, self.reach));
+            .and_then(|tile| Fixed::new(self.k, &self.panels, frame, tile, self.reach));
         self.centers.clear();
         self.centers.extend(centers.iter());
         self.precision = Precision::new(self.problem.data.columns, &self.panels);
