@@ -35,9 +35,7 @@ struct Sums<S: Simd, const ROWS: usize, const UNITS: usize, const CENTERS: usize
     squares: [[S::V; UNITS]; ROWS],
 }
 
-/// Rows that are scored together, with `|x|²` if `NORM`; and what stays the
-/// same for all rows of a call.
-#[derive(Clone, Copy)]
+/// What stays the same for all rows of a call.
 struct Call<'a, T> {
     columns: usize,
     scale: T,
@@ -106,14 +104,6 @@ unsafe fn add_products<
     }
 }
 
-/// What is found for `ROWS` rows: the score of center `c` goes to
-/// `scores + r * k + c`, with `k` centers.
-struct Found<T, const ROWS: usize> {
-    scores: *mut T,
-    /// `|x|²`, where asked for.
-    norms: [T; ROWS],
-}
-
 /// The lanes of `vectors`, added.
 ///
 /// # Safety
@@ -129,11 +119,12 @@ unsafe fn sum_of<S: Simd, const UNITS: usize>(vectors: &[S::V; UNITS]) -> S::T {
     total(&mut lanes[..UNITS * S::LANES])
 }
 
-/// Scores `ROWS` rows against `CENTERS` centers from `first`.
+/// Scores `ROWS` rows against `CENTERS` centers from `first`, and returns `|x|²` of
+/// each if `NORM`. The score of center `c` goes to `scores + r * k + c`, with `k` centers.
 ///
 /// # Safety
 ///
-/// As [`each_row`].
+/// As [`each_row`]; `scores` has room for every center and row.
 #[inline(always)]
 unsafe fn group<
     S: Simd,
@@ -147,12 +138,12 @@ unsafe fn group<
     ahead: [*const S::T; ROWS],
     row_ends: &[[S::T; MOST]; ROWS],
     first: usize,
-    found: &mut Found<S::T, ROWS>,
-) {
+    scores: *mut S::T,
+) -> [S::T; ROWS] {
     let wide = UNITS * S::LANES;
     let k = call.panels.centers();
     // SAFETY: whole lanes of rows and offset are in their arrays; the ends and
-    // the centers are padded. `scores` has room for every center.
+    // the centers are padded.
     unsafe {
         let zero = S::splat(S::T::default());
         let mut sums = Sums {
@@ -184,24 +175,28 @@ unsafe fn group<
             );
         }
         for (r, products) in sums.products.iter().enumerate() {
-            let scores = found.scores.add(r * k + first);
+            let scores = scores.add(r * k + first);
             for (c, products) in products.iter().enumerate() {
                 let norm = *call.panels.norms(0).add(first + c);
                 *scores.add(c) = norm + sum_of::<S, UNITS>(products);
             }
-            if NORM {
-                found.norms[r] = sum_of::<S, UNITS>(&sums.squares[r]);
-            }
         }
+        sums.squares.map(|squares| {
+            if NORM {
+                sum_of::<S, UNITS>(&squares)
+            } else {
+                S::T::default()
+            }
+        })
     }
 }
 
-/// Scores `ROWS` rows against every center, in groups of at most `MOST_CENTERS`; the
-/// first also takes `|x|²` if `NORM`.
+/// Scores `ROWS` rows against every center, in groups of at most `MOST_CENTERS`, and
+/// returns `|x|²` of each if `NORM`.
 ///
 /// # Safety
 ///
-/// As [`each_row`].
+/// As [`group`].
 #[inline(always)]
 unsafe fn some_rows<
     S: Simd,
@@ -213,8 +208,8 @@ unsafe fn some_rows<
     call: &Call<S::T>,
     rows: [*const S::T; ROWS],
     ahead: [*const S::T; ROWS],
-    found: &mut Found<S::T, ROWS>,
-) {
+    scores: *mut S::T,
+) -> [S::T; ROWS] {
     let wide = UNITS * S::LANES;
     let mut row_ends = [[S::T::default(); MOST]; ROWS];
     for (end, row) in row_ends.iter_mut().zip(rows) {
@@ -227,6 +222,7 @@ unsafe fn some_rows<
     let groups = k.div_ceil(MOST_CENTERS);
     // Each group asks for its share, so that memory is asked all the time.
     let share = ROWS.div_ceil(groups);
+    let mut norms = [S::T::default(); ROWS];
     for (number, first) in (0..k).step_by(k.div_ceil(groups)).enumerate() {
         let mut asked = rows;
         for (r, asked) in asked.iter_mut().enumerate() {
@@ -237,13 +233,13 @@ unsafe fn some_rows<
         macro_rules! group {
             ($centers:literal) => {
                 if NORM && first == 0 {
-                    group::<S, ROWS, UNITS, $centers, true>(
-                        call, rows, asked, &row_ends, first, found,
-                    )
+                    norms = group::<S, ROWS, UNITS, $centers, true>(
+                        call, rows, asked, &row_ends, first, scores,
+                    );
                 } else {
                     group::<S, ROWS, UNITS, $centers, false>(
-                        call, rows, asked, &row_ends, first, found,
-                    )
+                        call, rows, asked, &row_ends, first, scores,
+                    );
                 }
             };
         }
@@ -263,6 +259,7 @@ unsafe fn some_rows<
             }
         }
     }
+    norms
 }
 
 /// Scores each row, `ROWS` at a time, and calls `take` with its number, its
@@ -297,21 +294,17 @@ unsafe fn each_row<
         offset_end: [S::T::default(); MOST],
         panels,
     };
-    let (_, end) = moved
-        .offset
-        .split_at(columns / (UNITS * S::LANES) * (UNITS * S::LANES));
+    let end = &moved.offset[columns - columns % (UNITS * S::LANES)..];
     call.offset_end[..end.len()].copy_from_slice(end);
     for first in (0..rows.count).step_by(ROWS) {
         let last = rows.count - 1;
         let these = std::array::from_fn(|r| rows.row((first + r).min(last)));
         let ahead = std::array::from_fn(|r| rows.row((first + ROWS + r).min(last)));
-        let mut found = Found {
-            scores: scores.as_mut_ptr(),
-            norms: [S::T::default(); ROWS],
-        };
+        let to = scores.as_mut_ptr();
         // SAFETY: `scores` has `k` numbers for each of these rows.
-        unsafe { some_rows::<S, ROWS, MOST_CENTERS, UNITS, NORM>(&call, these, ahead, &mut found) };
-        for (at, norm) in (first..rows.count).zip(found.norms) {
+        let norms =
+            unsafe { some_rows::<S, ROWS, MOST_CENTERS, UNITS, NORM>(&call, these, ahead, to) };
+        for (at, norm) in (first..rows.count).zip(norms) {
             take(at, &scores[(at - first) * k..][..k], norm);
         }
     }
