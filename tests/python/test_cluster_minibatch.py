@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,44 @@ def test_the_same_seed_gives_the_same_also_for_sparse_samples(init: str) -> None
     for other in found[1:]:
         assert np.allclose(other.cluster_centers_, found[0].cluster_centers_)
         assert (other.labels_ == found[0].labels_).all()
+
+
+def test_sparse_batches_stay_sparse() -> None:
+    wide = scipy.sparse.random_array((3000, 200_000), density=1e-4, rng=0, format="csr")
+    tracemalloc.start()
+    try:
+        model = MiniBatchKMeans(3, random_state=0, max_iter=2, tol=1e-9).fit(wide)
+        model.partial_fit(wide[:500], sample_weight=np.ones(500))
+        assert tracemalloc.get_traced_memory()[1] < 100e6  # a dense batch has 1.6e9 bytes
+    finally:
+        tracemalloc.stop()
+    assert model.labels_.shape == (500,)
+
+
+def test_sparse_and_dense_batches_move_the_centers_alike() -> None:
+    few = np.where(X > 0, X, 0)
+    models = [
+        MiniBatchKMeans(12, init=few[:12], n_init=1, random_state=0, tol=1e-3, max_iter=3).fit(
+            samples, sample_weight=np.arange(len(few)) % 3
+        )
+        for samples in (few, scipy.sparse.csr_array(few), scipy.sparse.csr_array(few, dtype="f4"))
+    ]
+    for model in models[1:]:
+        assert model.n_steps_ == models[0].n_steps_
+        assert np.allclose(model.cluster_centers_, models[0].cluster_centers_, rtol=1e-4)
+        assert model.inertia_ == pytest.approx(models[0].inertia_, rel=1e-5)
+
+
+@pytest.mark.parametrize("samples", [np.ones((2, 7)), scipy.sparse.csr_array(np.ones((2, 7)))])
+def test_a_sparse_batch_that_is_refused_moves_nothing(samples: Any) -> None:
+    model = MiniBatchKMeans(2, random_state=0).partial_fit(scipy.sparse.csr_array(X[:100]))
+    before = model.cluster_centers_.copy()
+    with pytest.raises(ValueError, match="features"):
+        model.partial_fit(samples)
+    wrong = scipy.sparse.csr_array(np.full((3, 5), np.inf))
+    with pytest.raises(ValueError, match="finite"):
+        model.partial_fit(wrong)
+    assert (model.cluster_centers_ == before).all()
 
 
 @pytest.mark.parametrize(

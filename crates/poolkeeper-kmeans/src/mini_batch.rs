@@ -1,7 +1,7 @@
 //! k-means on a stream: each batch moves the centers a little (Sculley 2010,
 //! "Web-scale k-means clustering"), as scikit-learn's `MiniBatchKMeans` does.
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, s};
 
 use crate::partial::part;
 use crate::random::Random;
@@ -72,37 +72,69 @@ impl<T: Scalar> MiniBatch<T> {
         control: &dyn Control,
     ) -> Result<Batch> {
         check::not_empty(&x)?;
-        check::columns("the batch", x.ncols(), self.centers.ncols())?;
-        check::columns(
-            "the array of counts",
-            self.counts.len(),
-            self.centers.nrows(),
-        )?;
+        self.check(x.ncols())?;
         let frame = Frame::new(&Summary::of_part(x, weights, control)?)?;
         let kernel = Kernel::choose(None)?;
         let old = self.centers.view();
         let found = part(x, weights, old, &frame, kernel, control, |_| Ok(()))?;
         let step = found.partial.finish(old, &frame)?;
+        let weights = &found.partial.weights;
         let quantum = frame.quanta.weight_quantum;
-        let mut next = self.centers.clone();
-        for (c, mut center) in next.outer_iter_mut().enumerate() {
-            let weight = found.partial.weights[c] as f64 * quantum;
-            if weight > 0.0 {
-                self.counts[c] += weight;
-                let share = weight / self.counts[c];
-                center.zip_mut_with(&step.centers.row(c), |center, mean| {
-                    let old = center.wide();
-                    *center = T::near(old + (mean.wide() - old) * share);
-                });
-            }
-        }
-        let shift = crate::lloyd::square_shift(old, next.view());
-        self.centers = next;
+        let shift = self.move_towards(step.centers.view(), None, weights, quantum);
         Ok(Batch {
             labels: found.labels,
             inertia: step.inertia,
             shift,
         })
+    }
+
+    /// Whether these centers are for batches of so many columns.
+    pub(crate) fn check(&self, columns: usize) -> Result<()> {
+        let (k, expected) = self.centers.dim();
+        check::columns("the batch", columns, expected)?;
+        check::columns("the array of counts", self.counts.len(), k)
+    }
+
+    /// Moves each center towards the mean of a batch's samples that are nearest to
+    /// it; their `weights` are in quanta. The means may be of some `columns` only: those
+    /// of the others are 0. Returns the square of how far all moved.
+    pub(crate) fn move_towards(
+        &mut self,
+        means: ArrayView2<T>,
+        columns: Option<&[usize]>,
+        weights: &[i64],
+        quantum: f64,
+    ) -> f64 {
+        let mut shift = 0.0;
+        for (c, mut center) in self.centers.outer_iter_mut().enumerate() {
+            let weight = weights[c] as f64 * quantum;
+            if weight <= 0.0 {
+                continue;
+            }
+            self.counts[c] += weight;
+            let share = weight / self.counts[c];
+            let mut step = |x: &mut T, mean: f64| {
+                let old = x.wide();
+                *x = T::near(old + (mean - old) * share);
+                let moved = old - x.wide();
+                shift += moved * moved;
+            };
+            let means = means.row(c);
+            let Some(columns) = columns else {
+                center.zip_mut_with(&means, |x, mean| step(x, mean.wide()));
+                continue;
+            };
+            let mut from = 0;
+            for (&column, mean) in columns.iter().zip(means) {
+                center
+                    .slice_mut(s![from..column])
+                    .map_inplace(|x| step(x, 0.0));
+                step(&mut center[column], mean.wide());
+                from = column + 1;
+            }
+            center.slice_mut(s![from..]).map_inplace(|x| step(x, 0.0));
+        }
+        shift
     }
 
     /// Puts centers that have seen few samples, less than `ratio` of those of
@@ -134,22 +166,35 @@ impl<T: Scalar> MiniBatch<T> {
         ratio: f64,
         seed: u64,
     ) -> Result<usize> {
-        check::columns("the batch", x.ncols(), self.centers.ncols())?;
+        self.check(x.ncols())?;
+        let put = |mut center: ArrayViewMut1<T>, row: usize| center.assign(&x.row(row));
+        self.reassign_rows(x.nrows(), weights, ratio, seed, put)
+    }
+
+    /// The same of so many rows; `put` copies one to a center.
+    pub(crate) fn reassign_rows(
+        &mut self,
+        rows: usize,
+        weights: Option<ArrayView1<T>>,
+        ratio: f64,
+        seed: u64,
+        put: impl Fn(ArrayViewMut1<T>, usize),
+    ) -> Result<usize> {
         let weights = Weights::new(weights);
         if weights.given() {
-            check::weight_values(&weights, x.nrows())?;
+            check::weight_values(&weights, rows)?;
         }
         let most = self.counts.iter().copied().fold(0.0, f64::max);
         let mut few: Vec<usize> = (0..self.counts.len())
             .filter(|&c| self.counts[c] < ratio * most)
             .collect();
         few.sort_by(|&a, &b| self.counts[a].total_cmp(&self.counts[b]));
-        few.truncate(x.nrows() / 2);
+        few.truncate(rows / 2);
         let others = (0..self.counts.len()).filter(|c| !few.contains(c));
         let least = others.map(|c| self.counts[c]).fold(f64::INFINITY, f64::min);
-        let rows = Random::new(seed, 2).samples(few.len(), x.nrows(), &weights);
+        let rows = Random::new(seed, 2).samples(few.len(), rows, &weights);
         for (&center, &row) in few.iter().zip(&rows) {
-            self.centers.row_mut(center).assign(&x.row(row));
+            put(self.centers.row_mut(center), row);
             if least.is_finite() {
                 self.counts[center] = least;
             }

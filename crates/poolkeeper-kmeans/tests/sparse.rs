@@ -4,7 +4,9 @@ mod common;
 
 use common::Numbers;
 use ndarray::{Array1, Array2, s};
-use poolkeeper_kmeans::{Csr, Init, Options, Result, Threads, assign_csr, fit, fit_csr};
+use poolkeeper_kmeans::{
+    Csr, Init, MiniBatch, Options, Result, Threads, assign_csr, fit, fit_csr, plus_plus_csr,
+};
 
 /// A matrix of mostly zeros, and its sparse rows.
 struct Sparse {
@@ -150,4 +152,98 @@ fn arrays_that_contradict_each_other_are_refused() {
         Csr::new(&[0], &[], &[0.0_f32; 0], 5).unwrap_err().code(),
         "empty"
     );
+}
+
+/// Rows with numbers in columns 3, 10, 17, ... only.
+fn with_gaps(rows: usize) -> Sparse {
+    let narrow = sparse(rows, 20);
+    let mut dense = Array2::zeros((rows, 160));
+    let mut spread = dense.slice_mut(s![.., 3..143;7]);
+    spread.assign(&narrow.dense);
+    Sparse {
+        dense,
+        indices: narrow.indices.iter().map(|j| 3 + 7 * j).collect(),
+        ..narrow
+    }
+}
+
+#[test]
+fn sparse_batches_move_the_centers_as_dense_ones() -> Result<()> {
+    let data = with_gaps(600);
+    let weights = Array1::from_shape_fn(600, |i| (i % 3) as f64);
+    let mut start = data.dense.slice(s![..9, ..]).to_owned();
+    start[[2, 0]] = 0.5; // No row has a number there.
+    let mut dense = MiniBatch::new(start)?;
+    let mut sparse = dense.clone();
+    for (batch, first) in (0..600).step_by(150).enumerate() {
+        let range = first..first + 150;
+        let indptr: Vec<i64> = data.indptr[first..=first + 150]
+            .iter()
+            .map(|at| at - data.indptr[first])
+            .collect();
+        let stored = data.indptr[first] as usize..data.indptr[first + 150] as usize;
+        let x = Csr::new(
+            &indptr,
+            &data.indices[stored.clone()],
+            &data.values[stored],
+            160,
+        )?;
+        let x_dense = data.dense.slice(s![range.clone(), ..]);
+        let weights = weights.slice(s![range]);
+        let weights = (batch > 0).then_some(weights);
+        let expected = dense.partial_fit(x_dense, weights, &Threads(2))?;
+        let found = sparse.partial_fit_csr(&x, weights, &Threads(2))?;
+        assert_eq!(found.labels, expected.labels);
+        assert!((found.inertia / expected.inertia - 1.0).abs() < 1e-9);
+        assert!((found.shift / expected.shift - 1.0).abs() < 1e-9);
+        assert_eq!(
+            sparse.reassign_csr(&x, weights, 0.4, 7)?,
+            dense.reassign(x_dense, weights, 0.4, 7)?
+        );
+        assert_eq!(sparse.counts, dense.counts);
+        let difference = (&sparse.centers - &dense.centers).mapv(f64::abs);
+        assert!(difference.iter().all(|&d| d < 1e-12));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_batch_may_have_no_number_or_no_weight() -> Result<()> {
+    let start = ndarray::array![[0.0, 2.0], [8.0, 8.0]];
+    let mut model = MiniBatch::new(start.clone())?;
+    let empty = Csr::new(&[0, 0, 0], &[], &[], 2)?;
+    let none = Array1::zeros(2);
+    let batch = model.partial_fit_csr(&empty, Some(none.view()), &Threads(1))?;
+    assert_eq!((batch.inertia, batch.shift), (0.0, 0.0));
+    assert_eq!(model.centers, start);
+    let batch = model.partial_fit_csr(&empty, None, &Threads(1))?;
+    assert_eq!(
+        (batch.labels, batch.inertia, batch.shift),
+        (vec![0, 0], 8.0, 4.0)
+    );
+    assert_eq!(model.centers, ndarray::array![[0.0, 0.0], [8.0, 8.0]]);
+    let wide = Csr::new(&[0, 1], &[2], &[1.0], 3)?;
+    let wrong = model.partial_fit_csr(&wide, None, &Threads(1));
+    assert_eq!(wrong.unwrap_err().code(), "shape");
+    assert_eq!(
+        model.reassign_csr(&wide, None, 0.1, 0).unwrap_err().code(),
+        "shape"
+    );
+    Ok(())
+}
+
+#[test]
+fn sparse_rows_far_from_each_other_are_chosen() -> Result<()> {
+    let values = [1.0_f64, 1.01, 5.0, 5.01, 9.0, 9.01];
+    let x = Csr::new(&[0, 1, 2, 3, 4, 5, 6], &[0, 0, 1, 1, 2, 2], &values, 3)?;
+    for seed in 0..20 {
+        let (centers, mut rows) = plus_plus_csr(&x, None, 3, Some(9), seed, &Threads(1))?;
+        assert_eq!(centers.dim(), (3, 3));
+        rows.sort_unstable();
+        let pairs: Vec<_> = rows.iter().map(|row| row / 2).collect();
+        assert_eq!(pairs, [0, 1, 2], "seed {seed}");
+    }
+    let many = plus_plus_csr(&x, None, 7, None, 0, &Threads(1));
+    assert_eq!(many.unwrap_err().code(), "clusters");
+    Ok(())
 }

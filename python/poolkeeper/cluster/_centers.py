@@ -9,10 +9,7 @@ import numpy as np
 from .. import _native
 from . import _params, _scalable
 from ._base import Estimator, check_is_fitted
-from ._data import Array, centers_of, csr, dense, is_sparse, samples_of, weights_of
-
-#: Rows of a sparse matrix that are made dense at a time.
-ROWS = 4096
+from ._data import Array, centers_of, csr, dense_blocks, is_sparse, samples_of, weights_of
 
 
 class Centers(Estimator):
@@ -82,8 +79,8 @@ class Centers(Estimator):
         centers = self._native_centers(samples)
         if is_sparse(samples):  # what comes out is dense as well
             parts = (
-                _native._kmeans_transform(samples[row : row + ROWS].toarray(), centers, self.n_jobs)
-                for row in range(0, samples.shape[0], ROWS)
+                _native._kmeans_transform(block, centers, self.n_jobs)
+                for _, block in dense_blocks(samples)
             )
             distances: Array = np.concatenate(list(parts))
         else:
@@ -106,10 +103,7 @@ class Centers(Estimator):
         """
         samples = self._known(X)
         weights = weights_of(sample_weight, samples)
-        centers = self._native_centers(samples)
-        if is_sparse(samples):
-            return -_native._kmeans_assign_csr(csr(samples), weights, centers, self.n_jobs)[1]
-        return -_native._kmeans_inertia(samples, weights, centers, self.n_jobs)
+        return -self._inertia(samples, weights, self._native_centers(samples))
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
         """Return ``fit(X).labels_``."""
@@ -131,7 +125,12 @@ class Centers(Estimator):
         if is_sparse(samples):
             return _native._kmeans_assign_csr(csr(samples), weights, centers, self.n_jobs)
         labels = _native._kmeans_assign(samples, centers, self.n_jobs)
-        return labels, _native._kmeans_inertia(samples, weights, centers, self.n_jobs)
+        return labels, self._inertia(samples, weights, centers)
+
+    def _inertia(self, samples: Any, weights: Array | None, centers: Array) -> float:
+        if is_sparse(samples):
+            return _native._kmeans_assign_csr(csr(samples), weights, centers, self.n_jobs)[1]
+        return _native._kmeans_inertia(samples, weights, centers, self.n_jobs)
 
     def _native_centers(self, samples: Any) -> Array:
         """The centers as the samples' number type."""
@@ -156,7 +155,7 @@ class Centers(Estimator):
         if isinstance(init, str):
             if str(init) != "k-means||":
                 return str(init)
-            each = _scalable.blocks_of(dense(samples), weights)
+            each = _scalable.blocks_of(samples, weights)
             return _scalable.first_centers(each, self.n_clusters, seed, self.n_jobs)
         if callable(init):
             init = init(samples, self.n_clusters, random_state=random)

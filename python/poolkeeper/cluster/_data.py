@@ -8,6 +8,7 @@ here: the kernels find the others while they work.
 from __future__ import annotations
 
 import numbers
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ except ImportError:
 
 Array = npt.NDArray[Any]
 FLOATS: tuple[type, ...] = (np.float64, np.float32)
+
+#: Numbers of a sparse matrix that are made dense at a time, and rows of an array.
+DENSE, BLOCK = 1 << 22, 1 << 16
 
 
 def samples_of(estimator: Any, X: Any, *, reset: bool) -> Any:
@@ -68,6 +72,19 @@ def dense(X: Any) -> Array:
 def csr(X: Any) -> tuple[Array, Array, Array, int]:
     """Return the arrays of a CSR matrix, as the kernels take them."""
     return X.indptr, X.indices, X.data, X.shape[1]
+
+
+def dense_blocks(X: Any) -> Iterator[tuple[int, Array]]:
+    """Yield samples as arrays, each with its first row: some rows at a time, of a sparse
+    matrix as many as have `DENSE` numbers."""
+    rows = max(1, DENSE // X.shape[1]) if is_sparse(X) else BLOCK
+    for row in range(0, X.shape[0], rows):
+        yield row, dense(X[row : row + rows])
+
+
+def native(X: Any) -> Any:
+    """Return samples as the kernels take them, in either form."""
+    return csr(X) if is_sparse(X) else X
 
 
 def weights_of(sample_weight: Any, samples: Any) -> Array | None:

@@ -10,7 +10,7 @@ import numpy as np
 from .. import _native
 from . import _random, _scalable
 from ._centers import Centers
-from ._data import Array, dense, samples_of, weights_of
+from ._data import Array, native, samples_of, weights_of
 from ._params import caller, check
 from ._stopping import Stopping
 
@@ -146,7 +146,7 @@ class MiniBatchKMeans(Centers):
         sums = None if weights is None else np.cumsum(weights, dtype=np.float64)
         for step in range(steps):
             rows = _random.rows(random, self._batch_size, n_samples, sums)
-            inertia, shift = self._step(dense(samples[rows]), None, random)
+            inertia, shift = self._step(samples[rows], None, random)
             if stopping.is_enough(step, inertia, shift):
                 break
         self.n_steps_ = step + 1
@@ -188,7 +188,7 @@ class MiniBatchKMeans(Centers):
             self._size(samples.shape[0])
             self._start(samples, weights, self._random_state)
             self.n_steps_ = 0
-        self._step(dense(samples), weights, self._random_state)
+        self._step(samples, weights, self._random_state)
         self.n_steps_ += 1
         if self.compute_labels:
             self._end(samples, weights, None, 1.0)
@@ -218,7 +218,7 @@ class MiniBatchKMeans(Centers):
         for number in range(self._n_init):
             some, some_weights = self._some(samples, weights, random)
             centers = self._centers_among(some, some_weights, random)
-            inertia = _native._kmeans_inertia(valid, valid_weights, centers, self.n_jobs)
+            inertia = self._inertia(valid, valid_weights, centers)
             if self.verbose:
                 print(f"Inertia for init {number + 1}/{self._n_init}: {inertia}")
             if number == 0 or inertia < best:
@@ -227,13 +227,13 @@ class MiniBatchKMeans(Centers):
         self._counts = np.zeros(self.n_clusters)
         self._since_reassigned = 0
 
-    def _some(self, samples: Any, weights: Array | None, random: Any) -> tuple[Array, Array | None]:
+    def _some(self, samples: Any, weights: Array | None, random: Any) -> tuple[Any, Array | None]:
         rows = random.choice(samples.shape[0], self._init_size, replace=False)
         some = None if weights is None else weights[rows]
         # Weights that are all 0 here have no say on these samples.
-        return dense(samples[rows]), some if some is not None and some.any() else None
+        return samples[rows], some if some is not None and some.any() else None
 
-    def _centers_among(self, samples: Array, weights: Array | None, random: Any) -> Array:
+    def _centers_among(self, samples: Any, weights: Array | None, random: Any) -> Array:
         seed = _random.seed(random)
         init = self._first_centers(samples, weights, random, seed)
         if not isinstance(init, str):
@@ -242,19 +242,20 @@ class MiniBatchKMeans(Centers):
             each = _scalable.blocks_of(samples, weights)
             return _scalable.random_centers(each, self.n_clusters, seed)
         centers: Array = _native._kmeans_plus_plus(
-            samples, weights, self.n_clusters, seed, self.n_jobs
+            native(samples), weights, self.n_clusters, seed, self.n_jobs
         )
         return centers
 
-    def _step(self, batch: Array, weights: Array | None, random: Any) -> tuple[float, float]:
+    def _step(self, batch: Any, weights: Array | None, random: Any) -> tuple[float, float]:
         """Move the centers by a batch; return its inertia before, and how far they moved."""
         before = self._native_centers(batch)
         (centers, counts), inertia, shift = _native._kmeans_batch(
-            batch, weights, before, self._counts, self.n_jobs
+            native(batch), weights, before, self._counts, self.n_jobs
         )
-        if self._is_time_to_reassign(len(batch)) and self.reassignment_ratio > 0:
+        few = counts < self.reassignment_ratio * counts.max()
+        if self._is_time_to_reassign(batch.shape[0]) and few.any():
             (centers, counts), moved = _native._kmeans_reassign(
-                batch, centers, counts, self.reassignment_ratio, _random.seed(random)
+                native(batch), centers, counts, self.reassignment_ratio, _random.seed(random)
             )
             if moved and self.verbose:
                 print(f"[MiniBatchKMeans] Reassigning {moved} cluster centers.")

@@ -19,11 +19,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _native
-from ._data import Array
+from ._data import Array, dense_blocks
 
 #: As in the paper: five rounds of twice as many samples as centers.
 ROUNDS, OVERSAMPLING = 5, 2
-BLOCK = 1 << 16  # rows
 
 
 class Drawn(NamedTuple):
@@ -82,18 +81,18 @@ def enough(samples: Array, n_clusters: int) -> None:
         )
 
 
-def blocks_of(samples: Array, weights: Array | None) -> Each:
+def blocks_of(samples: Any, weights: Array | None) -> Each:
     """Return an `Each` over samples that are here."""
 
     def each(function: Callable[..., Any], *arguments: Any) -> list[Any]:
         return [
             function(
-                samples[row : row + BLOCK],
-                None if weights is None else weights[row : row + BLOCK],
+                block,
+                None if weights is None else weights[row : row + len(block)],
                 row,
                 *arguments,
             )
-            for row in range(0, len(samples), BLOCK)
+            for row, block in dense_blocks(samples)
         ]
 
     return each

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .. import _native
-from ._data import dense
+from ._data import is_sparse
 
 
 class Stopping:
@@ -18,8 +20,7 @@ class Stopping:
         self._steps = steps
         self._tol = 0.0
         if estimator.tol > 0:
-            summary = _native._kmeans_summary(dense(samples), None, estimator.n_jobs)
-            self._tol = estimator.tol * summary.variance
+            self._tol = estimator.tol * _variance(samples, estimator.n_jobs)
         self._weight = min(1.0, self._batch_size * 2.0 / (samples.shape[0] + 1))
         #: The inertia of a sample, smoothed; None before the second batch.
         self.smoothed: float | None = None
@@ -54,3 +55,17 @@ class Stopping:
     def _say(self, line: str) -> None:
         if self._verbose:
             print(line)
+
+
+def _variance(samples: Any, n_jobs: int | None) -> float:
+    """The mean of the features' variances."""
+    if not is_sparse(samples):
+        variance: float = _native._kmeans_summary(samples, None, n_jobs).variance
+        return variance
+    n_samples, n_features = samples.shape
+    values = samples.data.astype(np.float64)
+    mean, mean_square = (
+        np.bincount(samples.indices, numbers, minlength=n_features) / n_samples
+        for numbers in (values, values**2)
+    )
+    return float((mean_square - mean**2).mean())

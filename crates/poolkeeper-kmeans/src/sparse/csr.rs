@@ -16,7 +16,7 @@ pub struct Csr<'a, T, I = i32> {
 }
 
 /// `i32` or `i64`: the types that SciPy counts with.
-pub trait Index: Copy + Send + Sync + TryInto<usize> + 'static {}
+pub trait Index: Copy + Send + Sync + TryInto<usize> + TryFrom<usize> + 'static {}
 
 impl Index for i32 {}
 impl Index for i64 {}
@@ -124,6 +124,33 @@ impl<'a, T: Scalar, I: Index> Csr<'a, T, I> {
         // `new` has checked that every index is one.
         let columns = columns.map(|&j| position(j).unwrap_or(0));
         columns.zip(self.values[range].iter().copied())
+    }
+
+    /// The columns with numbers, in order, and the place of each index among them.
+    pub(super) fn columns_used(&self) -> (Vec<usize>, Vec<I>) {
+        let mut places = vec![None; self.columns];
+        for row in 0..self.rows() {
+            for (column, _) in self.row(row) {
+                places[column] = Some(0);
+            }
+        }
+        let used: Vec<usize> = (0..self.columns).filter(|&j| places[j].is_some()).collect();
+        for (place, &column) in used.iter().enumerate() {
+            places[column] = Some(place);
+        }
+        let place = |&j: &I| places.get(position(j)?).copied()?;
+        // No place is larger than its column. What belongs to no row may be anything.
+        let index = |j| I::try_from(place(j).unwrap_or(0)).unwrap_or(*j);
+        (used, self.indices.iter().map(index).collect())
+    }
+
+    /// The same rows with other indices, below `columns`.
+    pub(super) fn with_indices<'b>(&'b self, indices: &'b [I], columns: usize) -> Csr<'b, T, I> {
+        Csr {
+            indices,
+            columns,
+            ..*self
+        }
     }
 
     /// Numbers that are stored.

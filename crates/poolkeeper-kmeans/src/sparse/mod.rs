@@ -1,6 +1,7 @@
 //! Sparse data, handled as sparse: time and memory go with the numbers that
 //! are stored. Nothing is centred, which would fill the zeros.
 
+mod batch;
 mod csr;
 mod score;
 mod start;
@@ -8,7 +9,7 @@ mod start;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1};
 
 use crate::control::check as not_cancelled;
 use crate::kernels::plain::quantised;
@@ -20,6 +21,7 @@ use crate::update::{Bound, Exact, Quanta, Sums};
 use crate::{Control, Error, Fit, Options, Progress, Result, Scalar, check};
 pub use csr::{Csr, Index};
 use score::Across;
+pub use start::plus_plus_csr;
 
 /// Rows that a thread takes at a time.
 const CHUNK: usize = 256;
@@ -100,6 +102,14 @@ pub fn assign_csr<T: Scalar, I: Index>(
     })
 }
 
+/// Writes a row to a center.
+fn put<T: Scalar, I: Index>(x: &Csr<T, I>, row: usize, mut to: ArrayViewMut1<T>) {
+    to.fill(T::default());
+    for (column, value) in x.row(row) {
+        to[column] = value;
+    }
+}
+
 /// What all parts of a fit work on.
 struct Problem<'a, T, I> {
     x: &'a Csr<'a, T, I>,
@@ -121,9 +131,22 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
         team: &'a Team,
         control: &'a dyn Control,
     ) -> Result<Self> {
+        if weights.given() {
+            check::weights(&weights, x.rows())?;
+        }
+        Self::of_part(x, weights, team, control)
+    }
+
+    /// The same for a part of the data, whose weights may all be 0.
+    fn of_part(
+        x: &'a Csr<'a, T, I>,
+        weights: Weights<'a, T>,
+        team: &'a Team,
+        control: &'a dyn Control,
+    ) -> Result<Self> {
         let n = x.rows() as f64;
         let (total, largest_weight) = match weights.given() {
-            true => check::weights(&weights, x.rows())?,
+            true => check::weight_values(&weights, x.rows())?,
             false => (n, 1.0),
         };
         let mut reach = vec![0.0_f64; x.columns];
@@ -300,7 +323,8 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
             4.0 * far * far
         };
         let largest: f64 = self.reach.iter().zip(centers.columns()).map(far).sum();
-        let bound = Bound::new(largest * self.largest_weight);
+        // There may be columns that no row has a number in.
+        let bound = Bound::new((largest + across.farthest()) * self.largest_weight);
         let total = Mutex::new(Exact::default());
         let chunks = labels.len().div_ceil(CHUNK);
         let threads = self.threads(1).min(chunks);

@@ -17,10 +17,15 @@ pub(super) struct Across<T> {
 
 impl<T: Scalar> Across<T> {
     pub(super) fn new(centers: ArrayView2<T>) -> Self {
-        let minus_two = T::near(-2.0);
         let square =
             |center: ndarray::ArrayView1<T>| center.iter().map(|c| c.wide() * c.wide()).sum();
-        let exact: Vec<f64> = centers.outer_iter().map(square).collect();
+        Self::of_columns(centers, centers.outer_iter().map(square).collect())
+    }
+
+    /// For centers of which only some columns are looked at; `exact` is the `|c|²` of
+    /// all of them.
+    pub(super) fn of_columns(centers: ArrayView2<T>, exact: Vec<f64>) -> Self {
+        let minus_two = T::near(-2.0);
         Across {
             k: centers.nrows(),
             values: centers.t().iter().map(|&c| c * minus_two).collect(),
@@ -57,6 +62,11 @@ impl<T: Scalar> Across<T> {
             }
         }
         best.1
+    }
+
+    /// The largest `|c|²`.
+    pub(super) fn farthest(&self) -> f64 {
+        self.exact.iter().copied().fold(0.0, f64::max)
     }
 
     /// The squared distance to a center, in `f64`.

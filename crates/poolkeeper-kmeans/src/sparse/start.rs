@@ -2,15 +2,51 @@
 
 use std::sync::Mutex;
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 
-use super::csr::Index;
+use super::csr::{Csr, Index};
 use super::score::Across;
-use super::{CHUNK, Problem};
+use super::{CHUNK, Problem, put};
+use crate::parallel::with_team;
 use crate::problem::lock;
 use crate::random::Random;
+use crate::rows::Weights;
 use crate::start::trials;
-use crate::{Init, Options, Result, Scalar};
+use crate::{Control, Init, Options, Result, Scalar, check};
+
+/// As [`plus_plus`](crate::plus_plus), among sparse rows.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Examples
+///
+/// ```
+/// use poolkeeper_kmeans::{Csr, Threads, plus_plus_csr};
+///
+/// let x = Csr::new(&[0, 1, 2, 3], &[0, 0, 9], &[1.0_f64, 1.1, 5.0], 10)?;
+/// let (centers, rows) = plus_plus_csr(&x, None, 2, None, 0, &Threads(1))?;
+/// assert!(rows.contains(&2));
+/// assert_eq!(centers.dim(), (2, 10));
+/// # Ok::<(), poolkeeper_kmeans::Error>(())
+/// ```
+pub fn plus_plus_csr<T: Scalar, I: Index>(
+    x: &Csr<T, I>,
+    weights: Option<ArrayView1<T>>,
+    k: usize,
+    local_trials: Option<usize>,
+    seed: u64,
+    control: &dyn Control,
+) -> Result<(Array2<T>, Vec<usize>)> {
+    check::clusters(k, x.rows())?;
+    check::parameter(local_trials != Some(0), "local_trials", 0, "at least 1")?;
+    with_team(|team| {
+        let problem = Problem::new(x, Weights::new(weights), team, control)?;
+        let rows = problem.plus_plus(k, trials(local_trials, k), &mut Random::new(seed, 0))?;
+        Ok((problem.dense(&rows), rows))
+    })
+}
 
 impl<T: Scalar, I: Index> Problem<'_, T, I> {
     pub(super) fn first_centers(&self, options: &Options<T>, stream: u64) -> Result<Array2<T>> {
@@ -29,10 +65,8 @@ impl<T: Scalar, I: Index> Problem<'_, T, I> {
 
     fn dense(&self, rows: &[usize]) -> Array2<T> {
         let mut dense = Array2::default((rows.len(), self.x.columns));
-        for (mut to, &row) in dense.outer_iter_mut().zip(rows) {
-            for (column, value) in self.x.row(row) {
-                to[column] = value;
-            }
+        for (to, &row) in dense.outer_iter_mut().zip(rows) {
+            put(self.x, row, to);
         }
         dense
     }

@@ -9,7 +9,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 /// The arrays of a CSR matrix, as `(indptr, indices, data, columns)`.
-type Arrays<'py> = (
+pub(super) type Arrays<'py> = (
     Bound<'py, PyAny>,
     Bound<'py, PyAny>,
     Bound<'py, PyAny>,
@@ -17,7 +17,7 @@ type Arrays<'py> = (
 );
 
 /// A matrix of numbers of a type, with indices of another.
-struct Matrix<'py, T: Element, I: numpy::Element> {
+pub(super) struct Matrix<'py, T: Element, I: numpy::Element> {
     indptr: PyReadonlyArray1<'py, I>,
     indices: PyReadonlyArray1<'py, I>,
     data: PyReadonlyArray1<'py, T>,
@@ -26,7 +26,7 @@ struct Matrix<'py, T: Element, I: numpy::Element> {
 
 impl<'py, T: Element, I: numpy::Element + Index> Matrix<'py, T, I> {
     /// `None` where the arrays have other types.
-    fn of((indptr, indices, data, columns): &Arrays<'py>) -> Option<Self> {
+    pub(super) fn of((indptr, indices, data, columns): &Arrays<'py>) -> Option<Self> {
         Some(Matrix {
             indptr: indptr.extract().ok()?,
             indices: indices.extract().ok()?,
@@ -35,7 +35,7 @@ impl<'py, T: Element, I: numpy::Element + Index> Matrix<'py, T, I> {
         })
     }
 
-    fn view(&self, py: Python<'_>) -> PyResult<Csr<'_, T, I>> {
+    pub(super) fn view(&self, py: Python<'_>) -> PyResult<Csr<'_, T, I>> {
         let (indptr, indices) = (self.indptr.as_slice()?, self.indices.as_slice()?);
         Csr::new(indptr, indices, self.data.as_slice()?, self.columns)
             .map_err(|why| raise(py, &why))
@@ -60,6 +60,7 @@ macro_rules! for_matrix {
         }
     };
 }
+pub(super) use for_matrix;
 
 /// Clusters the rows of a CSR matrix.
 #[pyfunction]
