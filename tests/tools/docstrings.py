@@ -26,8 +26,13 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="poolkeeper-docstrings-") as folder:
+        os.chdir(folder)  # some write a file
+        return run()
+
+
+def run() -> int:
     passed = failed = 0
-    os.chdir(tempfile.mkdtemp(prefix="poolkeeper-docstrings-"))
     # All are found before the first runs: a name that is used for the first time moves
     # from its module into the package.
     for test in list(examples()):

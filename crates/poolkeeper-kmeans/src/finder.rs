@@ -53,7 +53,7 @@ impl<T: Scalar> Finder<'_, T> {
             self.tile.nearest
         };
         // SAFETY: the tile is one for this processor; rows, frame and panels
-        // have the columns of the data, and the panels the width of the tile.
+        // have the columns of the data, and the panels are for the tile.
         unsafe { kernel(rows, self.moved, self.panels, scratch) };
         if let Some(precision) = precision {
             precision.bounds(self.table, scratch, rows.count, 0.0);

@@ -105,9 +105,9 @@ fn nearest_whole(x: f64) -> f64 {
 }
 
 impl<T: Scalar> Fixed<T> {
-    /// Packs the first `k` centers of `panels` for samples that reach as far as `reach`. `None` where
-    /// that is not possible: all are at the offset, or too near or too far for
-    /// the type.
+    /// Packs the first `k` centers of `panels` for samples that reach as far as
+    /// `reach`. `None` where that is not possible: all are at the offset, or too
+    /// near or too far for the type.
     pub(crate) fn new(
         k: usize,
         panels: &Panels<T>,
@@ -166,7 +166,7 @@ impl<T: Scalar> Fixed<T> {
             let first = fixed.at(c);
             let panel = &mut fixed.values[first..];
             let mut off = 0.0;
-            let mut columns = panels.columns_of(c).map(|x| {
+            let mut columns = panels.columns_of(c).take(frame.columns()).map(|x| {
                 let x = x.wide() * of_centers;
                 let whole = nearest_whole(x);
                 off += square(x - whole);

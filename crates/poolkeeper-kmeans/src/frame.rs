@@ -215,6 +215,8 @@ pub struct Frame<T> {
     reach: Vec<f64>,
     /// How many samples there are.
     pub(crate) samples: f64,
+    /// Whether their weights are not all 1.
+    pub(crate) weighted: bool,
     largest_weight: f64,
     /// See [`Summary::variance`].
     pub(crate) variance: f64,
@@ -238,7 +240,7 @@ impl<T: Scalar> Frame<T> {
             .map(|((low, high), o)| (high - o.wide()).max(o.wide() - low))
             .collect();
         check::reach(&reach)?;
-        let quanta = Quanta::new(&reach, &offset, summary.weight, summary.largest_weight);
+        let quanta = Quanta::new(&reach, &offset, summary.rows as f64, summary.largest_weight);
         let scale = scale_for::<T>(reach.iter().copied().fold(0.0, f64::max));
         Ok(Frame {
             moved: Moved {
@@ -248,6 +250,7 @@ impl<T: Scalar> Frame<T> {
             quanta,
             reach,
             samples: summary.rows as f64,
+            weighted: summary.weight != summary.rows as f64 || summary.largest_weight != 1.0,
             largest_weight: summary.largest_weight,
             variance: summary.variance(),
         })
@@ -298,14 +301,15 @@ impl<T: Scalar> Frame<T> {
     }
 }
 
-/// `mean`, rounded to 1/256 of the column's span: so few digits that the last
-/// bits of the mean, which depend on how the data was cut, don't matter.
+/// `mean`, rounded to about 1/256 of the column's span: so few digits that the last
+/// bits of the mean, which depend on how the data was cut, don't matter. (Half-way
+/// between two of these is where means of short numbers lie, so the border is not.)
 fn coarse<T: Scalar>(mean: f64, span: f64) -> T {
     if span == 0.0 {
         return T::near(mean);
     }
     let grid = power_above(span) / 256.0;
-    T::near((mean / grid).round() * grid)
+    T::near((mean / grid + std::f64::consts::FRAC_1_PI).floor() * grid)
 }
 
 /// 1, or the power of two that brings `reach` near 1 when its square would

@@ -13,7 +13,8 @@ use crate::frame::Frame;
 use crate::update::{Exact, Sums};
 
 /// Relative errors up to this are not seen. It is a bound for the worst case:
-/// roundings go both ways, and cancel but for their root.
+/// roundings go both ways, and cancel but for their root. (What [`Exact`] doesn't
+/// resolve is not part of it: summing distances would not either.)
 const UNSEEN: f64 = 1e-9;
 
 /// The sum of the squared distances of the samples to the centers of their
@@ -33,8 +34,12 @@ pub(crate) fn of_sums<T: Scalar>(
     let columns = frame.columns();
     // Of each column, how far a center that has samples is from the offset.
     let mut far = vec![0.0_f64; columns];
-    let (mut less, mut size) = (0.0, total);
+    let (mut less, mut size) = (Vec::new(), total);
     for (c, center) in centers.outer_iter().enumerate() {
+        if sums.weights[c] == 0 && frame.weighted {
+            // There may be samples that weigh less than a quantum.
+            return None;
+        }
         if sums.weights[c] == 0 {
             continue;
         }
@@ -48,10 +53,12 @@ pub(crate) fn of_sums<T: Scalar>(
             own_size += twice.abs() + square;
             far[j] = far[j].max(x.abs());
         }
-        less += own;
+        less.push(own);
         size += own_size;
     }
-    let inertia = total - less;
+    // The same for the same clusters in another order.
+    less.sort_by(f64::total_cmp);
+    let inertia = total - less.iter().sum::<f64>();
     // A number that is summed is off by a quantum at most, and so is a weight.
     let quanta_off: f64 = (far.iter().zip(&quanta.quantum))
         .map(|(far, quantum)| far * (2.0 * quantum + far * quanta.weight_quantum))
@@ -92,6 +99,19 @@ mod tests {
         };
         let total = Exact::from_parts(part.total);
         (of_sums(&sums, total, centers.view(), &frame), direct)
+    }
+
+    /// Two samples weigh less than a quantum, and a third of the inertia.
+    #[test]
+    fn what_weighs_too_little_for_a_sum_is_not_lost() {
+        let mut x = Array2::zeros((2002, 1));
+        let mut weights = Array1::ones(2002);
+        (x[[2000, 0]], x[[2001, 0]]) = (1.0, 1.2);
+        (weights[2000], weights[2001]) = (1e-16, 1e-16);
+        let centers = ndarray::array![[0.0], [1.1]];
+        let found = crate::inertia(x.view(), Some(weights.view()), centers.view(), &Threads(1));
+        let found = found.expect("sensible samples");
+        assert!((found / 2e-18 - 1.0).abs() < 1e-3, "{found}");
     }
 
     #[test]

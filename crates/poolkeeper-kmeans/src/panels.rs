@@ -29,7 +29,7 @@ impl<T: Scalar> Panels<T> {
     pub(crate) fn fill(&mut self, centers: ArrayView2<T>, frame: &Frame<T>, width: usize) {
         let (k, columns) = centers.dim();
         if width == 1 {
-            self.clear(k, columns, k, RUN / size_of::<T>());
+            self.clear(k, columns, k.max(1), RUN / size_of::<T>());
         } else {
             self.clear(k, columns, width, 1);
         }

@@ -35,15 +35,16 @@ pub(crate) const MAGIC: f64 = 6_755_399_441_055_744.0;
 
 impl Quanta {
     /// Numbers up to `reach`, times weights up to `largest`, must fit 2^50
-    /// quanta, and their sum 2^61.
-    pub(crate) fn new<T: Scalar>(reach: &[f64], offset: &[T], total: f64, largest: f64) -> Self {
+    /// quanta, and their sum over so many `samples` 2^61. (Not over their weights,
+    /// whose sum would depend on its order.)
+    pub(crate) fn new<T: Scalar>(reach: &[f64], offset: &[T], samples: f64, largest: f64) -> Self {
         let quantum = |reach: f64| {
             let one = largest * reach * 2.0_f64.powi(-50);
-            let all = total * reach * 2.0_f64.powi(-61);
+            let all = samples * largest * reach * 2.0_f64.powi(-61);
             power_above(one.max(all).max(f64::MIN_POSITIVE * 2.0))
         };
         // Without weights they are 1 and exact.
-        let weight_quantum = quantum(1.0).min(1.0);
+        let weight_quantum = quantum(1.0);
         let quantum: Vec<f64> = reach.iter().map(|&r| quantum(r)).collect();
         let offset: Vec<f64> = offset.iter().map(|o| o.wide()).collect();
         let mut magic: Vec<f64> = quantum.iter().map(|q| MAGIC * q).collect();

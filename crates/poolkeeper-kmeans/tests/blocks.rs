@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clouds::clouds;
-use ndarray::{Array1, Array2, ArrayView2, array, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, array, s};
 use poolkeeper_kmeans::{
     Blocks, BlocksFit, Error, InMemory, Init, Npy, Options, Result, Scalar, Take, Threads, fit,
     fit_blocks,
@@ -60,6 +60,63 @@ fn blocks_of_any_size_give_the_bits_of_the_whole() -> Result<()> {
         assert_eq!(found.centers, whole.centers, "{rows}");
         assert_eq!(found.inertia, whole.inertia);
         assert_eq!((found.iterations, found.rows), (whole.iterations, 1300));
+    }
+    Ok(())
+}
+
+/// A matrix with weights, in blocks of so many rows.
+struct Weighed<'a> {
+    x: ArrayView2<'a, f64>,
+    weights: ArrayView1<'a, f64>,
+    rows: usize,
+}
+
+impl Blocks<f64> for Weighed<'_> {
+    fn each(&mut self, take: &mut Take<f64>) -> Result<()> {
+        let weights = self.weights.axis_chunks_iter(Axis(0), self.rows);
+        let mut blocks = self.x.axis_chunks_iter(Axis(0), self.rows).zip(weights);
+        blocks.try_for_each(|(x, weights)| take(x, Some(weights)))
+    }
+}
+
+/// Weights whose sum is near a power of two, and depends on its order.
+#[test]
+fn blocks_with_weights_give_the_bits_of_the_whole() -> Result<()> {
+    let x = clouds::<f64>(5000, 3, 6, 0.8, 4);
+    let options = start(x.view(), 6);
+    let uneven = Array1::from_shape_fn(5000, |i| 1.0 + (i * i % 17) as f64);
+    let normalised = &uneven / uneven.sum();
+    for weights in [Array1::from_elem(5000, 1.0 / 5000.0), normalised, uneven] {
+        let weights = weights.view();
+        let whole = fit(x.view(), Some(weights), &options, &Threads(2))?;
+        for rows in [1, 37, 500, 1000, 1234] {
+            let x = x.view();
+            let found = fit_blocks(&mut Weighed { x, weights, rows }, &options, &Threads(2))?;
+            assert_eq!(found.centers, whole.centers, "{rows}");
+            assert_eq!(found.inertia, whole.inertia);
+        }
+    }
+    Ok(())
+}
+
+/// The mean is half-way between two numbers that an offset may be.
+#[test]
+fn a_mean_on_a_border_gives_the_bits_of_the_whole() -> Result<()> {
+    let mut numbers = common::Numbers::new(3);
+    let mut x = Array2::from_elem((10_000, 2), 1.0 / 512.0);
+    for mut pair in x.axis_chunks_iter_mut(Axis(0), 2) {
+        let away = Array1::from_shape_simple_fn(2, || 0.3 * numbers.unit());
+        pair.row_mut(0).scaled_add(-1.0, &away);
+        pair.row_mut(1).scaled_add(1.0, &away);
+    }
+    let options = start(x.view(), 4);
+    let whole = fit(x.view(), None, &options, &Threads(2))?;
+    for rows in [100, 1000, 2500] {
+        let found = fit_blocks(&mut InMemory::new(x.view(), rows), &options, &Threads(2))?;
+        assert_eq!(
+            (found.centers, found.inertia),
+            (whole.centers.clone(), whole.inertia)
+        );
     }
     Ok(())
 }

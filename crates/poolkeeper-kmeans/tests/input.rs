@@ -187,6 +187,28 @@ fn a_center_may_have_only_samples_without_weight() -> Result<()> {
 }
 
 #[test]
+fn weights_of_any_size_give_the_same_centers() -> Result<()> {
+    let x = array![[0.0_f64], [1.0], [10.0], [14.0]];
+    for scale in [1e-280, 1e-20, 1.0, 1e15, 1e16, 1e18, 1e100] {
+        let weights = array![1.0, 3.0, 1.0, 1.0].mapv(|w: f64| w * scale);
+        let options = Options {
+            init: Init::Centers(array![[0.0], [12.0]]),
+            ..Options::new(2)
+        };
+        let fit = fit(x.view(), Some(weights.view()), &options, &Threads(1))?;
+        for (found, expected) in fit.centers.iter().zip([0.75, 12.0]) {
+            assert!((found - expected).abs() < 1e-13, "{scale}: {found}");
+        }
+        assert!(
+            (fit.inertia / scale / 8.75 - 1.0).abs() < 1e-9,
+            "{scale}: {}",
+            fit.inertia
+        );
+    }
+    Ok(())
+}
+
+#[test]
 fn samples_without_weight_do_not_count() -> Result<()> {
     let x = array![[0.0_f32], [1.0], [10.0], [11.0], [500.0]];
     let weights = array![1.0, 1.0, 1.0, 1.0, 0.0];

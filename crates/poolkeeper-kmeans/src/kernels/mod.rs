@@ -46,7 +46,7 @@ pub(crate) type AddRows<T, const ROWS: usize> =
 pub(crate) struct Tile<T: 'static> {
     /// Samples in a block.
     pub(crate) samples: usize,
-    /// Centers in a panel.
+    /// Centers in a panel; 1, where one panel has them all, for scoring along the rows.
     pub(crate) centers: usize,
     /// The nearest center.
     pub(crate) nearest: Nearest<T>,

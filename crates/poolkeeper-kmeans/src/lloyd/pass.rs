@@ -27,8 +27,9 @@ use crate::{Algorithm, Kernel, Result, Scalar};
 /// Above this share of changed labels, summing all samples anew is cheaper
 /// than taking the changed ones from one sum to another.
 const SUM_ANEW: f64 = 0.5;
-/// In the second pass hardly more labels change, whatever the data.
-const MOST: f64 = 0.4;
+/// About the largest share of labels that change in the second pass, on data of all
+/// kinds.
+const IN_SECOND: f64 = 0.4;
 /// A thread takes the samples in so many spans, so that all end together.
 const SPANS: usize = 8;
 /// The most samples of a span.
@@ -161,7 +162,7 @@ impl<'a, T: Scalar> Pass<'a, T> {
         );
         let changed = changed.into_inner();
         self.changed = if is_first {
-            MOST
+            IN_SECOND
         } else {
             changed as f64 / data.rows as f64
         };

@@ -28,7 +28,7 @@ impl Cost {
         let columns = columns as f64;
         Cost {
             skip: 4.0,
-            // One center at a time is scored along the rows, without packing.
+            // One stands for scoring along the rows, without packing.
             pack: if width == 1 { 0.1 } else { 0.4 } * columns
                 + 15.0
                 + 0.2 * columns * f64::from(fixed),

@@ -145,9 +145,9 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
         control: &'a dyn Control,
     ) -> Result<Self> {
         let n = x.rows() as f64;
-        let (total, largest_weight) = match weights.given() {
-            true => check::weight_values(&weights, x.rows())?,
-            false => (n, 1.0),
+        let largest_weight = match weights.given() {
+            true => check::weight_values(&weights, x.rows())?.1,
+            false => 1.0,
         };
         let mut reach = vec![0.0_f64; x.columns];
         let (mut sums, mut squares) = (vec![0.0; x.columns], vec![0.0; x.columns]);
@@ -165,12 +165,7 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
             .zip(&squares)
             .map(|(s, q)| (q / n - s / n * (s / n)).max(0.0));
         let variance = variances.sum::<f64>() / x.columns as f64;
-        let quanta = Quanta::new(
-            &reach,
-            &vec![T::default(); x.columns],
-            total,
-            largest_weight,
-        );
+        let quanta = Quanta::new(&reach, &vec![T::default(); x.columns], n, largest_weight);
         Ok(Problem {
             x,
             weights,

@@ -188,7 +188,7 @@ fn each_chunk<T: Scalar>(
         let (scratch, buffer) = &mut *lock(&workers[worker]);
         let rows = data.read(data.range(chunk), buffer);
         // SAFETY: the tile is one for this processor; rows, frame and panels
-        // have the columns of the data, and the panels the width of the tile.
+        // have the columns of the data, and the panels are for the tile.
         unsafe { (tile.two_nearest)(&rows, &frame.moved, &panels, scratch) };
         take(chunk, scratch);
     })

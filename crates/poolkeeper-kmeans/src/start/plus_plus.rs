@@ -204,8 +204,8 @@ impl<'a, T: Scalar> State<'a, T> {
         let rows = data.read(range, rows);
         chunk.near.resize(count, T::INFINITY);
         // SAFETY: the table is one for this processor; `rows`, `frame` and
-        // `panels` have the columns of the data, and the panels the width of
-        // the tile; `scores` has `stride` numbers for every padded center,
+        // `panels` have the columns of the data, and the panels are for the
+        // tile; `scores` has `stride` numbers for every padded center,
         // and `near` and `weights` have one for each row.
         unsafe {
             (tile.scores)(
