@@ -150,8 +150,9 @@ def goal(row: dict[str, Any]) -> str:
     wanted, peer = row["case"]["goal"], row["peers"].get("scikit-learn")
     if wanted is None or peer is None:
         return ""
-    met = "met" if peer["ratio"] >= wanted else "not met"
-    return f"{wanted:g}x: {met}"
+    if peer["ratio"] >= wanted:
+        return f"{wanted:g}x: met"
+    return f"{wanted:g}x: not met ({peer['ratio']:.3g}x)"
 
 
 def seconds(value: float) -> str:
