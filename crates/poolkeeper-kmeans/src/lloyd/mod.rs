@@ -28,7 +28,7 @@ pub struct Fit<T> {
     /// The nearest center of each sample; the first, where two are as near.
     pub labels: Vec<i32>,
     /// The sum of the squared distances to the nearest center, times weights. It is
-    /// off by at most 1e-9 of it, usually by less than 1e-12, and by 2^-80 of the
+    /// off by at most 1e-9 of it, usually by less than 1e-11, and by 2^-80 of the
     /// largest squared distance that the columns' ranges allow, for each sample.
     pub inertia: f64,
     /// Iterations of the start that was kept.
