@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from isolated import in_own_process
-from poolkeeper.cluster import KMeans, MiniBatchKMeans
+from poolkeeper.cluster import KMeans, MiniBatchKMeans, _data
 from sklearn.datasets import make_blobs
 
 X, _ = make_blobs(20_000, n_features=5, centers=12, random_state=3)
@@ -66,6 +66,31 @@ def test_sparse_batches_stay_sparse() -> None:
     finally:
         tracemalloc.stop()
     assert model.labels_.shape == (500,)
+
+
+@pytest.mark.parametrize("form", [np.asarray, scipy.sparse.csr_array])
+def test_a_center_that_sees_no_sample_is_put_to_one(form: Any) -> None:
+    far = np.vstack([X[:3], [[1e6] * 5]])
+    for ratio, is_put in ((0.01, True), (0, False)):
+        model = MiniBatchKMeans(4, init=far, n_init=1, reassignment_ratio=ratio, random_state=0)
+        centers = model.partial_fit(form(X[:300])).cluster_centers_
+        assert (np.abs(centers).max() < 100) == is_put
+
+
+@pytest.mark.parametrize("kind", [KMeans, MiniBatchKMeans])
+def test_few_rows_are_made_dense_at_a_time(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = scipy.sparse.csr_array(np.where(X[:1000] > 0, X[:1000], 0))
+    start = {"init": "k-means||", "n_init": 1, "max_iter": 1, "random_state": 0}
+    weights = np.arange(1000) % 3
+    whole = kind(6, **start).fit(few, sample_weight=weights)
+    sizes = []
+    plain = _data.dense
+    monkeypatch.setattr(_data, "dense", lambda rows: sizes.append(rows.shape) or plain(rows))
+    monkeypatch.setattr(_data, "DENSE", 70 * few.shape[1])
+    parts = kind(6, **start).fit(few, sample_weight=weights)
+    assert (parts.cluster_centers_ == whole.cluster_centers_).all()
+    assert (parts.transform(few) == whole.transform(few)).all()
+    assert max(rows for rows, _ in sizes) == 70
 
 
 def test_sparse_and_dense_batches_move_the_centers_alike() -> None:

@@ -36,11 +36,11 @@ pub(crate) fn of_sums<T: Scalar>(
     let mut far = vec![0.0_f64; columns];
     let (mut less, mut size) = (Vec::new(), total);
     for (c, center) in centers.outer_iter().enumerate() {
-        if sums.weights[c] == 0 && frame.weighted {
-            // There may be samples that weigh less than a quantum.
-            return None;
-        }
         if sums.weights[c] == 0 {
+            if frame.weighted {
+                // There may be samples that weigh less than a quantum.
+                return None;
+            }
             continue;
         }
         let weight = sums.weights[c] as f64 * quanta.weight_quantum;

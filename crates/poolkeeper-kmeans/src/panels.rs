@@ -21,18 +21,15 @@ pub(crate) struct Panels<T> {
 }
 
 /// Bytes of a center side by side, for the kernels along the rows.
-pub(crate) const RUN: usize = 64;
+const RUN: usize = 64;
 
 impl<T: Scalar> Panels<T> {
     /// Packs `centers` for tiles of `width` centers; of one, if they are scored
     /// along the rows. Those that pad the last panel are infinitely far.
     pub(crate) fn fill(&mut self, centers: ArrayView2<T>, frame: &Frame<T>, width: usize) {
         let (k, columns) = centers.dim();
-        if width == 1 {
-            self.clear(k, columns, k.max(1), RUN / size_of::<T>());
-        } else {
-            self.clear(k, columns, width, 1);
-        }
+        let run = if width == 1 { RUN / size_of::<T>() } else { 1 };
+        self.clear(k, columns, width, run);
         for (c, center) in centers.outer_iter().enumerate() {
             let mut norm = 0.0;
             let moved = center.iter().enumerate().map(|(j, &x)| {
@@ -45,8 +42,9 @@ impl<T: Scalar> Panels<T> {
         }
     }
 
-    /// Room for `k` centers.
+    /// Room for `k` centers, in runs of so many columns.
     fn clear(&mut self, k: usize, columns: usize, width: usize, run: usize) {
+        let width = if run > 1 { k.max(1) } else { width };
         let padded = k.next_multiple_of(width);
         (self.width, self.run, self.columns) = (width, run, columns.next_multiple_of(run));
         self.values.clear();
@@ -87,9 +85,7 @@ impl<T: Scalar> Panels<T> {
 
     /// Some of the centers of `all`, in panels for the same tiles.
     pub(crate) fn pick(&mut self, all: &Panels<T>, centers: &[u32]) {
-        let k = centers.len();
-        let width = if all.run > 1 { k.max(1) } else { all.width };
-        self.clear(k, all.columns, width, all.run);
+        self.clear(centers.len(), all.columns, all.width, all.run);
         for (to, &from) in centers.iter().enumerate() {
             let from = from as usize;
             self.put(to, all.columns_of(from));

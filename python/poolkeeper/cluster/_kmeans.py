@@ -11,7 +11,7 @@ from .. import _native
 from . import _random
 from ._base import convergence_warning
 from ._centers import Centers
-from ._data import Array, csr, is_dask, is_sparse, weights_of
+from ._data import Array, is_dask, is_sparse, native, weights_of
 from ._params import caller
 from ._progress import shown
 
@@ -223,7 +223,6 @@ class KMeans(Centers):
         show = shown(self.verbose, self.max_iter, self._n_init)
         best: Found | None = None
         fit = _native._kmeans_fit_csr if is_sparse(samples) else _native._kmeans_fit
-        data = csr(samples) if is_sparse(samples) else samples
         for _ in range(calls):
             seed = _random.seed(random)
             request = {
@@ -234,7 +233,7 @@ class KMeans(Centers):
                 "tol": float(self.tol),
                 "seed": seed,
             }
-            found = Found(*fit(data, weights, request, self.n_jobs, show))
+            found = Found(*fit(native(samples), weights, request, self.n_jobs, show))
             if best is None or found.inertia < best.inertia:
                 best = found
         assert best is not None, "there is at least one start"

@@ -1,4 +1,5 @@
-//! The inertia, from the distances themselves, in `f64`.
+//! The inertia from the distances themselves, in `f64`: for where `crate::inertia`
+//! has none.
 
 use std::sync::Mutex;
 

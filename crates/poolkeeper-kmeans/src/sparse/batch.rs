@@ -1,6 +1,6 @@
 //! Batches of sparse rows.
 
-use ndarray::{Array2, ArrayView1, ArrayViewMut1, Axis};
+use ndarray::{ArrayView1, ArrayViewMut1, Axis};
 
 use super::csr::{Csr, Index};
 use super::score::Across;
@@ -39,13 +39,10 @@ impl<T: Scalar> MiniBatch<T> {
         self.check(x.columns)?;
         // A batch has numbers in few of many columns.
         let (columns, places) = x.columns_used();
-        let x = x.with_indices(&places, columns.len().max(1));
+        let x = x.with_indices(&places, columns.len());
         let square = |c: ArrayView1<T>| c.iter().map(|x| x.wide() * x.wide()).sum();
         let squares = self.centers.outer_iter().map(square).collect();
-        let old = match &columns[..] {
-            [] => Array2::default((self.centers.nrows(), 1)),
-            columns => self.centers.select(Axis(1), columns),
-        };
+        let old = self.centers.select(Axis(1), &columns);
         with_team(|team| {
             let problem = Problem::of_part(&x, Weights::new(weights), team, control)?;
             let across = Across::of_columns(old.view(), squares);
