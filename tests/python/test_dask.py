@@ -22,7 +22,12 @@ def _cluster(workers: int, threads: int, **options: Any) -> Any:
     from distributed import Client, LocalCluster
 
     options = {"processes": True, "dashboard_address": ":0", **options}
-    options["silence_logs"] = logging.CRITICAL  # of tasks that fail on purpose
+    # Tasks fail on purpose. `silence_logs` holds in the workers, and here until
+    # the cluster is closed; what its event loop still says after that is about
+    # connections that are gone.
+    options["silence_logs"] = logging.CRITICAL
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     cluster = LocalCluster(n_workers=workers, threads_per_worker=threads, **options)
     return cluster, Client(cluster)
 
