@@ -27,6 +27,7 @@ __all__ = [
     "Share",
     "Source",
     "Split",
+    "_KMeansBatches",
     "_KMeansPartial",
     "_KMeansSummary",
     "__version__",
@@ -36,14 +37,11 @@ __all__ = [
     "_kmeans_announce",
     "_kmeans_assign",
     "_kmeans_assign_csr",
-    "_kmeans_batch",
     "_kmeans_fit",
-    "_kmeans_fit_csr",
     "_kmeans_inertia",
     "_kmeans_nearest",
     "_kmeans_partial",
     "_kmeans_plus_plus",
-    "_kmeans_reassign",
     "_kmeans_summary",
     "_kmeans_transform",
     "_loaded_files",
@@ -356,25 +354,24 @@ def _kmeans_assign(x: Any, centers: Any, n_jobs: int | None) -> Any: ...
 def _kmeans_nearest(x: Any, centers: Any, n_jobs: int | None) -> tuple[Any, Any]: ...
 def _kmeans_inertia(x: Any, weights: Any | None, centers: Any, n_jobs: int | None) -> float: ...
 def _kmeans_transform(x: Any, centers: Any, n_jobs: int | None) -> Any: ...
-def _kmeans_fit_csr(
-    x: _Csr, weights: Any, request: dict[str, Any], n_jobs: int | None, progress: _Progress | None
-) -> _Fit: ...
 def _kmeans_assign_csr(
     x: _Csr, weights: Any | None, centers: Any, n_jobs: int | None
 ) -> tuple[Any, float]: ...
 def _kmeans_plus_plus(
     x: Any, weights: Any | None, n_clusters: int, seed: int, n_jobs: int | None
 ) -> Any: ...
-def _kmeans_batch(
-    x: Any, weights: Any | None, centers: Any, counts: Any, n_jobs: int | None
-) -> tuple[tuple[Any, Any], float, float]: ...
-def _kmeans_reassign(
-    x: Any, centers: Any, counts: Any, ratio: float, seed: int
-) -> tuple[tuple[Any, Any], int]: ...
 def _kmeans_summary(x: Any, weights: Any | None, n_jobs: int | None) -> _KMeansSummary: ...
 def _kmeans_partial(
     x: Any, weights: Any | None, centers: Any, summary: _KMeansSummary, n_jobs: int | None
 ) -> tuple[Any, _KMeansPartial]: ...
+
+@final
+class _KMeansBatches:
+    def __new__(cls, centers: Any, counts: Any) -> Self: ...
+    def counts(self) -> Any: ...
+    def centers(self) -> Any: ...
+    def step(self, x: Any, weights: Any | None, n_jobs: int | None) -> tuple[float, float]: ...
+    def reassign(self, x: Any, ratio: float, seed: int) -> int: ...
 
 _Fields = tuple[int, float, float, list[float], list[float], list[float], list[float]]
 

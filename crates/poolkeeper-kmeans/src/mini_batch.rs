@@ -1,11 +1,17 @@
 //! k-means on a stream: each batch moves the centers a little (Sculley 2010,
 //! "Web-scale k-means clustering"), as scikit-learn's `MiniBatchKMeans` does.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, s};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1};
+
+use crate::parallel::{Team, with_team};
 use crate::partial::part;
+use crate::problem::lock;
 use crate::random::Random;
 use crate::rows::{Data, Weights};
+use crate::update::LANES;
 use crate::{Control, Frame, Kernel, Result, Scalar, Summary, check};
 
 /// Centers that batches move.
@@ -80,7 +86,12 @@ impl<T: Scalar> MiniBatch<T> {
         let step = found.partial.finish(old, &frame)?;
         let weights = &found.partial.weights;
         let quantum = frame.quanta.weight_quantum;
-        let shift = self.move_towards(step.centers.view(), None, weights, quantum);
+        let mean = |c: usize, to: &mut [T]| {
+            for (to, &mean) in to.iter_mut().zip(step.centers.row(c)) {
+                *to = mean;
+            }
+        };
+        let shift = with_team(|team| self.move_towards(&mean, weights, quantum, team, control));
         Ok(Batch {
             labels: found.labels,
             inertia: step.inertia,
@@ -96,45 +107,45 @@ impl<T: Scalar> MiniBatch<T> {
     }
 
     /// Moves each center towards the mean of a batch's samples that are nearest to
-    /// it; their `weights` are in quanta. The means may be of some `columns` only: those
-    /// of the others are 0. Returns the square of how far all moved.
+    /// it, which `mean` writes; their `weights` are in quanta. Returns the square of how
+    /// far all moved. Once begun, it can't be cancelled.
     pub(crate) fn move_towards(
         &mut self,
-        means: ArrayView2<T>,
-        columns: Option<&[usize]>,
+        mean: &(dyn Fn(usize, &mut [T]) + Sync),
         weights: &[i64],
         quantum: f64,
+        team: &Team,
+        control: &dyn Control,
     ) -> f64 {
-        let mut shift = 0.0;
-        for (c, mut center) in self.centers.outer_iter_mut().enumerate() {
-            let weight = weights[c] as f64 * quantum;
-            if weight <= 0.0 {
-                continue;
-            }
-            self.counts[c] += weight;
-            let share = weight / self.counts[c];
-            let mut step = |x: &mut T, mean: f64| {
-                let old = x.wide();
-                *x = T::near(old + (mean - old) * share);
-                let moved = old - x.wide();
-                shift += moved * moved;
-            };
-            let means = means.row(c);
-            let Some(columns) = columns else {
-                center.zip_mut_with(&means, |x, mean| step(x, mean.wide()));
-                continue;
-            };
-            let mut from = 0;
-            for (&column, mean) in columns.iter().zip(means) {
-                center
-                    .slice_mut(s![from..column])
-                    .map_inplace(|x| step(x, 0.0));
-                step(&mut center[column], mean.wide());
-                from = column + 1;
-            }
-            center.slice_mut(s![from..]).map_inplace(|x| step(x, 0.0));
+        if !self.centers.is_standard_layout() {
+            self.centers = self.centers.as_standard_layout().into_owned();
         }
-        shift
+        let columns = self.centers.ncols();
+        let centers = self.centers.as_slice_mut().unwrap_or_default();
+        let moving: Vec<_> = centers
+            .chunks_exact_mut(columns)
+            .enumerate()
+            .filter(|(c, _)| weights[*c] > 0)
+            .map(|(c, center)| {
+                let weight = weights[c] as f64 * quantum;
+                self.counts[c] += weight;
+                Mutex::new((c, center, weight / self.counts[c], 0.0))
+            })
+            .collect();
+        let threads = Team::size(control, moving.len() * columns);
+        let means: Vec<_> = (0..threads)
+            .map(|_| Mutex::new(vec![T::default(); columns]))
+            .collect();
+        let next = AtomicUsize::new(0);
+        team.run(threads, &|worker| {
+            let mut to = lock(&means[worker]);
+            while let Some(center) = moving.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let (c, center, share, shift) = &mut *lock(center);
+                mean(*c, &mut to);
+                *shift = approach(center, &to, *share);
+            }
+        });
+        moving.iter().map(|center| lock(center).3).sum()
     }
 
     /// Puts centers that have seen few samples, less than `ratio` of those of
@@ -201,4 +212,26 @@ impl<T: Scalar> MiniBatch<T> {
         }
         Ok(few.len())
     }
+}
+
+/// Moves a center by a share of the way to a mean; returns the square of how far.
+fn approach<T: Scalar>(center: &mut [T], mean: &[T], share: f64) -> f64 {
+    let mut squares = [0.0; LANES];
+    let mut step = |lane: usize, x: &mut T, mean: T| {
+        let old = x.wide();
+        *x = T::near(old + (mean.wide() - old) * share);
+        let moved = old - x.wide();
+        squares[lane] += moved * moved;
+    };
+    let (chunks, rest) = center.as_chunks_mut::<LANES>();
+    let (means, mean_of_rest) = mean.as_chunks::<LANES>();
+    for (chunk, mean) in chunks.iter_mut().zip(means) {
+        for lane in 0..LANES {
+            step(lane, &mut chunk[lane], mean[lane]);
+        }
+    }
+    for (lane, (x, &mean)) in rest.iter_mut().zip(mean_of_rest).enumerate() {
+        step(lane, x, mean);
+    }
+    squares.iter().sum()
 }

@@ -4,7 +4,7 @@
 //! counted as an integer. So any cut into threads, blocks or machines,
 //! and any way of adding and taking away, gives the same bits.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use crate::Scalar;
 
@@ -108,6 +108,17 @@ impl Sums {
         }
     }
 
+    /// The sums and the weight of each center.
+    pub(crate) fn centers_mut(&mut self) -> impl Iterator<Item = (&mut [i64], &mut i64)> {
+        let columns = self.values.len() / self.weights.len().max(1);
+        let mut values = self.values.as_mut_slice();
+        self.weights.iter_mut().map(move |weight| {
+            let (of_one, rest) = std::mem::take(&mut values).split_at_mut(columns);
+            values = rest;
+            (of_one, weight)
+        })
+    }
+
     pub(crate) fn clear(&mut self) {
         self.values.fill(0);
         self.weights.fill(0);
@@ -125,20 +136,47 @@ impl Sums {
 
     /// The means of the samples of each center; `old` where there is none.
     pub(crate) fn means<T: Scalar>(&self, quanta: &Quanta, old: ArrayView2<T>) -> Array2<T> {
-        let columns = quanta.magic.len();
         let mut centers = old.to_owned();
         for (c, mut center) in centers.outer_iter_mut().enumerate() {
-            if self.weights[c] <= 0 {
-                continue;
-            }
-            let weight = self.weights[c] as f64 * quanta.weight_quantum;
-            for (j, x) in center.iter_mut().enumerate() {
-                let sum = self.values[c * columns + j] as f64 * quanta.quantum[j];
-                *x = T::near(quanta.offset[j] + sum / weight);
+            if self.weights[c] > 0 {
+                (center.iter_mut().zip(self.mean(quanta, c))).for_each(|(x, mean)| *x = mean);
             }
         }
         centers
     }
+
+    /// The mean of the samples of a center that has some.
+    pub(crate) fn mean<T: Scalar>(&self, quanta: &Quanta, c: usize) -> impl Iterator<Item = T> {
+        let columns = quanta.magic.len();
+        let weight = self.weights[c] as f64 * quanta.weight_quantum;
+        let sums = &self.values[c * columns..][..columns];
+        (sums.iter().zip(&quanta.quantum).zip(&quanta.offset))
+            .map(move |((&sum, quantum), offset)| T::near(offset + sum as f64 * quantum / weight))
+    }
+}
+
+/// Lanes of a sum, so that the next number need not wait for the last.
+pub(crate) const LANES: usize = 8;
+
+/// The sum of `f` of the numbers of two rows.
+pub(crate) fn sum<T: Scalar>(
+    a: ArrayView1<T>,
+    b: ArrayView1<T>,
+    f: impl Fn(f64, f64) -> f64,
+) -> f64 {
+    let (a, b) = (a.as_standard_layout(), b.as_standard_layout());
+    let (a, a_rest) = a.as_slice().unwrap_or_default().as_chunks::<LANES>();
+    let (b, b_rest) = b.as_slice().unwrap_or_default().as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..LANES {
+            lanes[lane] += f(a[lane].wide(), b[lane].wide());
+        }
+    }
+    for (lane, (a, b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
+        *lane += f(a.wide(), b.wide());
+    }
+    lanes.iter().sum()
 }
 
 /// A sum of numbers from 0 to a known bound, the same in any order, with

@@ -9,7 +9,7 @@ import numpy as np
 from .. import _native
 from . import _params, _scalable
 from ._base import Estimator, check_is_fitted
-from ._data import Array, centers_of, csr, dense_blocks, is_sparse, samples_of, weights_of
+from ._data import Array, blocks, centers_of, csr, dense, is_sparse, samples_of, weights_of
 
 
 class Centers(Estimator):
@@ -79,8 +79,8 @@ class Centers(Estimator):
         centers = self._native_centers(samples)
         if is_sparse(samples):  # what comes out is dense as well
             parts = (
-                _native._kmeans_transform(block, centers, self.n_jobs)
-                for _, block in dense_blocks(samples)
+                _native._kmeans_transform(dense(block), centers, self.n_jobs)
+                for _, block in blocks(samples)
             )
             distances: Array = np.concatenate(list(parts))
         else:

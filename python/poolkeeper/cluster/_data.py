@@ -74,12 +74,12 @@ def csr(X: Any) -> tuple[Array, Array, Array, int]:
     return X.indptr, X.indices, X.data, X.shape[1]
 
 
-def dense_blocks(X: Any) -> Iterator[tuple[int, Array]]:
-    """Yield samples as arrays, each with its first row: some rows at a time, of a sparse
-    matrix as many as have `DENSE` numbers."""
+def blocks(X: Any) -> Iterator[tuple[int, Any]]:
+    """Yield samples some at a time, each time with the first row; of a sparse matrix as
+    many rows as have `DENSE` numbers when they are made :func:`dense`."""
     rows = max(1, DENSE // X.shape[1]) if is_sparse(X) else BLOCK
     for row in range(0, X.shape[0], rows):
-        yield row, dense(X[row : row + rows])
+        yield row, X[row : row + rows]
 
 
 def native(X: Any) -> Any:

@@ -11,7 +11,7 @@ from .. import _native
 from . import _random
 from ._base import convergence_warning
 from ._centers import Centers
-from ._data import Array, is_dask, is_sparse, native, weights_of
+from ._data import Array, is_dask, native, weights_of
 from ._params import caller
 from ._progress import shown
 
@@ -222,7 +222,6 @@ class KMeans(Centers):
         calls = self._n_init if is_scalable or callable(self.init) else 1
         show = shown(self.verbose, self.max_iter, self._n_init)
         best: Found | None = None
-        fit = _native._kmeans_fit_csr if is_sparse(samples) else _native._kmeans_fit
         for _ in range(calls):
             seed = _random.seed(random)
             request = {
@@ -233,7 +232,8 @@ class KMeans(Centers):
                 "tol": float(self.tol),
                 "seed": seed,
             }
-            found = Found(*fit(native(samples), weights, request, self.n_jobs, show))
+            fit = _native._kmeans_fit(native(samples), weights, request, self.n_jobs, show)
+            found = Found(*fit)
             if best is None or found.inertia < best.inertia:
                 best = found
         assert best is not None, "there is at least one start"

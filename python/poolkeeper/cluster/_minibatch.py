@@ -140,15 +140,16 @@ class MiniBatchKMeans(Centers):
         n_samples = samples.shape[0]
         self._size(n_samples)
         random = _random.generator(self.random_state)
-        self._start(samples, weights, random)
+        batches = self._start(samples, weights, random)
         steps = (self.max_iter * n_samples) // self._batch_size
         stopping = Stopping(self, samples, steps)
         sums = None if weights is None else np.cumsum(weights, dtype=np.float64)
         for step in range(steps):
             rows = _random.rows(random, self._batch_size, n_samples, sums)
-            inertia, shift = self._step(samples[rows], None, random)
+            inertia, shift = self._step(batches, samples[rows], None, random)
             if stopping.is_enough(step, inertia, shift):
                 break
+        self._keep(batches)
         self.n_steps_ = step + 1
         self.n_iter_ = int(np.ceil(self.n_steps_ * self._batch_size / n_samples))
         total = float(n_samples if sums is None else sums[-1])
@@ -186,9 +187,12 @@ class MiniBatchKMeans(Centers):
             self._random_state = _random.generator(self.random_state)
         if is_first:
             self._size(samples.shape[0])
-            self._start(samples, weights, self._random_state)
+            batches = self._start(samples, weights, self._random_state)
             self.n_steps_ = 0
-        self._step(samples, weights, self._random_state)
+        else:
+            batches = _native._KMeansBatches(self._native_centers(samples), self._counts)
+        self._step(batches, samples, weights, self._random_state)
+        self._keep(batches)
         self.n_steps_ += 1
         if self.compute_labels:
             self._end(samples, weights, None, 1.0)
@@ -211,7 +215,7 @@ class MiniBatchKMeans(Centers):
             size = 3 * self.n_clusters
         self._init_size = min(size, n_samples)
 
-    def _start(self, samples: Any, weights: Array | None, random: Any) -> None:
+    def _start(self, samples: Any, weights: Array | None, random: Any) -> _native._KMeansBatches:
         """Find the first centers: the best start on some samples."""
         valid, valid_weights = self._some(samples, weights, random)
         best = float("inf")
@@ -222,10 +226,13 @@ class MiniBatchKMeans(Centers):
             if self.verbose:
                 print(f"Inertia for init {number + 1}/{self._n_init}: {inertia}")
             if number == 0 or inertia < best:
-                best, self.cluster_centers_ = inertia, centers
+                best, first = inertia, centers
         self._n_features_out = self.n_clusters
-        self._counts = np.zeros(self.n_clusters)
         self._since_reassigned = 0
+        return _native._KMeansBatches(first, np.zeros(self.n_clusters))
+
+    def _keep(self, batches: _native._KMeansBatches) -> None:
+        self.cluster_centers_, self._counts = batches.centers(), batches.counts()
 
     def _some(self, samples: Any, weights: Array | None, random: Any) -> tuple[Any, Array | None]:
         rows = random.choice(samples.shape[0], self._init_size, replace=False)
@@ -246,26 +253,24 @@ class MiniBatchKMeans(Centers):
         )
         return centers
 
-    def _step(self, batch: Any, weights: Array | None, random: Any) -> tuple[float, float]:
+    def _step(
+        self, batches: _native._KMeansBatches, batch: Any, weights: Array | None, random: Any
+    ) -> tuple[float, float]:
         """Move the centers by a batch; return its inertia before, and how far they moved."""
-        before = self._native_centers(batch)
-        (centers, counts), inertia, shift = _native._kmeans_batch(
-            native(batch), weights, before, self._counts, self.n_jobs
-        )
+        samples = native(batch)
+        inertia, shift = batches.step(samples, weights, self.n_jobs)
+        counts = batches.counts()
         few = counts < self.reassignment_ratio * counts.max()
-        if self._is_time_to_reassign(batch.shape[0]) and few.any():
-            (centers, counts), moved = _native._kmeans_reassign(
-                native(batch), centers, counts, self.reassignment_ratio, _random.seed(random)
-            )
+        if self._is_time_to_reassign(counts, batch.shape[0]) and few.any():
+            moved = batches.reassign(samples, self.reassignment_ratio, _random.seed(random))
             if moved and self.verbose:
                 print(f"[MiniBatchKMeans] Reassigning {moved} cluster centers.")
-        self.cluster_centers_, self._counts = centers, counts
         return inertia, shift
 
-    def _is_time_to_reassign(self, batch_size: int) -> bool:
+    def _is_time_to_reassign(self, counts: Array, batch_size: int) -> bool:
         """Each time ten samples a center have been seen, or while one has seen none."""
         self._since_reassigned += batch_size
-        if (self._counts == 0).any() or self._since_reassigned >= 10 * self.n_clusters:
+        if (counts == 0).any() or self._since_reassigned >= 10 * self.n_clusters:
             self._since_reassigned = 0
             return True
         return False

@@ -19,18 +19,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _native
-from ._data import Array, dense_blocks
+from ._data import Array, blocks, dense, is_sparse
 
 #: As in the paper: five rounds of twice as many samples as centers.
 ROUNDS, OVERSAMPLING = 5, 2
 
 
 class Drawn(NamedTuple):
-    """Samples with their keys and rows, the smallest key first."""
+    """Samples with their keys and rows, the smallest key first.
+
+    Sparse samples stay sparse, so that those of many blocks fit the memory.
+    """
 
     keys: Array
     rows: Array
-    samples: Array
+    samples: Any
 
 
 #: Calls a function of this module for each block, with the block's samples,
@@ -40,15 +43,15 @@ Each = Callable[..., Sequence[Any]]
 
 def first_centers(each: Each, n_clusters: int, seed: int, n_jobs: int | None) -> Array:
     """Return `n_clusters` samples' places, one a row."""
-    drawn = merge(each(draw, None, (seed, 0), 1, n_jobs), 1).samples
+    drawn = merged(each(draw, None, (seed, 0), 1, n_jobs), 1)
     for number in range(1, ROUNDS + 1):
         count = OVERSAMPLING * n_clusters
-        more = merge(each(draw, drawn, (seed, number), count, n_jobs), count)
-        drawn = np.concatenate([drawn, more.samples])
+        more = merged(each(draw, drawn, (seed, number), count, n_jobs), count)
+        drawn = np.concatenate([drawn, more])
     if len(drawn) < n_clusters:  # fewer different samples than clusters
-        more = merge(each(draw, None, (seed, ROUNDS + 1), n_clusters, n_jobs), n_clusters)
-        enough(more.samples, n_clusters)
-        drawn = np.concatenate([drawn, more.samples])
+        more = merged(each(draw, None, (seed, ROUNDS + 1), n_clusters, n_jobs), n_clusters)
+        enough(more, n_clusters)
+        drawn = np.concatenate([drawn, more])
     near = zip(*each(weights_near, drawn, n_jobs), strict=True)
     weights = np.array([math.fsum(parts) for parts in near], dtype=drawn.dtype)
     request = {
@@ -61,7 +64,7 @@ def first_centers(each: Each, n_clusters: int, seed: int, n_jobs: int | None) ->
 
 def random_centers(each: Each, n_clusters: int, seed: int) -> Array:
     """Return `n_clusters` different samples, drawn in proportion to their weights."""
-    samples = merge(each(draw, None, (seed, 0), n_clusters, 1), n_clusters).samples
+    samples = merged(each(draw, None, (seed, 0), n_clusters, 1), n_clusters)
     enough(samples, n_clusters)
     return samples
 
@@ -88,11 +91,11 @@ def blocks_of(samples: Any, weights: Array | None) -> Each:
         return [
             function(
                 block,
-                None if weights is None else weights[row : row + len(block)],
+                None if weights is None else weights[row : row + block.shape[0]],
                 row,
                 *arguments,
             )
-            for row, block in dense_blocks(samples)
+            for row, block in blocks(samples)
         ]
 
     return each
@@ -102,7 +105,7 @@ def blocks_of(samples: Any, weights: Array | None) -> Each:
 
 
 def draw(
-    samples: Array,
+    samples: Any,
     weights: Array | None,
     first_row: int,
     drawn: Array | None,
@@ -111,10 +114,11 @@ def draw(
     n_jobs: int | None,
 ) -> Drawn:
     """Draw the block's samples with the `count` smallest keys."""
-    rows = np.arange(first_row, first_row + len(samples), dtype=np.uint64)
-    mass = np.ones(len(samples)) if weights is None else weights.astype(np.float64)
+    n_samples = samples.shape[0]
+    rows = np.arange(first_row, first_row + n_samples, dtype=np.uint64)
+    mass = np.ones(n_samples) if weights is None else weights.astype(np.float64)
     if drawn is not None:
-        mass = mass * _native._kmeans_nearest(samples, drawn, n_jobs)[1]
+        mass = mass * _native._kmeans_nearest(dense(samples), drawn, n_jobs)[1]
     with np.errstate(divide="ignore"):
         keys = -np.log(uniform(rows, seed)) / mass
     chosen = np.flatnonzero(mass > 0)
@@ -125,14 +129,28 @@ def draw(
 
 def merge(parts: Sequence[Drawn], count: int) -> Drawn:
     """Return the `count` smallest keys of several draws."""
-    return _smallest(Drawn(*map(np.concatenate, zip(*parts, strict=True))), count)
+    keys, rows, samples = zip(*parts, strict=True)
+    return _smallest(Drawn(np.concatenate(keys), np.concatenate(rows), _stacked(samples)), count)
+
+
+def merged(parts: Sequence[Drawn], count: int) -> Array:
+    """Return the samples with the `count` smallest keys of several draws, as an array."""
+    return dense(merge(parts, count).samples)
+
+
+def _stacked(samples: Sequence[Any]) -> Any:
+    if not is_sparse(samples[0]):
+        return np.concatenate(samples)
+    from scipy.sparse import vstack
+
+    return vstack(samples, format="csr")
 
 
 def weights_near(
-    samples: Array, weights: Array | None, first_row: int, drawn: Array, n_jobs: int | None
+    samples: Any, weights: Array | None, first_row: int, drawn: Array, n_jobs: int | None
 ) -> Array:
     """Return the sum of the weights of the samples that are nearest to each of `drawn`."""
-    labels = _native._kmeans_assign(samples, drawn, n_jobs)
+    labels = _native._kmeans_assign(dense(samples), drawn, n_jobs)
     sums: Array = np.bincount(labels, weights, minlength=len(drawn)).astype(np.float64)
     return sums
 

@@ -16,6 +16,7 @@ use crate::parallel::with_team;
 use crate::problem::Problem;
 use crate::rows::{Data, Weights};
 use crate::start::first_centers;
+use crate::update::sum;
 use crate::{Control, Kernel, Options, Progress, Result, Scalar, check};
 use pass::Pass;
 
@@ -141,6 +142,7 @@ fn one_start<T: Scalar>(
 
 /// The sum of the squared distances that the centers moved.
 pub(crate) fn square_shift<T: Scalar>(old: ArrayView2<T>, new: ArrayView2<T>) -> f64 {
-    let moved = old.iter().zip(new).map(|(a, b)| a.wide() - b.wide());
-    moved.map(|d| d * d).sum()
+    let rows = old.outer_iter().zip(new.outer_iter());
+    rows.map(|(old, new)| sum(old, new, |a, b| (a - b) * (a - b)))
+        .sum()
 }

@@ -1,9 +1,9 @@
 //! Batches of sparse rows.
 
-use ndarray::{ArrayView1, ArrayViewMut1, Axis};
+use ndarray::{ArrayView1, ArrayViewMut1};
 
 use super::csr::{Csr, Index};
-use super::score::Across;
+use super::score::{Across, squares};
 use super::{Problem, put};
 use crate::mini_batch::{Batch, MiniBatch};
 use crate::parallel::with_team;
@@ -40,23 +40,25 @@ impl<T: Scalar> MiniBatch<T> {
         // A batch has numbers in few of many columns.
         let (columns, places) = x.columns_used();
         let x = x.with_indices(&places, columns.len());
-        let square = |c: ArrayView1<T>| c.iter().map(|x| x.wide() * x.wide()).sum();
-        let squares = self.centers.outer_iter().map(square).collect();
-        let old = self.centers.select(Axis(1), &columns);
         with_team(|team| {
+            let squares = squares(self.centers.view(), team, control)?;
             let problem = Problem::of_part(&x, Weights::new(weights), team, control)?;
-            let across = Across::of_columns(old.view(), squares);
+            let across = Across::new(self.centers.view(), Some(&columns), squares);
             let mut labels = vec![-1; x.rows()];
             let mut sums = Sums::new(across.k, x.columns);
             problem.pass(&across, &mut labels, Some(&mut sums))?;
-            let inertia = problem.inertia(&across, old.view(), &labels)?;
-            let means = sums.means(&problem.quanta, old.view());
+            let inertia = problem.inertia(&across, &labels)?;
+            let mean = |c: usize, to: &mut [T]| {
+                to.fill(T::default());
+                for (&column, mean) in columns.iter().zip(sums.mean(&problem.quanta, c)) {
+                    to[column] = mean;
+                }
+            };
             let quantum = problem.quanta.weight_quantum;
-            let (means, weights) = (means.view(), &sums.weights);
             Ok(Batch {
                 labels,
                 inertia,
-                shift: self.move_towards(means, Some(&columns), weights, quantum),
+                shift: self.move_towards(&mean, &sums.weights, quantum, team, control),
             })
         })
     }

@@ -20,11 +20,14 @@ use crate::rows::Weights;
 use crate::update::{Bound, Exact, Quanta, Sums};
 use crate::{Control, Error, Fit, Options, Progress, Result, Scalar, check};
 pub use csr::{Csr, Index};
-use score::Across;
+use score::{Across, squares};
 pub use start::plus_plus_csr;
 
 /// Rows that a thread takes at a time.
 const CHUNK: usize = 256;
+
+/// Rows that are added to sums before the caller is asked whether to stop.
+const CANCELLED_AFTER: usize = 1 << 16;
 
 /// Clusters the rows of a sparse matrix; as [`fit`](crate::fit), but
 /// `algorithm` and `kernel` make no difference, and `Init::Parallel` is
@@ -95,9 +98,9 @@ pub fn assign_csr<T: Scalar, I: Index>(
     with_team(|team| {
         let problem = Problem::new(x, Weights::new(weights), team, control)?;
         let mut labels = vec![-1; x.rows()];
-        let across = Across::new(centers);
+        let across = problem.across(centers)?;
         problem.pass(&across, &mut labels, None)?;
-        let inertia = problem.inertia(&across, centers, &labels)?;
+        let inertia = problem.inertia(&across, &labels)?;
         Ok((labels, inertia))
     })
 }
@@ -178,6 +181,11 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
         })
     }
 
+    fn across(&self, centers: ArrayView2<T>) -> Result<Across<T>> {
+        let squares = squares(centers, self.team, self.control)?;
+        Ok(Across::new(centers, None, squares))
+    }
+
     fn threads(&self, k: usize) -> usize {
         Team::size(self.control, self.x.stored() * k)
     }
@@ -190,7 +198,7 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
         let (mut strict, mut converged, mut iterations) = (false, false, 0);
         while iterations < options.max_iter && !converged {
             not_cancelled(self.control)?;
-            let across = Across::new(centers.view());
+            let across = self.across(centers.view())?;
             let changed = self.pass(&across, &mut labels, Some(&mut sums))?;
             let next = self.next_centers(&across, centers.view(), &labels, &sums);
             let shift = crate::lloyd::square_shift(centers.view(), next.view());
@@ -206,11 +214,11 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
                 inertia: None,
             });
         }
-        let across = Across::new(centers.view());
+        let across = self.across(centers.view())?;
         if !strict {
             self.pass(&across, &mut labels, None)?;
         }
-        let inertia = self.inertia(&across, centers.view(), &labels)?;
+        let inertia = self.inertia(&across, &labels)?;
         let choice = "sparse rows, every distance".to_owned();
         Ok(Fit {
             centers,
@@ -231,51 +239,65 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
         labels: &mut [i32],
         sums: Option<&mut Sums>,
     ) -> Result<usize> {
+        let before = sums.is_some().then(|| labels.to_vec());
         let changed = AtomicUsize::new(0);
         let parts: Vec<_> = labels.chunks_mut(CHUNK).map(Mutex::new).collect();
         let threads = self.threads(across.k).min(parts.len());
-        let with_sums = sums.is_some();
-        let columns = if with_sums { self.x.columns } else { 0 };
-        let workers: Vec<_> = (0..threads)
-            .map(|_| Mutex::new((Vec::new(), Sums::new(across.k, columns))))
-            .collect();
+        let workers: Vec<_> = (0..threads).map(|_| Mutex::default()).collect();
         self.team
             .each(threads, parts.len(), self.control, &|worker, chunk| {
-                let (scores, sums) = &mut *lock(&workers[worker]);
+                let scores = &mut *lock(&workers[worker]);
+                let mut count = 0;
                 for (i, label) in lock(&parts[chunk]).iter_mut().enumerate() {
-                    let row = chunk * CHUNK + i;
-                    let new = across.nearest(self.x, row, scores) as i32;
-                    let old = std::mem::replace(label, new);
-                    if old != new {
-                        changed.fetch_add(1, Ordering::Relaxed);
-                        if with_sums {
-                            self.relabel(sums, row, usize::try_from(old).ok(), new as usize);
-                        }
-                    }
+                    let new = across.nearest(self.x, chunk * CHUNK + i, scores) as i32;
+                    count += usize::from(std::mem::replace(label, new) != new);
                 }
+                changed.fetch_add(count, Ordering::Relaxed);
             })?;
-        if let Some(sums) = sums {
-            workers.iter().for_each(|worker| sums.add(&lock(worker).1));
+        drop(parts);
+        if let (Some(sums), Some(before)) = (sums, before) {
+            self.relabel_all(sums, &before, labels)?;
         }
         Ok(changed.into_inner())
     }
 
-    /// Moves a row from one label, if it had one, to another.
-    fn relabel(&self, sums: &mut Sums, row: usize, from: Option<usize>, to: usize) {
+    /// Moves every row whose label changed. Each thread has centers of its own, so that
+    /// none needs other sums.
+    fn relabel_all(&self, sums: &mut Sums, before: &[i32], labels: &[i32]) -> Result<()> {
+        let threads = self.threads(1).min(sums.weights.len());
+        let mut owned: Vec<Vec<_>> = (0..threads).map(|_| Vec::new()).collect();
+        for (c, center) in sums.centers_mut().enumerate() {
+            owned[c % threads].push(center);
+        }
+        let owned: Vec<_> = owned.into_iter().map(Mutex::new).collect();
+        for first in (0..labels.len()).step_by(CANCELLED_AFTER) {
+            let rows = first..labels.len().min(first + CANCELLED_AFTER);
+            self.team
+                .each(threads, threads, self.control, &|_, owner| {
+                    let mut centers = lock(&owned[owner]);
+                    for row in rows.clone().filter(|&row| before[row] != labels[row]) {
+                        for (label, sign) in [(before[row], -1), (labels[row], 1)] {
+                            // A row had no label, -1, at first.
+                            match usize::try_from(label) {
+                                Ok(c) if c % threads == owner => {
+                                    self.count(row, sign, &mut centers[c / threads]);
+                                }
+                                _ => {}
+                            }
+                        }
+                    }
+                })?;
+        }
+        Ok(())
+    }
+
+    /// Adds a row to the sums of a center, or takes it away.
+    fn count(&self, row: usize, sign: i64, (values, count): &mut (&mut [i64], &mut i64)) {
         let weight = self.weights.of(row);
-        let count = self.quanta.weight(weight);
-        let columns = self.x.columns;
-        let mut add = |label: usize, sign: i64| {
-            sums.weights[label] = sums.weights[label].wrapping_add(sign * count);
-            for (column, value) in self.x.row(row) {
-                let n = quantised(value.wide() * weight, self.quanta.magic[column]);
-                let sum = &mut sums.values[label * columns + column];
-                *sum = sum.wrapping_add(sign * n);
-            }
-        };
-        add(to, 1);
-        if let Some(from) = from {
-            add(from, -1);
+        **count = count.wrapping_add(sign * self.quanta.weight(weight));
+        for (column, value) in self.x.row(row) {
+            let n = quantised(value.wide() * weight, self.quanta.magic[column]);
+            values[column] = values[column].wrapping_add(sign * n);
         }
     }
 
@@ -303,21 +325,17 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
         far.retain(|sample| sample.distance > 0.0);
         far.sort_by(Far::order);
         let mut sums = sums.clone();
+        let mut of: Vec<_> = sums.centers_mut().collect();
         for (sample, &center) in far.iter().zip(&empty) {
-            self.relabel(&mut sums, sample.row, Some(sample.label), center);
+            self.count(sample.row, -1, &mut of[sample.label]);
+            self.count(sample.row, 1, &mut of[center]);
         }
         sums.means(&self.quanta, centers)
     }
 
-    fn inertia(&self, across: &Across<T>, centers: ArrayView2<T>, labels: &[i32]) -> Result<f64> {
-        let far = |(reach, column): (&f64, ArrayView1<T>)| {
-            let far = column
-                .iter()
-                .map(|c| c.wide().abs())
-                .fold(*reach, |a, b| a.max(b));
-            4.0 * far * far
-        };
-        let largest: f64 = self.reach.iter().zip(centers.columns()).map(far).sum();
+    fn inertia(&self, across: &Across<T>, labels: &[i32]) -> Result<f64> {
+        let far = |(&x, c): (&f64, f64)| 4.0 * x.max(c) * x.max(c);
+        let largest: f64 = self.reach.iter().zip(across.reach()).map(far).sum();
         // There may be columns that no row has a number in.
         let bound = Bound::new((largest + across.farthest()) * self.largest_weight);
         let total = Mutex::new(Exact::default());

@@ -1,10 +1,15 @@
 //! Scores of sparse rows: only the numbers that are stored are multiplied,
 //! each with all centers at once.
 
+use std::sync::Mutex;
+
 use ndarray::ArrayView2;
 
 use super::csr::{Csr, Index};
-use crate::Scalar;
+use crate::parallel::Team;
+use crate::problem::lock;
+use crate::update::sum;
+use crate::{Control, Result, Scalar};
 
 /// Centers column by column, times -2, with `|c|²`.
 pub(super) struct Across<T> {
@@ -15,23 +20,52 @@ pub(super) struct Across<T> {
     exact: Vec<f64>,
 }
 
-impl<T: Scalar> Across<T> {
-    pub(super) fn new(centers: ArrayView2<T>) -> Self {
-        let square =
-            |center: ndarray::ArrayView1<T>| center.iter().map(|c| c.wide() * c.wide()).sum();
-        Self::of_columns(centers, centers.outer_iter().map(square).collect())
-    }
+/// `|c|²` of each center.
+///
+/// # Errors
+///
+/// `Cancelled`.
+pub(super) fn squares<T: Scalar>(
+    centers: ArrayView2<T>,
+    team: &Team,
+    control: &dyn Control,
+) -> Result<Vec<f64>> {
+    let squares: Vec<_> = (0..centers.nrows()).map(|_| Mutex::new(0.0)).collect();
+    let threads = Team::size(control, centers.len());
+    team.each(threads, squares.len(), control, &|_, c| {
+        let center = centers.row(c);
+        *lock(&squares[c]) = sum(center, center, |c, _| c * c);
+    })?;
+    Ok(squares.iter().map(|square| *lock(square)).collect())
+}
 
-    /// For centers of which only some columns are looked at; `exact` is the `|c|²` of
-    /// all of them.
-    pub(super) fn of_columns(centers: ArrayView2<T>, exact: Vec<f64>) -> Self {
+impl<T: Scalar> Across<T> {
+    /// `exact` is the `|c|²` of each center. Without `columns` all are looked at.
+    pub(super) fn new(centers: ArrayView2<T>, columns: Option<&[usize]>, exact: Vec<f64>) -> Self {
+        let centers = centers.as_standard_layout();
+        let rows: Vec<&[T]> = (centers.outer_iter())
+            .map(|center| center.to_slice().unwrap_or_default())
+            .collect();
         let minus_two = T::near(-2.0);
+        let mut values =
+            Vec::with_capacity(rows.len() * columns.map_or(centers.ncols(), <[_]>::len));
+        let put = |j: usize| values.extend(rows.iter().map(|row| minus_two * row[j]));
+        match columns {
+            None => (0..centers.ncols()).for_each(put),
+            Some(columns) => columns.iter().copied().for_each(put),
+        }
         Across {
-            k: centers.nrows(),
-            values: centers.t().iter().map(|&c| c * minus_two).collect(),
+            k: rows.len(),
+            values,
             norms: exact.iter().map(|&norm| T::near(norm)).collect(),
             exact,
         }
+    }
+
+    /// The largest size of a number in each column.
+    pub(super) fn reach(&self) -> impl Iterator<Item = f64> {
+        let largest = |column: &[T]| column.iter().map(|c| c.wide().abs()).fold(0.0, f64::max);
+        (self.values.chunks_exact(self.k)).map(move |column| largest(column) / 2.0)
     }
 
     /// The scores `|c|² - 2 x·c` of a row, for all centers.

@@ -5,7 +5,6 @@ use std::sync::Mutex;
 use ndarray::{Array2, ArrayView1};
 
 use super::csr::{Csr, Index};
-use super::score::Across;
 use super::{CHUNK, Problem, put};
 use crate::parallel::with_team;
 use crate::problem::lock;
@@ -111,7 +110,7 @@ impl<T: Scalar, I: Index> Problem<'_, T, I> {
     fn distances(&self, to: &[usize]) -> Result<Vec<f64>> {
         let rows = self.x.rows();
         let centers = self.dense(to);
-        let across = Across::new(centers.view());
+        let across = self.across(centers.view())?;
         let mut all = vec![0.0; rows * to.len()];
         for (c, all) in all.chunks_mut(rows).enumerate() {
             let parts: Vec<_> = all.chunks_mut(CHUNK).map(Mutex::new).collect();

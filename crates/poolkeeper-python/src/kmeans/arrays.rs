@@ -1,17 +1,36 @@
 //! NumPy arrays as the crate's views; nothing is copied.
 
+use super::batch::Model;
 use numpy::ndarray::ArrayView1;
 use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
-use poolkeeper_kmeans::Scalar;
+use poolkeeper_kmeans::{MiniBatch, Scalar};
 use pyo3::Borrowed;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 /// A number type that both sides know.
-pub(crate) trait Element: numpy::Element + Scalar {}
+pub(crate) trait Element: numpy::Element + Scalar {
+    /// The centers, if they have this type.
+    fn batches(model: &mut Model) -> Option<&mut MiniBatch<Self>>;
+}
 
-impl Element for f32 {}
-impl Element for f64 {}
+impl Element for f32 {
+    fn batches(model: &mut Model) -> Option<&mut MiniBatch<f32>> {
+        match model {
+            Model::F32(model) => Some(model),
+            Model::F64(_) => None,
+        }
+    }
+}
+
+impl Element for f64 {
+    fn batches(model: &mut Model) -> Option<&mut MiniBatch<f64>> {
+        match model {
+            Model::F64(model) => Some(model),
+            Model::F32(_) => None,
+        }
+    }
+}
 
 /// The samples, one a row.
 pub(crate) enum Samples<'py> {

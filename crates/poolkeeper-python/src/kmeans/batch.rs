@@ -1,202 +1,103 @@
-//! One batch of `MiniBatchKMeans`, dense or sparse.
+//! `MiniBatchKMeans`: its centers, and the batches that move them.
 
-use super::arrays::{Element, Samples, Weights, centers_of};
-use super::sparse::{Arrays, Matrix, for_matrix};
+use super::arrays::{Element, Weights, centers_of};
+use super::rows::{Given, Rows, for_rows};
 use super::watch::{Watch, raise};
-use numpy::ndarray::{Array2, ArrayView1, ArrayView2};
 use numpy::{IntoPyArray, PyArray1};
-use poolkeeper_kmeans::{Batch, Csr, Index, MiniBatch, Result, plus_plus, plus_plus_csr};
-use pyo3::Borrowed;
+use poolkeeper_kmeans::MiniBatch;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-/// Centers, and the weight that each has seen.
-type Model<'py> = (Bound<'py, PyAny>, Bound<'py, PyArray1<f64>>);
-
-fn model<T: Element>(centers: &Bound<'_, PyAny>, counts: Vec<f64>) -> PyResult<MiniBatch<T>> {
-    let centers = centers_of::<T>(centers)?.as_array().to_owned();
-    Ok(MiniBatch { centers, counts })
+/// Centers of either number type.
+pub(super) enum Model {
+    F32(MiniBatch<f32>),
+    F64(MiniBatch<f64>),
 }
 
-fn parts<T: Element>(py: Python<'_>, model: MiniBatch<T>) -> Model<'_> {
-    let centers = model.centers.into_pyarray(py).into_any();
-    (centers, model.counts.into_pyarray(py))
-}
-
-/// A matrix, or the arrays of one in CSR form.
-enum Given<'py> {
-    Dense(Samples<'py>),
-    Sparse(Arrays<'py>),
-}
-
-impl<'py> FromPyObject<'_, 'py> for Given<'py> {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        match object.extract() {
-            Ok(arrays) => Ok(Given::Sparse(arrays)),
-            Err(_) => Ok(Given::Dense(object.extract()?)),
-        }
-    }
-}
-
-impl Given<'_> {
-    /// How many numbers there are.
-    fn len(&self) -> PyResult<usize> {
+impl Model {
+    fn counts(&self) -> &[f64] {
         match self {
-            Given::Dense(x) => Ok(x.len()),
-            Given::Sparse((_, _, data, _)) => data.len(),
+            Model::F32(model) => &model.counts,
+            Model::F64(model) => &model.counts,
         }
     }
 }
 
-/// What a batch is for, the same for both forms.
-trait Rows: Sync {
-    type T: Element;
-
-    fn batch(
-        &self,
-        model: &mut MiniBatch<Self::T>,
-        weights: Option<ArrayView1<Self::T>>,
-        watch: &Watch,
-    ) -> Result<Batch>;
-
-    fn reassign(&self, model: &mut MiniBatch<Self::T>, ratio: f64, seed: u64) -> Result<usize>;
-
-    fn plus_plus(
-        &self,
-        weights: Option<ArrayView1<Self::T>>,
-        n_clusters: usize,
-        seed: u64,
-        watch: &Watch,
-    ) -> Result<Array2<Self::T>>;
+/// # Errors
+/// `TypeError`, unless the centers have the samples' number type.
+fn of_type<T: Element>(model: &mut Model) -> PyResult<&mut MiniBatch<T>> {
+    T::batches(model)
+        .ok_or_else(|| PyTypeError::new_err("X must have the number type of the centers"))
 }
 
-impl<T: Element> Rows for ArrayView2<'_, T> {
-    type T = T;
+/// Centers that batches move, so that they need not be copied for each one.
+#[pyclass(module = "poolkeeper._native", name = "_KMeansBatches")]
+struct PyBatches(Model);
 
-    fn batch(
-        &self,
-        model: &mut MiniBatch<T>,
-        weights: Option<ArrayView1<T>>,
-        watch: &Watch,
-    ) -> Result<Batch> {
-        model.partial_fit(*self, weights, watch)
-    }
-
-    fn reassign(&self, model: &mut MiniBatch<T>, ratio: f64, seed: u64) -> Result<usize> {
-        model.reassign(*self, None, ratio, seed)
-    }
-
-    fn plus_plus(
-        &self,
-        weights: Option<ArrayView1<T>>,
-        n_clusters: usize,
-        seed: u64,
-        watch: &Watch,
-    ) -> Result<Array2<T>> {
-        Ok(plus_plus(*self, weights, n_clusters, None, seed, watch)?.0)
-    }
-}
-
-impl<T: Element, I: Index> Rows for Csr<'_, T, I> {
-    type T = T;
-
-    fn batch(
-        &self,
-        model: &mut MiniBatch<T>,
-        weights: Option<ArrayView1<T>>,
-        watch: &Watch,
-    ) -> Result<Batch> {
-        model.partial_fit_csr(self, weights, watch)
-    }
-
-    fn reassign(&self, model: &mut MiniBatch<T>, ratio: f64, seed: u64) -> Result<usize> {
-        model.reassign_csr(self, None, ratio, seed)
-    }
-
-    fn plus_plus(
-        &self,
-        weights: Option<ArrayView1<T>>,
-        n_clusters: usize,
-        seed: u64,
-        watch: &Watch,
-    ) -> Result<Array2<T>> {
-        Ok(plus_plus_csr(self, weights, n_clusters, None, seed, watch)?.0)
-    }
-}
-
-/// Calls a generic function with the rows, whatever form and type they have.
-macro_rules! for_rows {
-    ($py:expr, $given:expr, $rows:ident => $call:expr) => {
-        match $given {
-            Given::Dense(Samples::F32(x)) => {
-                let $rows = &x.as_array();
-                $call
-            }
-            Given::Dense(Samples::F64(x)) => {
-                let $rows = &x.as_array();
-                $call
-            }
-            Given::Sparse(x) => for_matrix!(&x, matrix => {
-                let $rows = &matrix.view($py)?;
-                $call
+#[pymethods]
+impl PyBatches {
+    /// Copies the centers; `counts` is the weight that each has seen.
+    #[new]
+    fn new(centers: &Bound<'_, PyAny>, counts: Vec<f64>) -> PyResult<Self> {
+        Ok(PyBatches(match centers_of::<f32>(centers) {
+            Ok(centers) => Model::F32(MiniBatch {
+                centers: centers.as_array().to_owned(),
+                counts,
             }),
+            Err(_) => Model::F64(MiniBatch {
+                centers: centers_of::<f64>(centers)?.as_array().to_owned(),
+                counts,
+            }),
+        }))
+    }
+
+    /// The weight that each center has seen.
+    fn counts<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+        PyArray1::from_slice(py, self.0.counts())
+    }
+
+    /// The centers where they are now, copied.
+    fn centers<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        match &self.0 {
+            Model::F32(model) => model.centers.clone().into_pyarray(py).into_any(),
+            Model::F64(model) => model.centers.clone().into_pyarray(py).into_any(),
         }
-    };
+    }
+
+    /// Moves the centers by a batch. Returns its inertia before, and the squared
+    /// distance that they moved.
+    fn step(
+        &mut self,
+        py: Python<'_>,
+        x: Given<'_>,
+        weights: Option<Bound<'_, PyAny>>,
+        n_jobs: Option<i64>,
+    ) -> PyResult<(f64, f64)> {
+        let watch = Watch::begin(n_jobs, x.len()? * self.0.counts().len(), None)?;
+        for_rows!(py, x, rows => step(py, rows, weights, &mut self.0, &watch))
+    }
+
+    /// Puts centers that have seen little to samples of a batch. Returns how many.
+    fn reassign(&mut self, py: Python<'_>, x: Given<'_>, ratio: f64, seed: u64) -> PyResult<usize> {
+        for_rows!(py, x, rows => {
+            let moved = rows.reassign(of_type(&mut self.0)?, ratio, seed);
+            moved.map_err(|why| raise(py, &why))
+        })
+    }
 }
 
-/// Moves centers by a batch; also returns its inertia before, and the squared
-/// distance that they moved.
-#[pyfunction]
-fn _kmeans_batch<'py>(
-    py: Python<'py>,
-    x: Given<'py>,
-    weights: Option<Bound<'py, PyAny>>,
-    centers: Bound<'py, PyAny>,
-    counts: Vec<f64>,
-    n_jobs: Option<i64>,
-) -> PyResult<(Model<'py>, f64, f64)> {
-    let watch = Watch::begin(n_jobs, x.len()? * centers.len()?, None)?;
-    for_rows!(py, x, rows => batch(py, rows, weights, model(&centers, counts)?, &watch))
-}
-
-fn batch<'py, R: Rows>(
-    py: Python<'py>,
+fn step<R: Rows>(
+    py: Python<'_>,
     rows: &R,
-    weights: Option<Bound<'py, PyAny>>,
-    mut model: MiniBatch<R::T>,
+    weights: Option<Bound<'_, PyAny>>,
+    model: &mut Model,
     watch: &Watch,
-) -> PyResult<(Model<'py>, f64, f64)> {
+) -> PyResult<(f64, f64)> {
+    let model = of_type(model)?;
     let weights = Weights::<R::T>::new(weights)?;
     let weights = weights.as_array();
-    let done = watch.run(py, || rows.batch(&mut model, weights, watch))?;
-    Ok((parts(py, model), done.inertia, done.shift))
-}
-
-/// Puts centers that have seen little to samples of a batch; also returns how many.
-#[pyfunction]
-fn _kmeans_reassign<'py>(
-    py: Python<'py>,
-    x: Given<'py>,
-    centers: Bound<'py, PyAny>,
-    counts: Vec<f64>,
-    ratio: f64,
-    seed: u64,
-) -> PyResult<(Model<'py>, usize)> {
-    for_rows!(py, x, rows => reassign(py, rows, model(&centers, counts)?, ratio, seed))
-}
-
-fn reassign<'py, R: Rows>(
-    py: Python<'py>,
-    rows: &R,
-    mut model: MiniBatch<R::T>,
-    ratio: f64,
-    seed: u64,
-) -> PyResult<(Model<'py>, usize)> {
-    let moved = rows.reassign(&mut model, ratio, seed);
-    let moved = moved.map_err(|why| raise(py, &why))?;
-    Ok((parts(py, model), moved))
+    let done = watch.run(py, || rows.batch(model, weights, watch))?;
+    Ok((done.inertia, done.shift))
 }
 
 /// First centers by greedy k-means++.
@@ -228,7 +129,6 @@ fn start<'py, R: Rows>(
 }
 
 pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(_kmeans_plus_plus, module)?)?;
-    module.add_function(wrap_pyfunction!(_kmeans_batch, module)?)?;
-    module.add_function(wrap_pyfunction!(_kmeans_reassign, module)?)
+    module.add_class::<PyBatches>()?;
+    module.add_function(wrap_pyfunction!(_kmeans_plus_plus, module)?)
 }

@@ -6,6 +6,7 @@
 mod arrays;
 mod batch;
 mod parts;
+mod rows;
 mod sparse;
 mod watch;
 
@@ -14,6 +15,7 @@ use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2};
 use poolkeeper_kmeans::{Fit, Init, Options};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use rows::{Given, Rows, for_rows};
 use watch::Watch;
 
 /// What a fit is asked for, but for the data.
@@ -76,30 +78,27 @@ type Found<'py> = (
 #[pyfunction]
 fn _kmeans_fit<'py>(
     py: Python<'py>,
-    x: Samples<'py>,
+    x: Given<'py>,
     weights: Option<Bound<'py, PyAny>>,
     request: Request<'py>,
     n_jobs: Option<i64>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Found<'py>> {
-    let watch = Watch::begin(n_jobs, x.len() * request.n_clusters, progress)?;
-    match x {
-        Samples::F32(x) => fit(py, &x, weights, &request, &watch),
-        Samples::F64(x) => fit(py, &x, weights, &request, &watch),
-    }
+    let watch = Watch::begin(n_jobs, x.len()? * request.n_clusters, progress)?;
+    for_rows!(py, x, rows => fit(py, rows, weights, &request, &watch))
 }
 
-fn fit<'py, T: Element>(
+fn fit<'py, R: Rows>(
     py: Python<'py>,
-    x: &PyReadonlyArray2<'py, T>,
+    rows: &R,
     weights: Option<Bound<'py, PyAny>>,
     request: &Request<'py>,
     watch: &Watch,
 ) -> PyResult<Found<'py>> {
-    let options = request.options::<T>()?;
+    let options = request.options::<R::T>()?;
     let weights = Weights::new(weights)?;
-    let (x, weights) = (x.as_array(), weights.as_array());
-    let fit = watch.run(py, || poolkeeper_kmeans::fit(x, weights, &options, watch))?;
+    let weights = weights.as_array();
+    let fit = watch.run(py, || rows.fit(weights, &options, watch))?;
     Ok(found(py, fit))
 }
 

@@ -2,10 +2,8 @@
 
 use super::arrays::{Element, Weights, centers_of};
 use super::watch::{Watch, raise};
-use super::{Found, Request, found};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
-use poolkeeper_kmeans::{Csr, Index, assign_csr, fit_csr};
-use pyo3::exceptions::PyTypeError;
+use poolkeeper_kmeans::{Csr, Index, assign_csr};
 use pyo3::prelude::*;
 
 /// The arrays of a CSR matrix, as `(indptr, indices, data, columns)`.
@@ -45,49 +43,22 @@ impl<'py, T: Element, I: numpy::Element + Index> Matrix<'py, T, I> {
 /// Calls a generic function with the matrix, whatever its types are.
 macro_rules! for_matrix {
     ($arrays:expr, $matrix:ident => $call:expr) => {
-        if let Some($matrix) = Matrix::<f32, i32>::of($arrays) {
+        if let Some($matrix) = $crate::kmeans::sparse::Matrix::<f32, i32>::of($arrays) {
             $call
-        } else if let Some($matrix) = Matrix::<f64, i32>::of($arrays) {
+        } else if let Some($matrix) = $crate::kmeans::sparse::Matrix::<f64, i32>::of($arrays) {
             $call
-        } else if let Some($matrix) = Matrix::<f32, i64>::of($arrays) {
+        } else if let Some($matrix) = $crate::kmeans::sparse::Matrix::<f32, i64>::of($arrays) {
             $call
-        } else if let Some($matrix) = Matrix::<f64, i64>::of($arrays) {
+        } else if let Some($matrix) = $crate::kmeans::sparse::Matrix::<f64, i64>::of($arrays) {
             $call
         } else {
-            Err(PyTypeError::new_err(
+            Err(pyo3::exceptions::PyTypeError::new_err(
                 "X must have float32 or float64 data, and int32 or int64 indices",
             ))
         }
     };
 }
 pub(super) use for_matrix;
-
-/// Clusters the rows of a CSR matrix.
-#[pyfunction]
-fn _kmeans_fit_csr<'py>(
-    py: Python<'py>,
-    x: Arrays<'py>,
-    weights: Option<Bound<'py, PyAny>>,
-    request: Request<'py>,
-    n_jobs: Option<i64>,
-    progress: Option<Py<PyAny>>,
-) -> PyResult<Found<'py>> {
-    let watch = Watch::begin(n_jobs, x.2.len()? * request.n_clusters, progress)?;
-    for_matrix!(&x, matrix => fit(py, &matrix, weights, &request, &watch))
-}
-
-fn fit<'py, T: Element, I: numpy::Element + Index>(
-    py: Python<'py>,
-    matrix: &Matrix<'py, T, I>,
-    weights: Option<Bound<'py, PyAny>>,
-    request: &Request<'py>,
-    watch: &Watch,
-) -> PyResult<Found<'py>> {
-    let (options, weights) = (request.options::<T>()?, Weights::new(weights)?);
-    let (x, weights) = (matrix.view(py)?, weights.as_array());
-    let fit = watch.run(py, || fit_csr(&x, weights, &options, watch))?;
-    Ok(found(py, fit))
-}
 
 /// The nearest center to each row of a CSR matrix, and the inertia.
 #[pyfunction]
@@ -116,6 +87,5 @@ fn assign<'py, T: Element, I: numpy::Element + Index>(
 }
 
 pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(_kmeans_fit_csr, module)?)?;
     module.add_function(wrap_pyfunction!(_kmeans_assign_csr, module)?)
 }
