@@ -35,7 +35,7 @@ bench: ## Measure; the numbers in the docs come from here
 	$(PREPARE) test
 	@$(VENV)/python benches/run.py
 
-bench-kmeans: ## Measure k-means against scikit-learn, scikit-learn-intelex and faiss (20 minutes)
+bench-kmeans: ## Measure k-means against scikit-learn, scikit-learn-intelex and faiss (30 minutes)
 	$(PREPARE) test
 	@$(VENV)/python benches/kmeans.py
 

@@ -24,7 +24,8 @@ class Case:
     max_iter: int = 20
     dtype: str = "float32"
     threads: int = 2
-    #: "fit" from a given start, "predict", or "start" (k-means++ alone).
+    #: "fit" from a given start, "predict", "start" (k-means++ alone), or "batches"
+    #: (`MiniBatchKMeans`: `max_iter` times as many samples as there are).
     task: str = "fit"
     #: How many times faster than scikit-learn it is to be.
     goal: float | None = None
@@ -36,8 +37,13 @@ class Case:
     def samples(self) -> tuple[Array, Array]:
         """Return samples, and `k` of them to start from."""
         rng = np.random.default_rng(0)
-        X = np.ascontiguousarray(MAKERS[self.make](rng, self.n, self.d, self.k), self.dtype)
-        return X, X[rng.choice(len(X), self.k, replace=False)].copy()
+        X = MAKERS[self.make](rng, self.n, self.d, self.k)
+        rows = rng.choice(self.n, self.k, replace=False)
+        if self.make == "text":
+            X = X.astype(self.dtype)
+            return X, X[rows].toarray()
+        X = np.ascontiguousarray(X, self.dtype)
+        return X, X[rows].copy()
 
 
 def mixture(rng: Any, n: int, d: int, k: int) -> Array:
@@ -70,8 +76,20 @@ def china(rng: Any, n: int, d: int, k: int) -> Array:
     return load_sample_image("china.jpg").reshape(-1, 3) / 255.0
 
 
+def text(rng: Any, n: int, d: int, k: int) -> Array:
+    """Sparse: up to 60 of `d` words in each document, some words far more often than others."""
+    from scipy.sparse import csr_array
+
+    words = (d * rng.random(60 * n) ** 3).astype(np.int32)
+    X = csr_array(
+        (rng.random(60 * n), words, np.arange(0, 60 * n + 1, 60, dtype=np.int32)), shape=(n, d)
+    )
+    X.sum_duplicates()
+    return X
+
+
 MAKERS: dict[str, Callable[..., Array]] = {
-    f.__name__: f for f in (mixture, noise, blobs, digits, china)
+    f.__name__: f for f in (mixture, noise, blobs, digits, china, text)
 }
 
 #: The shapes that the goals are stated for, and shapes that nobody tuned for.
@@ -109,6 +127,14 @@ AVX2 = tuple(
     replace(case, kernel="avx2", goal=goal)
     for case, goal in zip(MAIN[:3], (3.0, 3.8, 4.5), strict=True)
 )
+SPARSE = (
+    Case("words", "60 of 1,000", "text", 50_000, 1_000, 64, 10, goal=1),
+    Case("more words", "60 of 20,000", "text", 20_000, 20_000, 20, 10, goal=1),
+    Case("most words", "60 of 200,000", "text", 20_000, 200_000, 20, 10, goal=1),
+)
+BATCHES = tuple(
+    replace(case, task="batches", max_iter=3, goal=1) for case in (MAIN[0], MAIN[1], *SPARSE)
+)
 MIDDLE = Case("growth", "changed", "mixture", 100_000, 32, 64, 10)
 GROWTH = tuple(
     replace(MIDDLE, growth=what, **{what: value})
@@ -121,5 +147,6 @@ GROWTH = tuple(
 )
 GROUPS = {
     "main": MAIN, "starts": STARTS, "predict": PREDICTS, "doubles": DOUBLES, "one": ONE_THREAD,
-    "doubles_one": DOUBLES_ONE_THREAD, "avx2": AVX2, "growth": GROWTH,
+    "doubles_one": DOUBLES_ONE_THREAD, "avx2": AVX2, "sparse": SPARSE, "batches": BATCHES,
+    "growth": GROWTH,
 }  # fmt: skip

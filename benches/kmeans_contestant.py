@@ -39,10 +39,22 @@ def of_estimators(case: Case, make: Callable[..., Any]) -> Task:
     raise ValueError(case.task)
 
 
+def of_batches(case: Case, make: Callable[..., Any]) -> Task:
+    """The task of a class with the interface of scikit-learn's `MiniBatchKMeans`."""
+    X, start = case.samples()
+    given = {
+        "init": start, "n_init": 1, "max_iter": case.max_iter, "max_no_improvement": None,
+        "batch_size": 1024, "random_state": 0,
+    }  # fmt: skip
+    return lambda: make(case.k, **given).fit(X), lambda fit: fit.inertia_
+
+
 def ours(case: Case) -> Task:
     from poolkeeper import _native
-    from poolkeeper.cluster import KMeans
+    from poolkeeper.cluster import KMeans, MiniBatchKMeans
 
+    if case.task == "batches":
+        return of_batches(case, lambda k, **given: MiniBatchKMeans(k, n_jobs=case.threads, **given))
     if case.task == "start":
         X, _ = case.samples()
         return (
@@ -53,8 +65,10 @@ def ours(case: Case) -> Task:
 
 
 def scikit_learn(case: Case) -> Task:
-    from sklearn.cluster import KMeans, kmeans_plusplus
+    from sklearn.cluster import KMeans, MiniBatchKMeans, kmeans_plusplus
 
+    if case.task == "batches":
+        return of_batches(case, MiniBatchKMeans)
     if case.task == "start":
         from poolkeeper import _native
 

@@ -13,6 +13,8 @@ TITLES = {
     "doubles_one": "Fits, float64, one thread",
     "starts": "k-means++ alone",
     "predict": "predict",
+    "sparse": "Sparse samples, float32, two threads",
+    "batches": "MiniBatchKMeans, float32, two threads",
     "growth": "How time grows",
 }
 PEERS = ("scikit-learn", "intelex", "faiss")
@@ -54,6 +56,13 @@ ABOUT = {
 Ten iterations around n = 100,000, d = 32, k = 64, one of the three changed at a time.
 
 ![Seconds against n, d and k](img/kmeans-growth.svg)
+""",
+    "sparse": """\
+Up to 60 numbers in each row, in some columns far more often than in others.
+""",
+    "batches": """\
+Batches of 1,024 samples, three times as many samples as there are. Each contestant draws its own
+batches, so that the inertia is the same to 2 % only.
 """,
     "avx2": """\
 With `POOLKEEPER_KMEANS_KERNEL=avx2` and `OPENBLAS_CORETYPE=Haswell`: what both do without AVX-512,

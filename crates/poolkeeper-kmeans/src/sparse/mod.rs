@@ -334,10 +334,10 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
     }
 
     fn inertia(&self, across: &Across<T>, labels: &[i32]) -> Result<f64> {
-        let far = |(&x, c): (&f64, f64)| 4.0 * x.max(c) * x.max(c);
-        let largest: f64 = self.reach.iter().zip(across.reach()).map(far).sum();
-        // There may be columns that no row has a number in.
-        let bound = Bound::new((largest + across.farthest()) * self.largest_weight);
+        // |x - c|² is at most 2 |x|² + 2 |c|².
+        let square: f64 = self.reach.iter().map(|x| x * x).sum();
+        let largest = 4.0 * (square + across.farthest());
+        let bound = Bound::new(largest * self.largest_weight);
         let total = Mutex::new(Exact::default());
         let chunks = labels.len().div_ceil(CHUNK);
         let threads = self.threads(1).min(chunks);

@@ -62,12 +62,6 @@ impl<T: Scalar> Across<T> {
         }
     }
 
-    /// The largest size of a number in each column.
-    pub(super) fn reach(&self) -> impl Iterator<Item = f64> {
-        let largest = |column: &[T]| column.iter().map(|c| c.wide().abs()).fold(0.0, f64::max);
-        (self.values.chunks_exact(self.k)).map(move |column| largest(column) / 2.0)
-    }
-
     /// The scores `|c|² - 2 x·c` of a row, for all centers.
     pub(super) fn scores<I: Index>(&self, x: &Csr<T, I>, row: usize, scores: &mut Vec<T>) {
         scores.clear();
