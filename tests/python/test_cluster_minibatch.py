@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from isolated import in_own_process
-from poolkeeper.cluster import KMeans, MiniBatchKMeans, _data
+from poolkeeper.cluster import KMeans, MiniBatchKMeans, _data, _scalable
 from sklearn.datasets import make_blobs
 
 X, _ = make_blobs(20_000, n_features=5, centers=12, random_state=3)
@@ -79,6 +79,20 @@ def test_a_center_that_sees_no_sample_is_put_to_one(form: Any) -> None:
         model = MiniBatchKMeans(4, init=far, n_init=1, reassignment_ratio=ratio, random_state=0)
         centers = model.partial_fit(form(X[:300])).cluster_centers_
         assert (np.abs(centers).max() < 100) == is_put
+
+
+def test_centers_that_the_first_batch_hardly_moved_are_put_to_samples() -> None:
+    alone = np.arange(1.0, 40.0)[:, None] * 100
+    start = np.vstack([[[0.0]], alone])
+    batch = np.vstack([np.zeros((261, 1)), alone])
+    model = MiniBatchKMeans(40, init=start, n_init=1, random_state=0).partial_fit(batch)
+    assert (model._counts == 261).sum() > 30
+
+
+def test_drawn_sparse_rows_stay_sparse() -> None:
+    few = scipy.sparse.csr_array(np.eye(9))
+    drawn = [_scalable.draw(few, None, row, None, (0, 0), 5, 1) for row in (0, 9)]
+    assert all(scipy.sparse.issparse(part.samples) for part in (*drawn, _scalable.merge(drawn, 5)))
 
 
 @pytest.mark.parametrize("init", ["random", "k-means||"])

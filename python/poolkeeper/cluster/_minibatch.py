@@ -227,12 +227,12 @@ class MiniBatchKMeans(Centers):
                 print(f"Inertia for init {number + 1}/{self._n_init}: {inertia}")
             if number == 0 or inertia < best:
                 best, first = inertia, centers
-        self._n_features_out = self.n_clusters
         self._since_reassigned = 0
         return _native._KMeansBatches(first, np.zeros(self.n_clusters))
 
     def _keep(self, batches: _native._KMeansBatches) -> None:
         self.cluster_centers_, self._counts = batches.centers(), batches.counts()
+        self._n_features_out = self.cluster_centers_.shape[0]
 
     def _some(self, samples: Any, weights: Array | None, random: Any) -> tuple[Any, Array | None]:
         rows = random.choice(samples.shape[0], self._init_size, replace=False)
@@ -258,10 +258,11 @@ class MiniBatchKMeans(Centers):
     ) -> tuple[float, float]:
         """Move the centers by a batch; return its inertia before, and how far they moved."""
         samples = native(batch)
+        is_time = self._is_time_to_reassign(batches.counts(), batch.shape[0])
         inertia, shift = batches.step(samples, weights, self.n_jobs)
         counts = batches.counts()
         few = counts < self.reassignment_ratio * counts.max()
-        if self._is_time_to_reassign(counts, batch.shape[0]) and few.any():
+        if is_time and few.any():
             moved = batches.reassign(samples, self.reassignment_ratio, _random.seed(random))
             if moved and self.verbose:
                 print(f"[MiniBatchKMeans] Reassigning {moved} cluster centers.")
