@@ -89,6 +89,19 @@ def test_centers_that_the_first_batch_hardly_moved_are_put_to_samples() -> None:
     assert (model._counts == 261).sum() > 30
 
 
+def test_a_fit_that_fails_leaves_the_last_one() -> None:
+    model = MiniBatchKMeans(3, random_state=0).fit(X[:1000])
+    centers = model.cluster_centers_
+    wrong = X[:1000].copy()
+    wrong[500] = np.nan  # seen by a batch, not by the start
+    model.set_params(n_clusters=5, init=X[:5], init_size=5)
+    with pytest.raises(ValueError, match="NaN"):
+        model.fit(wrong)
+    assert model.cluster_centers_ is centers
+    assert len(model.get_feature_names_out()) == 3
+    assert model.set_output(transform="pandas").transform(X[:4]).shape == (4, 3)
+
+
 def test_drawn_sparse_rows_stay_sparse() -> None:
     few = scipy.sparse.csr_array(np.eye(9))
     drawn = [_scalable.draw(few, None, row, None, (0, 0), 5, 1) for row in (0, 9)]

@@ -2,7 +2,6 @@
 //! "Web-scale k-means clustering"), as scikit-learn's `MiniBatchKMeans` does.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1};
 
@@ -12,7 +11,7 @@ use crate::problem::lock;
 use crate::random::Random;
 use crate::rows::{Data, Weights};
 use crate::update::LANES;
-use crate::{Control, Frame, Kernel, Result, Scalar, Summary, check};
+use crate::{Control, Frame, Kernel, Result, Scalar, Summary, Threads, check};
 
 /// Centers that batches move.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,15 +135,15 @@ impl<T: Scalar> MiniBatch<T> {
         let means: Vec<_> = (0..threads)
             .map(|_| Mutex::new(vec![T::default(); columns]))
             .collect();
-        let next = AtomicUsize::new(0);
-        team.run(threads, &|worker| {
+        let each = |worker: usize, i: usize| {
             let mut to = lock(&means[worker]);
-            while let Some(center) = moving.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let (c, center, share, shift) = &mut *lock(center);
-                mean(*c, &mut to);
-                *shift = approach(center, &to, *share);
-            }
-        });
+            let (c, center, share, shift) = &mut *lock(&moving[i]);
+            mean(*c, &mut to);
+            *shift = approach(center, &to, *share);
+        };
+        // `Threads` cancels nothing, so that this is no error.
+        let done = team.each(threads, moving.len(), &Threads(threads), &each);
+        debug_assert!(done.is_ok());
         moving.iter().map(|center| lock(center).3).sum()
     }
 

@@ -72,6 +72,49 @@ fn sparse_rows_are_clustered_as_dense_ones() -> Result<()> {
     Ok(())
 }
 
+/// Large enough for more than one thread to pay, in sums and in moves.
+#[test]
+fn threads_make_no_difference() -> Result<()> {
+    let data = sparse(20_000, 600);
+    let x = Csr::new(&data.indptr, &data.indices, &data.values, 600)?;
+    let options = Options {
+        init: Init::Centers(data.dense.slice(s![..7, ..]).to_owned()),
+        max_iter: 4,
+        ..Options::new(7)
+    };
+    let one = fit_csr(&x, None, &options, &Threads(1))?;
+    assert_eq!(one, fit_csr(&x, None, &options, &Threads(3))?);
+    // The last centers are the means of what the iteration before labelled.
+    let before = Options {
+        max_iter: 3,
+        ..options
+    };
+    let labels = fit_csr(&x, None, &before, &Threads(3))?.labels;
+    for (c, center) in one.centers.outer_iter().enumerate() {
+        let rows = data.dense.outer_iter().zip(&labels);
+        let own = rows.filter(|&(_, &label)| label as usize == c);
+        let mut sum = Array1::<f64>::zeros(600);
+        let count = own.map(|(row, _)| sum += &row).count();
+        let error = (sum / count as f64 - center).mapv(f64::abs);
+        assert!(error.iter().all(|&e| e < 1e-9), "{error}");
+    }
+
+    let mut numbers = Numbers::new(9);
+    let wide = 200_000;
+    let mut start = Array2::from_shape_simple_fn((6, wide), || numbers.normal() * 1e-3);
+    (0..30).for_each(|i| start[[i % 6, i * 6_000]] = 3.0);
+    let indptr: Vec<i32> = (0..=30).collect();
+    let indices: Vec<i32> = (0..30).map(|i| i * 6_000).collect();
+    let batch = Csr::new(&indptr, &indices, &[3.0; 30], wide)?;
+    let [mut one, mut three] = [MiniBatch::new(start.clone())?, MiniBatch::new(start)?];
+    for _ in 0..2 {
+        let found = one.partial_fit_csr(&batch, None, &Threads(1))?;
+        assert_eq!(found, three.partial_fit_csr(&batch, None, &Threads(3))?);
+    }
+    assert_eq!(one, three);
+    Ok(())
+}
+
 #[test]
 fn every_start_gives_a_clustering() -> Result<()> {
     let data = sparse(500, 30);

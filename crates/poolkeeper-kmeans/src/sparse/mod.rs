@@ -26,8 +26,9 @@ pub use start::plus_plus_csr;
 /// Rows that a thread takes at a time.
 const CHUNK: usize = 256;
 
-/// Rows that are added to sums before the caller is asked whether to stop.
-const CANCELLED_AFTER: usize = 1 << 16;
+/// Stored numbers, about, that are added to sums before the caller is asked whether
+/// to stop: some milliseconds.
+const BETWEEN_ASKS: usize = 1 << 20;
 
 /// Clusters the rows of a sparse matrix; as [`fit`](crate::fit), but
 /// `algorithm` and `kernel` make no difference, and `Init::Parallel` is
@@ -270,8 +271,10 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
             owned[c % threads].push(center);
         }
         let owned: Vec<_> = owned.into_iter().map(Mutex::new).collect();
-        for first in (0..labels.len()).step_by(CANCELLED_AFTER) {
-            let rows = first..labels.len().min(first + CANCELLED_AFTER);
+        let numbers_of_a_row = self.x.stored().div_ceil(labels.len()).max(1);
+        let step = (BETWEEN_ASKS / numbers_of_a_row).max(1);
+        for first in (0..labels.len()).step_by(step) {
+            let rows = first..labels.len().min(first + step);
             self.team
                 .each(threads, threads, self.control, &|_, owner| {
                     let mut centers = lock(&owned[owner]);
