@@ -94,7 +94,7 @@ assert library.openblas_get_num_threads() == 8
 def _in_another_interpreter(inner: str) -> list[str]:
     """Run code in another interpreter of a process with a limit of 5; return what it said."""
     done = run_python(
-        SUBINTERPRETER.format(inner=textwrap.dedent(inner)), "-W", "error", timeout=20
+        SUBINTERPRETER.format(inner=textwrap.dedent(inner)), "-W", "error", timeout=60
     )
     assert done.stderr == ""
     return done.stdout.splitlines()

@@ -55,8 +55,12 @@ def test_threads_that_begin_and_end_meanwhile_are_counted() -> None:
 
     from poolkeeper.notebook.watch import Watch
 
+    def work() -> None:
+        _spin(0.05)
+        time.sleep(1)  # so that a sample is taken, however late its thread gets a CPU
+
     with Watch() as watch:
-        threads = [threading.Thread(target=_spin, args=(0.05,)) for _ in range(3)]
+        threads = [threading.Thread(target=work) for _ in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -206,7 +206,7 @@ def test_a_library_that_cannot_be_loaded_again_is_told(
     copy = tmp_path / "libgomp_gone.so"
     program = (
         f"import ctypes, os, shutil; shutil.copy({str(lab['gomp-liar'])!r}, {str(copy)!r})\n"
-        f"ctypes.CDLL({str(copy)!r}); import time; time.sleep(0.5); os.remove({str(copy)!r})"
+        f"ctypes.CDLL({str(copy)!r}); import time; time.sleep(3); os.remove({str(copy)!r})"
     )
     _, report = simulate_python(program)
     assert report["pools"] == []

@@ -17,8 +17,9 @@ USED_SECONDS = 0.005
 #: The pause between two samples, in seconds.
 INTERVAL = 0.01
 
-#: With many threads a sample takes longer: pause this many times its duration,
-#: so that the sampler never takes more than 2 % of one CPU.
+#: With many threads a sample takes longer: pause this many times its CPU time,
+#: so that the sampler never takes more than 2 % of one CPU. Time that it waits for
+#: a CPU does not count: it would not look while all of them work.
 PAUSE_RATIO = 50
 
 
@@ -64,6 +65,7 @@ class ThreadMeter:
         self._ignore = set(ignore)
         self._first: dict[tuple[int, int], float] = {}
         self._last: dict[tuple[int, int], float] = {}
+        self._own_cpu = 0.0
         self._peak_runnable = 0
         self._known = True
         self._ready = threading.Event()
@@ -84,8 +86,9 @@ class ThreadMeter:
         trace: TracebackType | None,
     ) -> None:
         wall = time.perf_counter() - self._began[0]
-        cpu = time.process_time() - self._began[1]
+        # First: what the sampler uses from here on is not taken from the block's time.
         self._stop.set()
+        cpu = time.process_time() - self._began[1]
         self._sampler.join()
         self.usage = Usage(
             wall_seconds=wall,
@@ -95,16 +98,21 @@ class ThreadMeter:
         )
 
     def _run(self) -> None:
-        self._ignore.add(threading.get_native_id())
+        self._sampler_id = threading.get_native_id()
+        self._ignore.add(self._sampler_id)
         try:
             self._first = self._sample()
         finally:
             self._ready.set()
+        own_before = time.thread_time()
         pause = INTERVAL
         while self._known and not self._stop.wait(pause):
-            began = time.perf_counter()
+            began = time.thread_time()
             self._last.update(self._sample())
-            pause = max(INTERVAL, PAUSE_RATIO * (time.perf_counter() - began))
+            ended = time.thread_time()
+            pause = max(INTERVAL, PAUSE_RATIO * (ended - began))
+            if not self._stop.is_set():
+                self._own_cpu = ended - own_before
         self._last.update(self._sample())
 
     def _sample(self) -> dict[tuple[int, int], float]:
@@ -129,11 +137,13 @@ class ThreadMeter:
         )
 
     def _overhead(self) -> float:
-        return sum(s for thread_id, s in self._used_by_thread() if thread_id in self._ignore)
+        """CPU time during the block that is not the work's; of the sampler never too much."""
+        ignored = self._ignore - {self._sampler_id}
+        return self._own_cpu + sum(s for i, s in self._used_by_thread() if i in ignored)
 
 
 def wait_until_quiet(ignore: Iterable[int] = (), timeout: float = 2.0) -> bool:
-    """Wait until no other thread uses CPU time.
+    """Wait until no other thread uses CPU time, or waits for a CPU.
 
     OpenMP and OpenBLAS workers spin for a while after their work is done. Left
     to spin, they would be counted in the next run.
@@ -149,21 +159,19 @@ def wait_until_quiet(ignore: Iterable[int] = (), timeout: float = 2.0) -> bool:
     left_out = {*ignore, threading.get_native_id()}
     deadline = time.perf_counter() + timeout
     while time.perf_counter() < deadline:
-        before = _cpu_by_thread(read_threads(), left_out)
+        before = read_threads()
         time.sleep(0.03)
-        after = _cpu_by_thread(read_threads(), left_out)
+        after = read_threads()
         if before is None or after is None:
             return False
-        if all(seconds - before.get(key, 0.0) < 0.001 for key, seconds in after.items()):
+        if _is_quiet(before, [r for r in after if r.thread_id not in left_out]):
             return True
     return False
 
 
-def _cpu_by_thread(
-    readings: list[ThreadReading] | None, left_out: set[int]
-) -> dict[tuple[int, int], float] | None:
-    if readings is None:
-        return None
-    return {
-        (r.thread_id, r.start_tick): r.cpu_seconds for r in readings if r.thread_id not in left_out
-    }
+def _is_quiet(before: list[ThreadReading], after: list[ThreadReading]) -> bool:
+    used = {(r.thread_id, r.start_tick): r.cpu_seconds for r in before}
+    return not any(
+        r.runnable or r.cpu_seconds - used.get((r.thread_id, r.start_tick), 0.0) >= 0.001
+        for r in after
+    )

@@ -5,14 +5,15 @@ use super::{Throttling, Usage};
 use crate::budget::{Observed, Stopped, stopped};
 use crate::platform::{Spent, own_task, spent_by_process, spent_by_thread, tasks};
 use crate::{Error, Result};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Time between two samples.
 const INTERVAL: Duration = Duration::from_millis(5);
-/// With many threads a sample takes longer: the pause is so many times that,
-/// so that the sampler takes 2 % of one CPU at most.
+/// With many threads a sample takes longer: the pause is so many times its CPU time,
+/// so that the sampler takes 2 % of one CPU at most. Time that it waits for a CPU does
+/// not count: it would not look while all of them work.
 const PAUSE: u32 = 50;
 
 /// Looks at the threads of this process until [`Sampler::stop`].
@@ -46,6 +47,8 @@ impl Sampler {
         let mut accounts = Accounts::new();
         accounts.add(Duration::ZERO, &tasks().map_err(failed("readdir"))?);
         let (stop, told) = channel();
+        // Before its thread begins, all of which is taken away again.
+        let spent = spent_by_process();
         let look = move || look(accounts, began, &told);
         let thread = Builder::new().name("poolkeeper".to_owned()).spawn(look);
         Ok(Sampler {
@@ -53,7 +56,7 @@ impl Sampler {
             thread: thread.map_err(failed("pthread_create"))?,
             process: std::process::id(),
             began,
-            spent: spent_by_process(),
+            spent,
             stopped,
         })
     }
@@ -63,9 +66,10 @@ impl Sampler {
     #[must_use]
     pub fn stop(self) -> Usage {
         let wall = self.began.elapsed();
+        // First: what its thread uses from here on is not taken away.
+        drop(self.stop);
         let spent = spent_by_process();
         let (accounts, own) = if self.process == std::process::id() {
-            drop(self.stop);
             self.thread.join().expect("the sampler does not panic")
         } else {
             // Joining a thread that is not in this process would never return.
@@ -91,19 +95,27 @@ impl Sampler {
     }
 }
 
-/// Samples until the other end of `told` is dropped; with what this thread used itself.
+/// Samples until the other end of `told` is dropped; with what this thread had used
+/// itself by then, never more.
 fn look(mut accounts: Accounts, began: Instant, told: &Receiver<()>) -> (Accounts, Spent) {
     let own = own_task();
+    let mut spent = spent_by_thread();
     loop {
         let now = Instant::now();
+        let before = spent_by_thread();
         // A sample that can't be taken is left out.
         if let Ok(mut tasks) = tasks() {
             tasks.retain(|task| task.id != own);
             accounts.add(now - began, &tasks);
         }
-        let pause = INTERVAL.max(now.elapsed() * PAUSE);
+        let after = spent_by_thread();
+        let pause = INTERVAL.max(after.cpu.saturating_sub(before.cpu) * PAUSE);
+        if told.try_recv() == Err(TryRecvError::Disconnected) {
+            return (accounts, spent);
+        }
+        spent = after;
         if told.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
-            return (accounts, spent_by_thread());
+            return (accounts, spent);
         }
     }
 }
