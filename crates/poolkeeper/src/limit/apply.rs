@@ -24,7 +24,7 @@ impl Registry {
         let Plan { steps, unmatched } = plan(request, self.catalog.pools())?;
         self.last_scope += 1;
         let id = self.last_scope;
-        self.live.push((id, thread.key));
+        self.live.insert(id, thread.key);
         let holds = self.take_holds(&steps, id, thread, request);
         if request.late {
             let newest = self.newest();
@@ -67,8 +67,6 @@ impl Registry {
                     thread: thread.key,
                     threads: hold.requested,
                     rule: rule_of(hold, request, thread),
-                    overridden: false,
-                    kept: false,
                 };
                 self.claim(held, hold, claim, saved, thread);
             }
@@ -173,10 +171,9 @@ impl Registry {
 
     /// The scope ends, and covers nothing any more; says whether it was live.
     fn part_with(&mut self, live: &mut Live) -> bool {
-        let Some(place) = self.live.iter().rposition(|(id, _)| *id == live.id) else {
+        if self.live.remove(&live.id).is_none() {
             return false;
-        };
-        self.live.swap_remove(place);
+        }
         if let Some(position) = self.late.iter().position(|late| late.id == live.id) {
             live.late = self.late.remove(position).holds;
         }

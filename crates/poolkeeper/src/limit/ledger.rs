@@ -5,9 +5,9 @@
 //! the value that was last seen after setting it. It is told what was found,
 //! and answers what to set.
 
+use crate::limit::claims::Claims;
 use crate::runtimes::Saved;
 use libc::c_int;
-use smallvec::SmallVec;
 
 /// Tells scopes apart for the life of the process; later ones are larger.
 pub(crate) type ScopeId = u64;
@@ -29,7 +29,7 @@ pub(crate) enum Rule {
 
 impl Rule {
     /// The context in which threadpoolctl's kinds of scope are nested.
-    fn context(self) -> Option<u64> {
+    pub(crate) fn context(self) -> Option<u64> {
         match self {
             Rule::Innermost(context) | Rule::Witness(context) => Some(context),
             Rule::Keep | Rule::Force => None,
@@ -45,22 +45,6 @@ pub(crate) struct Claim {
     pub(crate) thread: u64,
     pub(crate) threads: c_int,
     pub(crate) rule: Rule,
-    /// Somebody else changed the value while this scope was live: it is not
-    /// restored on this scope's behalf.
-    pub(crate) overridden: bool,
-    /// The scope ended, and left its value to the scopes around it.
-    pub(crate) kept: bool,
-}
-
-impl Claim {
-    /// Whether both are of one context of threadpoolctl's kind.
-    fn shares_context(&self, other: &Claim) -> bool {
-        self.rule.context().is_some() && self.rule.context() == other.rule.context()
-    }
-
-    fn has_say(&self) -> bool {
-        !self.overridden && !matches!(self.rule, Rule::Witness(_))
-    }
 }
 
 /// What to do to the pool after a scope ended.
@@ -86,7 +70,7 @@ pub(crate) struct Ledger {
     last: c_int,
     changed: bool,
     forgotten: bool,
-    claims: Vec<Claim>,
+    claims: Claims,
 }
 
 impl Default for Ledger {
@@ -96,7 +80,7 @@ impl Default for Ledger {
             last: 0,
             changed: false,
             forgotten: false,
-            claims: Vec::new(),
+            claims: Claims::default(),
         }
     }
 }
@@ -113,7 +97,7 @@ impl Ledger {
 
     /// Whether a live scope will have its say in what is restored.
     pub(crate) fn is_holding(&self) -> bool {
-        self.claims.iter().any(Claim::has_say)
+        self.claims.have_say()
     }
 
     /// Enters a claim; answers the value that the pool should have now.
@@ -125,7 +109,7 @@ impl Ledger {
             self.override_all(found, saved);
         }
         self.claims.push(claim);
-        self.target().unwrap_or(found)
+        self.claims.smallest().unwrap_or(found)
     }
 
     /// Notes that the pool was set, and so is to be restored.
@@ -146,25 +130,10 @@ impl Ledger {
     /// Ends a scope's claim without restoring: the value stays, for good if no
     /// other scope is live, else until the last of those ends.
     pub(crate) fn keep(&mut self, scope: ScopeId) {
-        let Some(position) = self.claims.iter().rposition(|claim| claim.scope == scope) else {
-            return;
-        };
-        self.claims[position].kept = true;
-        if self.claims.iter().all(|claim| claim.kept) {
+        if self.claims.keep(scope) && self.claims.are_all_kept() {
             self.claims.clear();
             self.changed = false;
-            return;
         }
-        // Of those left behind since the latest live scope of this context, only
-        // the last has a say.
-        let claim = self.claims[position];
-        let is_around = |other: &Claim| !other.kept && other.shares_context(&claim);
-        let around = self.claims[..position].iter().rposition(is_around);
-        let since = around.map_or(0, |place| place + 1);
-        self.retain_places(|place, other| {
-            let is_earlier = (since..position).contains(&place);
-            !(is_earlier && other.kept && other.shares_context(&claim))
-        });
     }
 
     /// Ends a scope's claim; `None` if it has none here.
@@ -174,10 +143,10 @@ impl Ledger {
         found: c_int,
         save: impl FnOnce() -> Saved,
     ) -> Option<Step> {
-        let claim = self.take(scope)?;
+        let (claim, overridden) = self.claims.take(scope)?;
         self.drop_kept();
         let step = self.settle(found, save);
-        if claim.overridden && step == Step::Nothing {
+        if overridden && step == Step::Nothing {
             return Some(Step::Leave {
                 expected: claim.threads,
             });
@@ -185,40 +154,17 @@ impl Ledger {
         Some(step)
     }
 
-    fn take(&mut self, scope: ScopeId) -> Option<Claim> {
-        let last = self.claims.pop_if(|claim| claim.scope == scope);
-        last.or_else(|| {
-            let position = self.claims.iter().rposition(|claim| claim.scope == scope)?;
-            let claim = self.claims.remove(position);
-            // What its context left behind since it began is undone with it.
-            self.retain_places(|place, other| {
-                place < position || !other.kept || !other.shares_context(&claim)
-            });
-            Some(claim)
-        })
-    }
-
-    fn retain_places(&mut self, mut stays: impl FnMut(usize, &Claim) -> bool) {
-        let mut places = 0..;
-        self.claims
-            .retain(|claim| places.next().is_some_and(|place| stays(place, claim)));
-    }
-
     /// Removes a scope's claim where the pool can't be set from here; says
     /// whether there was one. [`Ledger::settle`] does the rest later.
     pub(crate) fn forget(&mut self, scope: ScopeId) -> bool {
-        let before = self.claims.len();
-        self.claims.retain(|claim| claim.scope != scope);
-        let removed = before != self.claims.len();
+        let removed = self.claims.forget(scope);
         self.drop_kept();
         removed
     }
 
     /// Ends the claims of every thread but `thread`.
     pub(crate) fn keep_only_thread(&mut self, thread: u64) -> bool {
-        let before = self.claims.len();
-        self.claims.retain(|claim| claim.thread == thread);
-        let removed = before != self.claims.len();
+        let removed = self.claims.keep_only_thread(thread);
         self.drop_kept();
         removed
     }
@@ -234,7 +180,7 @@ impl Ledger {
             return Step::Leave { expected };
         }
         if self.is_holding() {
-            let target = self.target().unwrap_or(found);
+            let target = self.claims.smallest().unwrap_or(found);
             if target == found {
                 return Step::Nothing;
             }
@@ -261,7 +207,7 @@ impl Ledger {
 
     /// Values that ended scopes left behind last until the last live scope ends.
     fn drop_kept(&mut self) {
-        if self.claims.iter().all(|claim| claim.kept) {
+        if self.claims.are_all_kept() {
             self.claims.clear();
         }
     }
@@ -275,31 +221,7 @@ impl Ledger {
     /// Somebody else set `found`: what is live no longer has a say in what is
     /// restored, and what comes later goes back to `found`.
     fn override_all(&mut self, found: c_int, baseline: Saved) {
-        for claim in &mut self.claims {
-            claim.overridden = true;
-        }
+        self.claims.override_all();
         self.begin(found, baseline);
-    }
-
-    /// The smallest of the claims that have a say, if any has.
-    fn target(&self) -> Option<c_int> {
-        let mut smallest = None;
-        let mut contexts: SmallVec<[u64; 4]> = SmallVec::new();
-        for claim in self.claims.iter().rev() {
-            if let Rule::Innermost(context) = claim.rule {
-                if contexts.contains(&context) {
-                    continue;
-                }
-                contexts.push(context);
-            }
-            if let Rule::Witness(_) = claim.rule {
-                continue;
-            }
-            smallest = Some(smallest.map_or(claim.threads, |n: c_int| n.min(claim.threads)));
-            if claim.rule == Rule::Force {
-                break;
-            }
-        }
-        smallest
     }
 }

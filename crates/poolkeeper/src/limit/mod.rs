@@ -4,9 +4,11 @@
 //! live scopes) -> `scope` (the guard). `ledger` holds the rules of overlap.
 
 mod apply;
+mod claims;
 mod fork;
 mod hold;
 mod ledger;
+mod minima;
 mod outcome;
 mod overlap;
 mod plan;

@@ -49,8 +49,6 @@ impl Overlap {
             thread: context,
             threads: threads.unwrap_or_default(),
             rule: threads.map_or(Rule::Witness(context), |_| Rule::Innermost(context)),
-            overridden: false,
-            kept: false,
         };
         let target = state.ledger.join(found, Saved::threads(found), claim);
         if target != found {

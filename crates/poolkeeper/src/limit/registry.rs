@@ -8,6 +8,7 @@ use crate::limit::plan::{Plan, plan};
 use crate::limit::request::{Request, Selector};
 use crate::limit::threads::{Ledgers, ThreadRef, Threads};
 use crate::model::Reach;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A live scope, as the registry knows it.
@@ -59,7 +60,7 @@ pub(crate) struct Registry {
     process: Ledgers,
     pub(crate) late: Vec<LateScope>,
     /// The live scopes, and the threads that they began on.
-    pub(crate) live: Vec<(ScopeId, u64)>,
+    pub(crate) live: HashMap<ScopeId, u64>,
     pub(crate) last_scope: ScopeId,
     /// Scopes were dropped by a fork: the process's pools are to be put right.
     unsettled: bool,
@@ -193,7 +194,7 @@ impl Registry {
     pub(crate) fn forked(&mut self, survivor: Option<ThreadRef>) {
         let key = survivor.map_or(0, |thread| thread.key);
         self.threads.keep_only(survivor);
-        self.live.retain(|(_, thread)| *thread == key);
+        self.live.retain(|_, thread| *thread == key);
         self.late.retain(|late| Some(late.thread) == survivor);
         for (_, ledger) in self.process.iter_mut() {
             self.unsettled |= ledger.keep_only_thread(key);

@@ -3,6 +3,7 @@
 //! Threads are played by one thread, which says who it is: so every
 //! interleaving can be tried, and tried again.
 
+mod claims;
 mod fakes;
 mod model;
 mod plans;

@@ -9,13 +9,22 @@ use proptest::prelude::*;
 const START: i32 = 8;
 const THREADS: usize = 3;
 
+/// How a scope stands to those around it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Keeps,
+    Forces,
+    /// threadpoolctl's: the latest of its context counts.
+    InnermostOf(u64),
+}
+
 /// What may happen. Scopes are named by their place among the live ones.
 #[derive(Debug, Clone)]
 enum Event {
     Enter {
         thread: usize,
         threads: u32,
-        force: bool,
+        kind: Kind,
     },
     End {
         scope: usize,
@@ -37,16 +46,19 @@ enum Event {
     },
 }
 
-fn event(others: bool) -> impl Strategy<Value = Event> {
-    let enter =
-        (0..THREADS, 1u32..6, prop::bool::weighted(0.1)).prop_map(|(thread, threads, force)| {
-            Event::Enter {
-                thread,
-                threads,
-                force,
-            }
-        });
-    let end = (0usize..8, 0..THREADS).prop_map(|(scope, by)| Event::End { scope, by });
+/// Events in which `most` scopes may be live at once.
+fn event(others: bool, most: usize) -> impl Strategy<Value = Event> {
+    let kind = prop_oneof![
+        6 => Just(Kind::Keeps),
+        1 => Just(Kind::Forces),
+        2 => (1u64..4).prop_map(Kind::InnermostOf),
+    ];
+    let enter = (0..THREADS, 1u32..6, kind).prop_map(|(thread, threads, kind)| Event::Enter {
+        thread,
+        threads,
+        kind,
+    });
+    let end = (0..most, 0..THREADS).prop_map(|(scope, by)| Event::End { scope, by });
     let call = (0..THREADS).prop_map(|thread| Event::Call { thread });
     let baseline = (0..THREADS, 1u32..12)
         .prop_map(|(thread, threads)| Event::SetBlasBaseline { thread, threads });
@@ -68,8 +80,8 @@ struct Value {
     /// What this library set last: another value is somebody else's.
     ours: i32,
     before: i32,
-    /// Number, threads, forced, and whether it may still restore.
-    live: Vec<(usize, i32, bool, bool)>,
+    /// Number, threads, kind, and whether it may still restore.
+    live: Vec<(usize, i32, Kind, bool)>,
     /// A scope was ended by another thread, which could not set this value.
     pending: bool,
 }
@@ -96,12 +108,19 @@ impl Value {
         noticed
     }
 
-    /// Rules 1 to 3: the smallest, counted from the latest forced scope on.
+    /// Rules 1 to 3: the smallest, counted from the latest forced scope on; of
+    /// one context the innermost.
     fn smallest(&self) -> i32 {
-        let forced = self.live.iter().rposition(|scope| scope.2).unwrap_or(0);
-        self.live[forced..]
-            .iter()
-            .map(|scope| scope.1)
+        let forced = self.live.iter().rposition(|scope| scope.2 == Kind::Forces);
+        let from = forced.unwrap_or(0);
+        let counted = self.live[from..].iter().enumerate();
+        let is_around = |place: usize, kind: Kind| {
+            let later = &self.live[from + place + 1..];
+            matches!(kind, Kind::InnermostOf(_)) && later.iter().any(|scope| scope.2 == kind)
+        };
+        counted
+            .filter(|(place, scope)| !is_around(*place, scope.2))
+            .map(|(_, scope)| scope.1)
             .min()
             .expect("a live scope")
     }
@@ -123,13 +142,13 @@ impl Value {
         self.live.iter().any(|scope| scope.3)
     }
 
-    fn enter(&mut self, number: usize, threads: i32, force: bool) {
+    fn enter(&mut self, number: usize, threads: i32, kind: Kind) {
         if self.live.is_empty() {
             self.before = self.now;
         } else {
             self.notice();
         }
-        self.live.push((number, threads, force, true));
+        self.live.push((number, threads, kind, true));
         self.now = self.smallest();
         self.ours = self.now;
     }
@@ -192,8 +211,8 @@ impl Both {
             Event::Enter {
                 thread,
                 threads,
-                force,
-            } => self.enter(thread, threads, force),
+                kind,
+            } => self.enter(thread, threads, kind),
             Event::End { scope, by } if scope < self.scopes.len() => self.end(scope, by),
             Event::Call { thread } => {
                 self.stage.call(self.threads[thread]);
@@ -213,15 +232,19 @@ impl Both {
         }
     }
 
-    fn enter(&mut self, thread: usize, threads: u32, force: bool) {
+    fn enter(&mut self, thread: usize, threads: u32, kind: Kind) {
         let request = Request::new().all(threads);
-        let request = if force { request.force() } else { request };
+        let request = match kind {
+            Kind::Keeps => request,
+            Kind::Forces => request.force(),
+            Kind::InnermostOf(context) => request.innermost_of(context),
+        };
         let scope = self.stage.enter(self.threads[thread], request);
         self.openmp[thread].settle();
         self.entered += 1;
         self.scopes.push((self.entered, thread, scope));
-        self.blas.enter(self.entered, threads as i32, force);
-        self.openmp[thread].enter(self.entered, threads as i32, force);
+        self.blas.enter(self.entered, threads as i32, kind);
+        self.openmp[thread].enter(self.entered, threads as i32, kind);
     }
 
     fn end(&mut self, scope: usize, by: usize) {
@@ -257,7 +280,7 @@ proptest! {
 
     #[test]
     fn every_interleaving_follows_the_rules(
-        events in prop::collection::vec(event(true), 1..40),
+        events in prop::collection::vec(event(true, 8), 1..40),
     ) {
         let mut both = Both::new();
         for event in &events {
@@ -268,7 +291,7 @@ proptest! {
 
     #[test]
     fn when_nobody_else_interferes_the_last_scope_restores_the_start(
-        events in prop::collection::vec(event(false), 1..40),
+        events in prop::collection::vec(event(false, 8), 1..40),
         order in any::<prop::sample::Index>(),
     ) {
         let mut both = Both::new();
@@ -286,13 +309,13 @@ proptest! {
 
     #[test]
     fn no_live_limit_is_ever_exceeded_without_force(
-        events in prop::collection::vec(event(false), 1..40),
+        events in prop::collection::vec(event(false, 8), 1..40),
     ) {
         let mut both = Both::new();
         for event in &events {
             let event = match event.clone() {
                 Event::Enter { thread, threads, .. } => {
-                    Event::Enter { thread, threads, force: false }
+                    Event::Enter { thread, threads, kind: Kind::Keeps }
                 }
                 other => other,
             };
@@ -304,6 +327,23 @@ proptest! {
                 let openmp = limits(&both.openmp[*thread]).expect("live");
                 prop_assert!(both.stage.openmp(both.threads[*thread]) <= openmp);
             }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn crowds_of_scopes_follow_the_rules(
+        first in prop::collection::vec(event(false, 1000), 50..150),
+        then in prop::collection::vec(event(true, 200), 1..150),
+    ) {
+        let mut both = Both::new();
+        // Few of the first events name a scope that is there: many come to be live.
+        for event in first.iter().chain(&then) {
+            both.happen(event);
+            both.assert_agree()?;
         }
     }
 }
