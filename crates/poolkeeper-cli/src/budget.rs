@@ -2,16 +2,15 @@
 
 use crate::EXIT_OK;
 use crate::args::{Cpus, LevelArgs, SplitArgs};
-use crate::table::{columns, shorten};
+use crate::look::Look;
+use crate::table::{Kind, Row, table};
+use crate::text::{counted, in_lines};
 use poolkeeper::budget::{Budget, Levels, Source, SourceStatus, Split, budget, budget_of};
+use poolkeeper::printable;
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::path::Path;
 
-/// Columns for where a source was read; the deciding one's stands above in full.
-const PLACE: usize = 36;
-
-pub(crate) fn cpus(arguments: &Cpus, out: &mut dyn Write) -> io::Result<i32> {
+pub(crate) fn cpus(arguments: &Cpus, look: Look, out: &mut dyn Write) -> io::Result<i32> {
     let budget = match arguments.pid {
         Some(pid) => budget_of(pid),
         None => budget(),
@@ -20,7 +19,7 @@ pub(crate) fn cpus(arguments: &Cpus, out: &mut dyn Write) -> io::Result<i32> {
     if arguments.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&as_json(&budget)?)?)?;
     } else {
-        write!(out, "{}", budget_table(&budget))?;
+        write!(out, "{}", budget_table(&budget, look))?;
     }
     Ok(EXIT_OK)
 }
@@ -35,25 +34,22 @@ fn as_json(budget: &Budget) -> serde_json::Result<serde_json::Value> {
     Ok(value)
 }
 
-/// Lays a budget out as text that fits 80 columns, the deciding source marked.
+/// Lays a budget out as text, the deciding source marked.
 ///
 /// # Examples
 ///
 /// ```
 /// let budget = poolkeeper::budget::budget()?;
-/// assert!(poolkeeper_cli::budget_table(&budget).contains("* "));
+/// assert!(poolkeeper_cli::budget_table(&budget, Default::default()).contains("* "));
 /// # Ok::<(), poolkeeper::Error>(())
 /// ```
-pub fn budget_table(budget: &Budget) -> String {
+pub fn budget_table(budget: &Budget, look: Look) -> String {
     let deciding = budget.deciding();
-    let mut text = in_lines(&format!(
-        "{}, says the {}",
-        amount(budget),
-        reader(deciding)
-    ));
-    let rows: Vec<Vec<String>> = budget.sources.iter().map(row).collect();
+    let sentence = format!("{}, says the {}", amount(budget), reader(deciding));
+    let mut text = in_lines(look, &sentence);
+    let rows: Vec<Row> = budget.sources.iter().map(row).collect();
     text += "\n\n";
-    text += &columns(&["", "source", "CPUs", "read from", "value"], &rows, &[2]);
+    text += &table(look, &SOURCES, &rows);
     text += "* decides\n";
     if let Some(cores) = budget.physical_cores {
         let _ = write!(text, "physical cores: {cores}");
@@ -67,8 +63,7 @@ pub fn budget_table(budget: &Budget) -> String {
 
 /// "2 CPUs" or "1 CPU (1.50 rounded down)".
 fn amount(budget: &Budget) -> String {
-    let plural = if budget.cpus == 1 { "" } else { "s" };
-    let whole = format!("{} CPU{plural}", budget.cpus);
+    let whole = counted(budget.cpus as usize, "CPU");
     if budget.exact == f64::from(budget.cpus) {
         return whole;
     }
@@ -96,24 +91,30 @@ fn described(source: &Source) -> &'static str {
     }
 }
 
-fn row(source: &Source) -> Vec<String> {
-    let mark = match source.status {
-        SourceStatus::Decides => "*",
-        _ => "",
-    };
+const SOURCES: [(&str, Kind); 5] = [
+    ("", Kind::Text),
+    ("source", Kind::Text),
+    ("CPUs", Kind::Number),
+    ("read from", Kind::Path),
+    ("value", Kind::Text),
+];
+
+fn row(source: &Source) -> Row {
+    let decides = matches!(source.status, SourceStatus::Decides);
+    let mark = if decides { "*" } else { "" };
     let cpus = source.cpus.map_or_else(|| "-".to_owned(), number);
     let value = match source.status.note() {
         Some(note) if source.value.is_empty() => format!("({note})"),
         Some(note) => format!("{} ({note})", source.value),
         None => source.value.clone(),
     };
-    vec![
-        mark.to_owned(),
-        source.kind.to_string(),
-        cpus,
-        shorten(Path::new(&source.place), PLACE),
-        value,
-    ]
+    let place = source.place.clone();
+    let cells = [mark.to_owned(), source.kind.to_string(), cpus, place, value];
+    Row {
+        cells: cells.map(|cell| printable(&cell).into_owned()).to_vec(),
+        is_marked: decides,
+        ..Row::default()
+    }
 }
 
 /// A number of CPUs without a fraction that is 0.
@@ -125,7 +126,7 @@ fn number(cpus: f64) -> String {
     }
 }
 
-pub(crate) fn split(arguments: &SplitArgs, out: &mut dyn Write) -> io::Result<i32> {
+pub(crate) fn split(arguments: &SplitArgs, look: Look, out: &mut dyn Write) -> io::Result<i32> {
     let levels = Levels {
         nested: !arguments.in_turn,
         ..levels(&arguments.levels)
@@ -134,7 +135,7 @@ pub(crate) fn split(arguments: &SplitArgs, out: &mut dyn Write) -> io::Result<i3
     if arguments.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&split)?)?;
     } else {
-        write!(out, "{}", split_table(&split))?;
+        write!(out, "{}", split_table(&split, look))?;
     }
     Ok(EXIT_OK)
 }
@@ -162,10 +163,12 @@ pub(crate) fn divide(cpus: u32, levels: &Levels) -> io::Result<Split> {
     Split::new(cpus, levels, &[]).map_err(io::Error::other)
 }
 
-/// A message in lines of at most 80 columns, paths whole.
-pub(crate) fn in_lines(text: &str) -> String {
-    textwrap::fill(text, textwrap::Options::new(80).break_words(false))
-}
+const WORKERS: [(&str, Kind); 4] = [
+    ("worker", Kind::Text),
+    ("CPUs", Kind::Number),
+    ("openmp", Kind::Number),
+    ("blas", Kind::Number),
+];
 
 /// Lays a split out as a sentence and a table of workers.
 ///
@@ -174,12 +177,12 @@ pub(crate) fn in_lines(text: &str) -> String {
 /// ```
 /// use poolkeeper::budget::{Levels, Split};
 /// let levels = Levels { processes: Some(3), ..Levels::default() };
-/// let table = poolkeeper_cli::split_table(&Split::new(8, &levels, &[])?);
+/// let table = poolkeeper_cli::split_table(&Split::new(8, &levels, &[])?, Default::default());
 /// assert!(table.contains("0-1"));
 /// # Ok::<(), poolkeeper::Error>(())
 /// ```
-pub fn split_table(split: &Split) -> String {
-    let mut rows: Vec<Vec<String>> = Vec::new();
+pub fn split_table(split: &Split, look: Look) -> String {
+    let mut rows: Vec<Row> = Vec::new();
     let mut first = 0;
     for group in split.workers.chunk_by(|a, b| a == b) {
         let last = first + group.len() - 1;
@@ -190,10 +193,10 @@ pub fn split_table(split: &Split) -> String {
         };
         let share = group[0];
         let counts = [share.cpus, share.openmp, share.blas].map(|count| count.to_string());
-        rows.push([vec![workers], counts.to_vec()].concat());
+        rows.push([vec![workers], counts.to_vec()].concat().into());
         first = last + 1;
     }
-    let sentence = in_lines(&split.to_string());
-    let table = columns(&["worker", "CPUs", "openmp", "blas"], &rows, &[1, 2, 3]);
+    let sentence = in_lines(look, &split.to_string());
+    let table = table(look, &WORKERS, &rows);
     format!("{sentence}\n\n{table}")
 }

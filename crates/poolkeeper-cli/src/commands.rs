@@ -1,14 +1,16 @@
 //! What each command does.
 
 use crate::args::{Info, command};
-use crate::{EXIT_FAILED, EXIT_OK, Host, pools_table};
+use crate::{EXIT_FAILED, EXIT_OK, Host, Look, pools_table};
 use clap_complete::Shell;
+use poolkeeper::printable;
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub(crate) fn info(
     info: &Info,
+    look: Look,
     host: &mut dyn Host,
     out: &mut dyn Write,
     err: &mut dyn Write,
@@ -37,13 +39,13 @@ pub(crate) fn info(
     if info.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&pools)?)?;
     } else {
-        write!(out, "{}", pools_table(&pools))?;
+        write!(out, "{}", pools_table(&pools, look))?;
     }
     Ok(code)
 }
 
 fn warn(err: &mut dyn Write, what: &str) -> io::Result<()> {
-    writeln!(err, "poolkeeper: warning: {what}")
+    writeln!(err, "poolkeeper: warning: {}", printable(what))
 }
 
 /// Loads libraries, with a warning for each that doesn't load; says whether all
@@ -99,7 +101,7 @@ pub(crate) fn told(ended: Result<i32, String>, err: &mut dyn Write) -> io::Resul
     match ended {
         Ok(code) => Ok(code),
         Err(why) => {
-            writeln!(err, "poolkeeper: {why}")?;
+            writeln!(err, "poolkeeper: {}", printable(&why))?;
             Ok(EXIT_FAILED)
         }
     }

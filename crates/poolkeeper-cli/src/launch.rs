@@ -1,7 +1,9 @@
 //! `run` and `env`: a command, or a shell, that keeps the budget.
 
 use crate::args::{EnvArgs, EnvFormat, LevelArgs, RunArgs};
-use crate::budget::{any_number, divide, in_lines, levels, reader};
+use crate::budget::{any_number, divide, levels, reader};
+use crate::look::Look;
+use crate::text::in_lines;
 use crate::{EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OK};
 use poolkeeper::Error;
 use poolkeeper::budget::{Changes, Levels, Setting, Split, budget, environment, exec, pin};
@@ -56,7 +58,7 @@ fn within_budget(cpus: Option<u32>, err: &mut dyn Write) -> io::Result<u32> {
                 "poolkeeper: --cpus {cpus} is more than the budget of {}, says the {source}",
                 budget.cpus
             );
-            writeln!(err, "{}", in_lines(&text))?;
+            writeln!(err, "{}", in_lines(Look::default(), &text))?;
             Ok(budget.cpus)
         }
         Some(cpus) => Ok(cpus),

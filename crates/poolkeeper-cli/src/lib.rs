@@ -6,14 +6,18 @@ mod budget;
 mod commands;
 mod doctor;
 mod launch;
+mod look;
+mod pools;
 mod runtimes;
 mod simulate;
 mod table;
+mod text;
 
 pub use args::command;
 pub use budget::{budget_table, split_table};
 pub use doctor::{ReportOptions, Style, doctor_text, report};
-pub use table::pools_table;
+pub use look::Look;
+pub use pools::pools_table;
 
 use args::{Arguments, Command};
 use clap::Parser;
@@ -164,16 +168,17 @@ where
         Ok(arguments) => arguments,
         Err(error) => return explain(&error, out, err),
     };
+    let look = Look::of_stream(host.is_terminal());
     let result = match &arguments.command {
-        Command::Info(info) => commands::info(info, host, out, err),
-        Command::Runtimes(arguments) => runtimes::runtimes(arguments, out),
-        Command::Cpus(arguments) => budget::cpus(arguments, out),
-        Command::Split(arguments) => budget::split(arguments, out),
+        Command::Info(info) => commands::info(info, look, host, out, err),
+        Command::Runtimes(arguments) => runtimes::runtimes(arguments, look, out),
+        Command::Cpus(arguments) => budget::cpus(arguments, look, out),
+        Command::Split(arguments) => budget::split(arguments, look, out),
         Command::Run(arguments) => launch::run(arguments, out, err),
         Command::Env(arguments) => launch::env(arguments, out),
         Command::Demo { arguments } => commands::told(host.demo(arguments), err),
         Command::Notebook { arguments } => commands::told(host.notebook(arguments), err),
-        Command::Doctor(arguments) => doctor::doctor(arguments, host, out, err),
+        Command::Doctor(arguments) => doctor::doctor(arguments, look, host, out, err),
         Command::Simulate(arguments) => simulate::simulate(arguments, host, out, err),
         Command::Judge(arguments) => simulate::judge(arguments, out),
         Command::Completions { shell } => commands::completions(*shell, out),
@@ -183,7 +188,11 @@ where
         // A reader that stopped reading (`| head`) is no failure of ours.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => EXIT_OK,
         Err(error) => {
-            let _ = writeln!(err, "poolkeeper: {error}");
+            let _ = writeln!(
+                err,
+                "poolkeeper: {}",
+                poolkeeper::printable(&error.to_string())
+            );
             EXIT_FAILED
         }
     }

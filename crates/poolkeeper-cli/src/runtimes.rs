@@ -2,23 +2,28 @@
 
 use crate::EXIT_OK;
 use crate::args::{Format, Runtimes};
+use crate::look::Look;
+use crate::text::paragraph;
 use poolkeeper::runtimes::{Card, Counts, Variable, listeners};
 use std::io::{self, Write};
 
-pub(crate) fn runtimes(arguments: &Runtimes, out: &mut dyn Write) -> io::Result<i32> {
+pub(crate) fn runtimes(arguments: &Runtimes, look: Look, out: &mut dyn Write) -> io::Result<i32> {
     let cards: Vec<&Card> = poolkeeper::runtimes::all().collect();
     match arguments.format {
         Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&cards)?)?,
         Format::Markdown => write!(out, "{}", markdown(&cards))?,
-        Format::Text => write!(out, "{}", text(&cards))?,
+        Format::Text => write!(out, "{}", text(&cards, look))?,
     }
     Ok(EXIT_OK)
 }
 
-fn text(cards: &[&Card]) -> String {
+fn text(cards: &[&Card], look: Look) -> String {
+    let wrapped =
+        |label: &str, text: &str| paragraph(look, text, &format!("  {label:<10}"), "            ");
     let mut text = String::new();
     for card in cards {
-        text += &format!("{} ({}, level {})\n", card.id, card.name, card.level);
+        let heading = format!("{} ({}, level {})", card.id, card.name, card.level);
+        text += &format!("{}\n", look.bold(&heading));
         text += &wrapped("found by", &card.symbols.join(", "));
         text += &wrapped("reach", card.reach);
         for variable in card.environment {
@@ -33,15 +38,6 @@ fn text(cards: &[&Card]) -> String {
         text.push('\n');
     }
     text
-}
-
-/// A labelled paragraph of at most 80 columns.
-fn wrapped(label: &str, paragraph: &str) -> String {
-    let first = format!("  {label:<10}");
-    let options = textwrap::Options::new(80)
-        .initial_indent(&first)
-        .subsequent_indent("            ");
-    textwrap::fill(paragraph, options) + "\n"
 }
 
 /// A symbol's name in Markdown; words around it stay words.

@@ -1,8 +1,10 @@
 //! The budget and its sources.
 
 use crate::errors::raise;
+use crate::look::look;
 use crate::numbers;
 use poolkeeper::budget::{self, Observed};
+use poolkeeper::printable;
 use pyo3::prelude::*;
 
 /// One source of the budget.
@@ -49,9 +51,13 @@ impl Source {
     }
 
     fn __repr__(&self) -> String {
-        let cpus = self.0.cpus.map_or("?".to_owned(), |cpus| cpus.to_string());
-        let (status, kind, place) = (self.0.status.name(), self.0.kind, &self.0.place);
-        format!("<Source {kind}: {cpus} CPUs, {status}, {place}>")
+        let unit = |cpus: f64| if cpus == 1.0 { "CPU" } else { "CPUs" };
+        let cpus = self
+            .0
+            .cpus
+            .map_or("? CPUs".to_owned(), |cpus| format!("{cpus} {}", unit(cpus)));
+        let (status, kind, place) = (self.0.status.name(), self.0.kind, printable(&self.0.place));
+        format!("<Source {kind}: {cpus}, {status}, {place}>")
     }
 }
 
@@ -62,14 +68,14 @@ type Parts = (u32, f64, Option<u32>, Option<u32>, Vec<Source>, String);
 /// Reads the budget of this process, or of another one.
 #[pyfunction]
 #[pyo3(signature = (pid=None, /))]
-pub(crate) fn _cpus(pid: Option<&Bound<'_, PyAny>>) -> PyResult<Parts> {
+pub(crate) fn _cpus(py: Python<'_>, pid: Option<&Bound<'_, PyAny>>) -> PyResult<Parts> {
     // The environment is read while attached: Python may write it when detached.
     let budget = match pid {
         Some(pid) => budget::budget_of(numbers::process(pid)?),
         None => Observed::this_process().and_then(|observed| budget::Budget::read(&observed)),
     };
     let budget = budget.map_err(raise)?;
-    let table = poolkeeper_cli::budget_table(&budget);
+    let table = poolkeeper_cli::budget_table(&budget, look(py));
     Ok((
         budget.cpus,
         budget.exact,

@@ -2,6 +2,7 @@
 //! output goes to Python's own streams.
 
 use crate::doctor;
+use crate::look::is_terminal;
 use poolkeeper_cli::{Host, ReportOptions};
 use pyo3::exceptions::{PyBrokenPipeError, PyKeyboardInterrupt, PyUnicodeEncodeError};
 use pyo3::prelude::*;
@@ -154,12 +155,7 @@ impl Host for Interpreter<'_> {
     }
 
     fn is_terminal(&mut self) -> bool {
-        let stream = self
-            .py
-            .import("sys")
-            .and_then(|sys| sys.getattr(self.stream));
-        let answer = stream.and_then(|stream| stream.call_method0("isatty")?.extract());
-        answer.unwrap_or(false)
+        is_terminal(self.py, self.stream)
     }
 }
 

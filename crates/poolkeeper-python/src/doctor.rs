@@ -2,9 +2,11 @@
 
 use crate::errors::raise;
 use crate::interpreter::unlocked;
+use crate::look::look;
 use crate::numbers;
 use crate::pool::{html, path};
 use poolkeeper::doctor::{self, Facts, FixedPool, Host, diagnose};
+use poolkeeper::printable;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -120,13 +122,14 @@ impl Report {
         Ok(dict)
     }
 
-    /// The report as text of 80 columns, with notes or without.
+    /// The report as text, as wide as a terminal that ``print`` writes to (80 columns
+    /// elsewhere), with notes or without.
     #[pyo3(signature = (*, notes=true))]
-    fn text(&self, notes: bool) -> String {
+    fn text(&self, py: Python<'_>, notes: bool) -> String {
         let style = poolkeeper_cli::Style {
+            look: look(py),
             notes,
             how_to_see_notes: "report.text()",
-            ..Default::default()
         };
         poolkeeper_cli::doctor_text(&self.0, style)
             .trim_end()
@@ -138,12 +141,12 @@ impl Report {
         html(slf.as_any(), "report")
     }
 
-    fn __str__(&self) -> String {
-        self.text(false)
+    fn __str__(&self, py: Python<'_>) -> String {
+        self.text(py, false)
     }
 
-    fn __repr__(&self) -> String {
-        self.text(false)
+    fn __repr__(&self, py: Python<'_>) -> String {
+        self.text(py, false)
     }
 }
 
@@ -227,7 +230,8 @@ impl Finding {
 
     fn __str__(&self) -> String {
         let found = &self.0;
-        format!("{} {}: {}", found.severity, found.code, found.summary)
+        let summary = printable(&found.summary);
+        format!("{} {}: {summary}", found.severity, found.code)
     }
 
     fn __repr__(&self) -> String {

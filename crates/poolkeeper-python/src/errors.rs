@@ -1,6 +1,6 @@
 //! Rust errors as Python exceptions.
 
-use poolkeeper::Error;
+use poolkeeper::{Error, printable};
 use pyo3::create_exception;
 use pyo3::exceptions::{
     PyIndexError, PyOSError, PyProcessLookupError, PyRuntimeWarning, PyValueError,
@@ -21,7 +21,7 @@ create_exception!(
 );
 
 pub(crate) fn raise(error: Error) -> PyErr {
-    let text = error.to_string();
+    let text = printable(&error.to_string()).into_owned();
     match error {
         Error::UnsupportedPlatform { .. } | Error::System { .. } | Error::CannotRun { .. } => {
             return PyOSError::new_err(text);

@@ -10,6 +10,7 @@ mod errors;
 mod fastcall;
 mod interpreter;
 mod kmeans;
+mod look;
 mod numbers;
 mod pool;
 mod report;

@@ -1,5 +1,7 @@
 //! `Pool` and `Pools`.
 
+use crate::look::{counted, look};
+use poolkeeper::printable;
 use pyo3::exceptions::{PyIndexError, PyOverflowError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySlice};
@@ -150,14 +152,16 @@ impl Pool {
     }
 
     fn __repr__(&self) -> String {
-        let unknown = || "?".to_owned();
+        let unknown = || "? threads".to_owned();
         format!(
-            "<Pool {}: {} threads at most, level {}, reach {}, {}>",
+            "<Pool {}: {} at most, level {}, reach {}, {}>",
             self.0.runtime,
-            self.0.num_threads.map_or_else(unknown, |n| n.to_string()),
+            self.0
+                .num_threads
+                .map_or_else(unknown, |n| counted(n.get(), "thread")),
             self.0.level,
             self.0.reach,
-            self.0.filepath.display(),
+            printable(&self.0.filepath.display().to_string()),
         )
     }
 }
@@ -242,9 +246,11 @@ impl Pools {
         html(slf.as_any(), "pools")
     }
 
-    fn __repr__(&self) -> String {
+    fn __repr__(&self, py: Python<'_>) -> String {
         let pools: Vec<_> = self.0.iter().map(|pool| pool.0.clone()).collect();
-        poolkeeper_cli::pools_table(&pools).trim_end().to_owned()
+        poolkeeper_cli::pools_table(&pools, look(py))
+            .trim_end()
+            .to_owned()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `Outcome` and `Ending`: what became of a limit.
 
 use crate::pool::{html, path};
-use poolkeeper::{PoolName, Status};
+use poolkeeper::{PoolName, Status, printable};
 use pyo3::prelude::*;
 
 /// What became of a limit in one pool.
@@ -75,7 +75,7 @@ impl Outcome {
     }
 
     fn __str__(&self) -> String {
-        self.0.to_string()
+        printable(&self.0.to_string()).into_owned()
     }
 
     /// What a notebook shows.
@@ -84,7 +84,7 @@ impl Outcome {
     }
 
     fn __repr__(&self) -> String {
-        format!("<Outcome {}>", self.0)
+        format!("<Outcome {}>", self.__str__())
     }
 }
 
@@ -114,10 +114,10 @@ impl Ending {
     }
 
     fn __str__(&self) -> String {
-        self.0.to_string()
+        printable(&self.0.to_string()).into_owned()
     }
 
     fn __repr__(&self) -> String {
-        format!("<Ending {}>", self.0)
+        format!("<Ending {}>", self.__str__())
     }
 }

@@ -6,7 +6,7 @@ use crate::interpreter::unlocked;
 use crate::numbers;
 use crate::pool::html;
 use crate::report::{Ending, Outcome};
-use poolkeeper::{EndStatus, Request};
+use poolkeeper::{EndStatus, Request, printable};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -252,7 +252,7 @@ impl Scope {
         let scope = self.scope();
         let word = if scope.is_ended() { "ended" } else { "live" };
         let outcomes: Vec<_> = scope.outcomes().iter().map(ToString::to_string).collect();
-        format!("<Scope {word}: {}>", outcomes.join("; "))
+        format!("<Scope {word}: {}>", printable(&outcomes.join("; ")))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::errors::raise;
 use crate::interpreter::unlocked;
+use crate::look::look;
 use crate::numbers;
 use crate::pool::html;
 use crate::scope::Scope;
@@ -204,8 +205,8 @@ impl Split {
         html(slf.as_any(), "split")
     }
 
-    fn __repr__(&self) -> String {
-        poolkeeper_cli::split_table(&self.split)
+    fn __repr__(&self, py: Python<'_>) -> String {
+        poolkeeper_cli::split_table(&self.split, look(py))
             .trim_end()
             .to_owned()
     }

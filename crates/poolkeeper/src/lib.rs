@@ -39,6 +39,7 @@ mod model;
 mod native;
 pub mod own;
 mod platform;
+mod printable;
 pub mod runtimes;
 pub mod usage;
 
@@ -48,6 +49,7 @@ pub use limit::{
     pools, refresh, set_limit, settle_after_fork, switch_backend,
 };
 pub use model::{Backends, Level, Pool, Reach};
+pub use printable::printable;
 
 /// What a layer with threadpoolctl's interface is made of; programs want
 /// [`limit`](crate::limit()) and [`pools`](crate::pools()).

@@ -7,8 +7,10 @@ mod text;
 pub(crate) use args::DoctorArgs;
 pub use text::{Style, doctor_text};
 
+use crate::look::Look;
 use crate::{EXIT_FAILED, EXIT_FINDINGS, EXIT_OK, EXIT_USAGE, Host, commands};
 use poolkeeper::doctor::{Facts, Report, diagnose};
+use poolkeeper::printable;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -30,12 +32,13 @@ pub struct ReportOptions {
 
 pub(crate) fn doctor(
     arguments: &DoctorArgs,
+    look: Look,
     host: &mut dyn Host,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<i32> {
     if let Some(code) = &arguments.explain {
-        return pages::explain(code, arguments, out, err);
+        return pages::explain(code, arguments, look, out, err);
     }
     let options = arguments.options();
     if let Some(path) = &options.output {
@@ -78,7 +81,7 @@ fn run_program(
     match host.run_program(&arguments.program, options) {
         Ok(code) => Ok(code),
         Err(why) => {
-            writeln!(err, "poolkeeper: {why}")?;
+            writeln!(err, "poolkeeper: {}", printable(&why))?;
             Ok(EXIT_USAGE)
         }
     }
@@ -125,12 +128,9 @@ pub fn report(
     Ok(if fails { EXIT_FINDINGS } else { EXIT_OK })
 }
 
-/// Colour only for a terminal, and only if the user has nothing against it
-/// (no-color.org).
 fn style(options: &ReportOptions, is_terminal: bool) -> Style {
-    let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     Style {
-        is_coloured: is_terminal && !is_unwanted,
+        look: Look::of_stream(is_terminal),
         notes: options.notes,
         ..Style::default()
     }

@@ -1,14 +1,17 @@
 //! What the codes mean: `--explain`, and the documentation's page of them.
 
 use super::args::DoctorArgs;
-use super::text::in_lines;
+use crate::look::Look;
+use crate::text::paragraph;
 use crate::{EXIT_OK, EXIT_USAGE};
 use poolkeeper::doctor::{Page, page, pages};
+use poolkeeper::printable;
 use std::io::{self, Write};
 
 pub(super) fn explain(
     code: &str,
     arguments: &DoctorArgs,
+    look: Look,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<i32> {
@@ -18,11 +21,8 @@ pub(super) fn explain(
         match page(code) {
             Ok(page) => vec![page],
             Err(error) => {
-                writeln!(
-                    err,
-                    "{}",
-                    in_lines(&format!("poolkeeper: {error}"), "", "").trim_end()
-                )?;
+                let error = printable(&format!("poolkeeper: {error}")).into_owned();
+                write!(err, "{}", paragraph(look, &error, "", ""))?;
                 return Ok(EXIT_USAGE);
             }
         }
@@ -32,26 +32,27 @@ pub(super) fn explain(
     } else if arguments.markdown {
         write!(out, "{}", markdown(&chosen))?;
     } else {
-        let texts: Vec<String> = chosen.into_iter().map(text).collect();
+        let texts: Vec<String> = chosen.iter().map(|page| text(page, look)).collect();
         write!(out, "{}", texts.join("\n"))?;
     }
     Ok(EXIT_OK)
 }
 
-fn text(page: &Page) -> String {
+fn text(page: &Page, look: Look) -> String {
     let first = format!("{} ({}): ", page.code, page.severity);
-    let mut text = in_lines(page.title, &first, "  ");
+    let mut text = paragraph(look, page.title, &first, "  ");
     let sections = [
         ("Found when", page.found_when),
         ("Why it matters", page.why),
         ("What to do", page.fix),
     ];
-    for (heading, paragraph) in sections {
-        text += &format!("\n{heading}\n{}", in_lines(paragraph, "  ", "  "));
+    for (heading, words) in sections {
+        let words = paragraph(look, words, "  ", "  ");
+        text += &format!("\n{}\n{words}", look.bold(heading));
     }
-    text += "\nSee\n";
+    text += &format!("\n{}\n", look.bold("See"));
     for reference in page.references {
-        text += &in_lines(reference, "  ", "    ");
+        text += &paragraph(look, reference, "  ", "    ");
     }
     text
 }

@@ -1,17 +1,17 @@
-//! A report as text of 80 columns.
+//! A report as text.
 
-use crate::table::{printable, shorten};
+use crate::look::Look;
+use crate::text::{counted, paragraph, shorten};
 use poolkeeper::doctor::{Finding, Report, Severity};
-use textwrap::{Options, WordSplitter};
+use poolkeeper::printable;
 
-const WIDTH: usize = 80;
 const INDENT: &str = "           ";
 
 /// How a report is shown.
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
-    /// Whether severities have colours.
-    pub is_coloured: bool,
+    /// How wide it may be, and whether severities have colours.
+    pub look: Look,
     /// Whether notes are shown whole.
     pub notes: bool,
     /// How to see them, where they aren't.
@@ -21,7 +21,7 @@ pub struct Style {
 impl Default for Style {
     fn default() -> Self {
         Style {
-            is_coloured: false,
+            look: Look::default(),
             notes: false,
             how_to_see_notes: "--notes",
         }
@@ -32,7 +32,7 @@ impl Default for Style {
 const WORDS: &str = "OpenMP runs loops on several threads, in scikit-learn for one; a BLAS does the \
                      linear algebra of numpy and scipy, and OpenBLAS is one.";
 
-/// Lays a report out as text that fits 80 columns; a healthy one is one line.
+/// Lays a report out as text; a healthy one is one line.
 ///
 /// # Examples
 ///
@@ -48,7 +48,7 @@ pub fn doctor_text(report: &Report, style: Style) -> String {
         .findings
         .iter()
         .filter(shown)
-        .map(|finding| paragraph(finding, style))
+        .map(|finding| one(finding, style))
         .collect();
     let mut text = headline(report, style);
     for finding in &findings {
@@ -63,7 +63,7 @@ pub fn doctor_text(report: &Report, style: Style) -> String {
     }
     if !findings.is_empty() {
         text += "\n";
-        text += &in_lines(WORDS, "", "");
+        text += &paragraph(style.look, WORDS, "", "");
     }
     text
 }
@@ -103,27 +103,28 @@ fn headline(report: &Report, style: Style) -> String {
         _ => String::new(),
     };
     let line = format!("poolkeeper doctor: all is well: {pools}, {cpus}{notes}");
-    in_lines(&line, "", "  ")
-}
-
-fn counted(count: usize, thing: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {thing}{plural}")
+    paragraph(style.look, &line, "", "  ")
 }
 
 /// One finding: its sentence, what was found, why, and what to type.
-fn paragraph(finding: &Finding, style: Style) -> String {
+fn one(finding: &Finding, style: Style) -> String {
+    let look = style.look;
+    let labelled = |label: &str, text: &str| {
+        let first = format!("  {label:<9}");
+        paragraph(look, &printable(text), &first, INDENT)
+    };
     let (severity, code) = (finding.severity, finding.code);
     let plain = format!("{severity} {code}: ");
-    let first = in_lines(&finding.summary, &plain, "  ");
-    let mut text = match style.is_coloured {
-        true => first.replacen(severity.name(), &coloured(severity), 1),
-        false => first,
-    };
+    let first = paragraph(look, &printable(&finding.summary), &plain, "  ");
+    let name = severity.name();
+    let mut text = first.replacen(name, &look.styled(colour(severity), name), 1);
     for (index, evidence) in finding.evidence.iter().enumerate() {
         text += &labelled(if index == 0 { "found" } else { "" }, &evidence.text);
         if let Some(file) = &evidence.file {
-            text += &format!("{INDENT}  {}\n", shorten(file, WIDTH - INDENT.len() - 2));
+            text += &format!(
+                "{INDENT}  {}\n",
+                shorten(file, look.width - INDENT.len() - 2)
+            );
         }
     }
     text += &labelled("why", finding.why);
@@ -143,31 +144,15 @@ fn paragraph(finding: &Finding, style: Style) -> String {
 }
 
 /// Red, yellow or cyan (ECMA-48, SGR), bold.
-fn coloured(severity: Severity) -> String {
-    let colour = match severity {
-        Severity::Error => 31,
-        Severity::Warning => 33,
-        Severity::Note => 36,
-    };
-    format!("\x1b[1;{colour}m{severity}\x1b[0m")
-}
-
-/// A paragraph with a word before it.
-fn labelled(label: &str, paragraph: &str) -> String {
-    in_lines(&printable(paragraph), &format!("  {label:<9}"), INDENT)
+fn colour(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "1;31",
+        Severity::Warning => "1;33",
+        Severity::Note => "1;36",
+    }
 }
 
 /// Text to paste, which stays on one line.
 fn verbatim(label: &str, text: &str) -> String {
     format!("  {label:<9}{}\n", printable(text))
-}
-
-/// A paragraph of at most 80 columns; a path that is longer stays whole.
-pub(super) fn in_lines(text: &str, first: &str, indent: &str) -> String {
-    let options = Options::new(WIDTH)
-        .initial_indent(first)
-        .subsequent_indent(indent)
-        .break_words(false)
-        .word_splitter(WordSplitter::NoHyphenation);
-    textwrap::fill(text, options) + "\n"
 }

@@ -1,5 +1,6 @@
 //! The arguments of `simulate`.
 
+use crate::look::Look;
 use clap::Args;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -49,7 +50,21 @@ pub(crate) struct SimulateArgs {
 #[derive(Args)]
 pub(crate) struct JudgeArgs {
     #[arg(long)]
+    width: usize,
+    #[arg(long)]
+    colour: bool,
+    #[arg(long)]
     pub(crate) json: bool,
     #[arg(long)]
     pub(crate) notes: bool,
+}
+
+impl JudgeArgs {
+    /// How the report is to look where it goes, which the helper can't see.
+    pub(super) fn look(&self) -> Look {
+        Look {
+            width: self.width,
+            is_coloured: self.colour,
+        }
+    }
 }

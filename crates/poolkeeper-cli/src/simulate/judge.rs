@@ -2,6 +2,7 @@
 
 use super::args::JudgeArgs;
 use super::text;
+use crate::look::Look;
 use crate::{EXIT_OK, commands};
 use poolkeeper::Level;
 use poolkeeper::Pool;
@@ -31,20 +32,20 @@ pub(crate) fn judge(arguments: &JudgeArgs, out: &mut dyn Write) -> io::Result<i3
     write!(
         out,
         "{}",
-        Judged::new(&seen, facts).in_words(arguments.json, arguments.notes)?
+        Judged::new(&seen, facts).in_words(arguments.look(), arguments.json, arguments.notes)?
     )?;
     Ok(EXIT_OK)
 }
 
 /// The report of a run whose libraries can't be loaded again.
-pub(super) fn without_pools(seen: &Observation, json: bool) -> io::Result<String> {
+pub(super) fn without_pools(seen: &Observation, look: Look, json: bool) -> io::Result<String> {
     let judged = Judged {
         seen,
         pools: Vec::new(),
         others: others(seen, &[]),
         doctor: None,
     };
-    judged.in_words(json, false)
+    judged.in_words(look, json, false)
 }
 
 /// An observation with what its libraries are, and what the doctor says.
@@ -90,11 +91,11 @@ impl<'run> Judged<'run> {
         }
     }
 
-    fn in_words(&self, json: bool, notes: bool) -> io::Result<String> {
+    fn in_words(&self, look: Look, json: bool, notes: bool) -> io::Result<String> {
         if json {
             return Ok(serde_json::to_string_pretty(self)? + "\n");
         }
-        Ok(text::text(self, notes))
+        Ok(text::text(self, look, notes))
     }
 }
 

@@ -12,12 +12,13 @@ mod text;
 pub(crate) use args::{JudgeArgs, SimulateArgs};
 pub(crate) use judge::judge;
 
+use crate::look::Look;
 use crate::{EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_USAGE, Host};
 use poolkeeper::budget::{self, Budget, SourceKind};
-use poolkeeper::runtimes;
+use poolkeeper::{printable, runtimes};
 use poolkeeper_simulate::{Error, Machine, Observation, Stage};
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 /// The helper's name on the command line.
@@ -45,7 +46,7 @@ pub(crate) fn simulate(
     let (stage, mut seen) = match seen {
         Ok(seen) => seen,
         Err(error) => {
-            writeln!(err, "poolkeeper: {error}")?;
+            writeln!(err, "poolkeeper: {}", printable(&error.to_string()))?;
             return Ok(exit_code(&error));
         }
     };
@@ -107,9 +108,15 @@ fn report(
     seen: &Observation,
     host: &mut dyn Host,
 ) -> io::Result<String> {
+    let look = look(arguments);
     let mut helper = host.command();
     helper.push(JUDGE.into());
-    for (is_wanted, option) in [(arguments.json, "--json"), (arguments.notes, "--notes")] {
+    helper.push(format!("--width={}", look.width).into());
+    for (is_wanted, option) in [
+        (look.is_coloured, "--colour"),
+        (arguments.json, "--json"),
+        (arguments.notes, "--notes"),
+    ] {
         if is_wanted {
             helper.push(option.into());
         }
@@ -121,7 +128,12 @@ fn report(
     {
         return Ok(report);
     }
-    judge::without_pools(seen, arguments.json)
+    judge::without_pools(seen, look, arguments.json)
+}
+
+/// How the report looks where it goes.
+fn look(arguments: &SimulateArgs) -> Look {
+    Look::of_stream(arguments.output.is_none() && io::stderr().is_terminal())
 }
 
 #[cfg(test)]

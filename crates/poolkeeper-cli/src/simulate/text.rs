@@ -1,49 +1,49 @@
-//! The report as text of 80 columns.
+//! The report as text.
 
 use super::judge::{Judged, Used};
-use crate::budget::in_lines;
 use crate::doctor::{Style, doctor_text};
-use crate::table::{columns, printable, shorten};
+use crate::look::Look;
+use crate::pools::or_unknown;
+use crate::table::{self, Kind, Row};
+use crate::text::{counted, in_lines, paragraph};
+use poolkeeper::printable;
 use poolkeeper_simulate::{End, Observation, Process, signal_meaning};
-use std::fmt::Display;
 
-const WIDTH: usize = 80;
-const UNKNOWN: &str = "?";
-
-pub(super) fn text(judged: &Judged<'_>, notes: bool) -> String {
+pub(super) fn text(judged: &Judged<'_>, look: Look, notes: bool) -> String {
     let seen = judged.seen;
     let style = Style {
+        look,
         notes,
         ..Style::default()
     };
-    let mut text = headline(seen);
-    text += &labelled("ended", &ended(&seen.end));
+    let mut text = headline(seen, look);
+    text += &labelled(look, "ended", &ended(&seen.end));
     for message in &seen.messages {
-        text += &labelled("printed", message);
+        text += &labelled(look, "printed", message);
     }
     if !seen.is_shown {
-        return text + "\n" + &in_lines(NOT_SHOWN) + "\n";
+        return text + "\n" + &in_lines(look, NOT_SHOWN) + "\n";
     }
     for remark in &seen.remarks {
-        text += &labelled("but", remark);
+        text += &labelled(look, "but", remark);
     }
-    text += &threads(seen);
-    text += &memory(seen);
+    text += &threads(seen, look);
+    text += &memory(seen, look);
     text += "\n";
-    text += &table(judged);
+    text += &table(judged, look);
     text += "\n";
     text += &match &judged.doctor {
-        Some(report) => wrapped(&doctor_text(report, style)),
-        None => in_lines(NOT_JUDGED) + "\n",
+        Some(report) => wrapped(look, &doctor_text(report, style)),
+        None => in_lines(look, NOT_JUDGED) + "\n",
     };
     text += "\n";
-    text + &in_lines(HONEST) + "\n"
+    text + &in_lines(look, HONEST) + "\n"
 }
 
-/// A text whose first line may be longer than 80 columns.
-fn wrapped(text: &str) -> String {
+/// A text whose first line may be too long.
+fn wrapped(look: Look, text: &str) -> String {
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
-    format!("{}\n{rest}", in_lines(first))
+    format!("{}\n{rest}", in_lines(look, first))
 }
 
 const NOT_JUDGED: &str = "The doctor could not judge this run: the program's libraries could not be \
@@ -57,13 +57,12 @@ const HONEST: &str = "Times in this run mean nothing: all threads took turns on 
     CPUs. Thread counts, memory and capacities are those of the pretended machine. That nothing \
     crashed proves nothing.";
 
-fn headline(seen: &Observation) -> String {
+fn headline(seen: &Observation, look: Look) -> String {
     let machine = match (seen.machine.cpus(), seen.machine.sockets()) {
-        (1, _) => "1 CPU".to_owned(),
-        (cpus, 1) => format!("{cpus} CPUs"),
+        (cpus, 1) => counted(cpus as usize, "CPU"),
         (cpus, sockets) => format!("{cpus} CPUs in {sockets} sockets"),
     };
-    format!("poolkeeper simulate: {machine}\n") + &labelled("ran", &seen.command.join(" "))
+    format!("poolkeeper simulate: {machine}\n") + &labelled(look, "ran", &seen.command.join(" "))
 }
 
 fn ended(end: &End) -> String {
@@ -76,14 +75,14 @@ fn ended(end: &End) -> String {
     }
 }
 
-fn threads(seen: &Observation) -> String {
+fn threads(seen: &Observation, look: Look) -> String {
     let with_threads = seen
         .processes
         .iter()
         .filter(|process| process.peak_threads > 0);
     let processes: Vec<&Process> = with_threads.collect();
     let Some(most) = processes.iter().map(|process| process.peak_threads).max() else {
-        return labelled("threads", "1: the program started none");
+        return labelled(look, "threads", "1: the program started none");
     };
     let mut line = format!("{} at once at most", u64::from(most) + 1);
     if processes.len() > 1 {
@@ -96,22 +95,22 @@ fn threads(seen: &Observation) -> String {
     if refused > 0 {
         line += &format!("; the system refused to start {refused}");
     }
-    labelled("threads", &line)
+    labelled(look, "threads", &line)
 }
 
-fn memory(seen: &Observation) -> String {
+fn memory(seen: &Observation, look: Look) -> String {
     let most = |field: fn(&Process) -> Option<u64>| seen.processes.iter().filter_map(field).max();
     let resident = most(|process| process.peak_resident);
     let reserved = most(|process| process.peak_reserved);
     let (Some(resident), Some(reserved)) = (resident, reserved) else {
-        return labelled("memory", "not seen: the program ended too soon");
+        return labelled(look, "memory", "not seen: the program ended too soon");
     };
     let line = format!(
         "{} in use at most, {} of addresses reserved",
         in_words(resident),
         in_words(reserved)
     );
-    labelled("memory", &line)
+    labelled(look, "memory", &line)
 }
 
 fn in_words(bytes: u64) -> String {
@@ -123,53 +122,53 @@ fn in_words(bytes: u64) -> String {
 }
 
 /// A line and the file for each pool, and for what else started threads.
-fn table(judged: &Judged<'_>) -> String {
-    let pools = judged
-        .pools
-        .iter()
-        .map(|used| (row(used), &used.pool.filepath));
+fn table(judged: &Judged<'_>, look: Look) -> String {
+    let pools = judged.pools.iter().map(row);
     let others = judged.others.iter().map(|starter| {
         let cells = ["other", "-", "-", &starter.peak.to_string(), "-", "-"];
-        (cells.map(str::to_owned).to_vec(), &starter.path)
+        Row {
+            cells: cells.map(str::to_owned).to_vec(),
+            file: Some(starter.path.clone()),
+            ..Row::default()
+        }
     });
-    let (rows, files): (Vec<_>, Vec<_>) = pools.chain(others).unzip();
+    let rows: Vec<Row> = pools.chain(others).collect();
     if rows.is_empty() {
         return "No thread pool was loaded.\n".to_owned();
     }
-    let lines = columns(&HEADINGS, &rows, &[2, 3, 4, 5]);
-    let mut lines = lines.lines();
-    let mut text = format!("{}\n", lines.next().unwrap_or_default());
-    for (line, file) in lines.zip(files) {
-        text += &format!("{line}\n  {}\n", shorten(file, WIDTH - 2));
-    }
+    let text = table::table(look, &COLUMNS, &rows);
     text + "begins = threads of a parallel call as the library begins there\n\
             started = the most threads of its own at once, beside the calling one\n\
             capacity = threads that may call it at once after that\n"
 }
 
-const HEADINGS: [&str; 6] = ["pool", "level", "begins", "started", "max", "capacity"];
+const COLUMNS: [(&str, Kind); 6] = [
+    ("pool", Kind::Text),
+    ("level", Kind::Text),
+    ("begins", Kind::Number),
+    ("started", Kind::Number),
+    ("max", Kind::Number),
+    ("capacity", Kind::Number),
+];
 
-fn row(used: &Used) -> Vec<String> {
+fn row(used: &Used) -> Row {
     let pool = &used.pool;
-    vec![
+    let cells = [
         pool.runtime.to_owned(),
         pool.level.to_string(),
         or_unknown(pool.num_threads),
         used.started.to_string(),
         or_unknown(pool.max_threads),
         or_unknown(pool.capacity),
-    ]
+    ];
+    Row {
+        cells: cells.to_vec(),
+        file: Some(pool.filepath.clone()),
+        ..Row::default()
+    }
 }
 
-fn or_unknown(value: Option<impl Display>) -> String {
-    value.map_or_else(|| UNKNOWN.to_owned(), |value| value.to_string())
-}
-
-fn labelled(label: &str, text: &str) -> String {
+fn labelled(look: Look, label: &str, text: &str) -> String {
     let first = format!("  {label:<9}");
-    let options = textwrap::Options::new(WIDTH)
-        .initial_indent(&first)
-        .subsequent_indent("           ")
-        .break_words(false);
-    textwrap::fill(&printable(text), options) + "\n"
+    paragraph(look, &printable(text), &first, "           ")
 }
