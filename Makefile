@@ -32,11 +32,11 @@ quick: ## The inner loop: unit tests and the fast Python tests
 		$(QUICK_WITHOUT:%=--ignore=tests/python/%)
 
 bench: ## Measure; the numbers in the docs come from here
-	$(PREPARE) test
+	$(PREPARE) bench
 	@$(VENV)/python benches/run.py
 
 bench-kmeans: ## Measure k-means against scikit-learn, scikit-learn-intelex and faiss (30 minutes)
-	$(PREPARE) test
+	$(PREPARE) bench
 	@$(VENV)/python benches/kmeans.py
 
 docs: ## Make the generated pages, the site (site/) and the Rust docs (target/doc/)

@@ -2,7 +2,8 @@
 """Pin the packages: write requirements/X.txt from requirements/X.in, for each X.
 
 Each list is resolved by pip in a fresh virtual environment. test.in includes
-demo.in, and is resolved with demo.txt as a constraint: one .venv serves both.
+demo.in, bench.in includes test.in, and each is resolved with the smaller list's
+pins as a constraint: one .venv serves all three.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements"
 #: In this order: the name, and the list whose versions hold here too.
-LISTS = (("demo", None), ("test", "demo"), ("docs", None))
+LISTS = (("demo", None), ("test", "demo"), ("bench", "test"), ("docs", None))
 
 HEADER = """\
 # Exact versions for requirements/{name}.in: written by `make lock`; edit that file instead.

@@ -4,6 +4,7 @@
     prepare.py demo      .venv with the demo's packages, the wheel in release mode
     prepare.py test      .venv with the tests' packages, the wheel, the lab's libraries
     prepare.py quick     as test, but a wheel in debug mode will do
+    prepare.py bench     as test, and the packages that only benchmarks compare with
     prepare.py tools     .venv with the tests' packages alone
     prepare.py docs      .venv-docs
 
@@ -30,6 +31,15 @@ REQUIREMENTS = ROOT / "requirements"
 LOGS = ROOT / "target" / "prepare"
 OLDEST_PYTHON = (3, 11)
 
+#: The packages that a goal needs in .venv.
+LISTS = {
+    "demo": "demo.txt",
+    "test": "test.txt",
+    "quick": "test.txt",
+    "bench": "bench.txt",
+    "tools": "test.txt",
+}
+
 #: What the wheel is made from.
 WHEEL_FOLDERS = ("crates", "python")
 WHEEL_FILES = ("Cargo.toml", "Cargo.lock", "pyproject.toml", "README.md", "LICENSE")
@@ -44,7 +54,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("goals", nargs="+", choices=("demo", "test", "quick", "tools", "docs"))
+    parser.add_argument("goals", nargs="+", choices=(*LISTS, "docs"))
     goals = parser.parse_args().goals
     with open(__file__) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once: the second waits
@@ -66,10 +76,10 @@ def prepare(goal: str) -> None:
     if goal == "docs":
         install(VENV_DOCS, REQUIREMENTS / "docs.txt")
         return
-    install(VENV, REQUIREMENTS / ("demo.txt" if goal == "demo" else "test.txt"))
+    install(VENV, REQUIREMENTS / LISTS[goal])
     if goal != "tools":
         install_wheel(VENV, release=goal != "quick")
-    if goal in ("test", "quick"):
+    if goal in ("test", "quick", "bench"):
         step("the lab's native libraries", [sys.executable, "tests/lab/fetch.py"], quiet=1.0)
         step("a browser for notebooks", [sys.executable, "tests/lab/browser.py"], quiet=1.0)
 
