@@ -36,7 +36,7 @@ __all__ = [
     "_environment_changes",
     "_kmeans_announce",
     "_kmeans_assign",
-    "_kmeans_assign_csr",
+    "_kmeans_assigned",
     "_kmeans_fit",
     "_kmeans_inertia",
     "_kmeans_nearest",
@@ -344,19 +344,18 @@ def _doctor(facts: dict[str, Any], cpus: SupportsIndex | None = None, /) -> Repo
 def _kmeans_announce() -> None: ...
 
 _Progress = Callable[[int, int, int | None, float, float | None], None]
-_Csr = tuple[Any, Any, Any, int]
 _Fit = tuple[Any, Any, float, int, bool, bool, str]
 
 def _kmeans_fit(
     x: Any, weights: Any, request: dict[str, Any], n_jobs: int | None, progress: _Progress | None
 ) -> _Fit: ...
 def _kmeans_assign(x: Any, centers: Any, n_jobs: int | None) -> Any: ...
+def _kmeans_assigned(
+    x: Any, weights: Any | None, centers: Any, n_jobs: int | None
+) -> tuple[Any, float]: ...
 def _kmeans_nearest(x: Any, centers: Any, n_jobs: int | None) -> tuple[Any, Any]: ...
 def _kmeans_inertia(x: Any, weights: Any | None, centers: Any, n_jobs: int | None) -> float: ...
 def _kmeans_transform(x: Any, centers: Any, n_jobs: int | None) -> Any: ...
-def _kmeans_assign_csr(
-    x: _Csr, weights: Any | None, centers: Any, n_jobs: int | None
-) -> tuple[Any, float]: ...
 def _kmeans_plus_plus(
     x: Any, weights: Any | None, n_clusters: int, seed: int, n_jobs: int | None
 ) -> Any: ...

@@ -109,17 +109,29 @@ def test_drawn_sparse_rows_stay_sparse() -> None:
 
 
 @pytest.mark.parametrize("init", ["random", "k-means||"])
-def test_however_few_rows_are_made_dense_at_a_time(
-    init: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_however_few_rows_are_in_a_block(init: str, monkeypatch: pytest.MonkeyPatch) -> None:
     few = scipy.sparse.csr_array(np.where(X[:1000] > 0, X[:1000], 0))
     start = {"init": init, "n_init": 1, "max_iter": 1, "random_state": 0}
     weights = np.arange(1000) % 3
     whole = MiniBatchKMeans(6, **start).fit(few, sample_weight=weights)
-    monkeypatch.setattr(_data, "DENSE", 70 * few.shape[1])
+    monkeypatch.setattr(_data, "STORED", 150)
     parts = MiniBatchKMeans(6, **start).fit(few, sample_weight=weights)
     assert (parts.cluster_centers_ == whole.cluster_centers_).all()
-    assert (parts.transform(few) == whole.transform(few)).all()
+    each = list(_data.blocks(few))
+    assert len(each) > 9
+    assert (scipy.sparse.vstack([block for _, block in each]) != few).nnz == 0
+
+
+def test_distances_of_sparse_rows_are_those_of_dense_ones_and_0_on_a_center() -> None:
+    few = np.where(X[:2000] > 0.8, X[:2000], 0)
+    for dtype in ("f4", "f8"):
+        rows = few.astype(dtype)
+        model = MiniBatchKMeans(6, init=rows[3:9], n_init=1, random_state=0).fit(rows)
+        model.cluster_centers_ = rows[3:9]
+        found = model.transform(scipy.sparse.csr_array(rows))
+        assert found.dtype == dtype
+        assert np.allclose(found, model.transform(rows), rtol=1e-5, atol=1e-6)
+        assert (found[3:9].diagonal() == 0).all()
 
 
 def test_sparse_and_dense_batches_move_the_centers_alike() -> None:

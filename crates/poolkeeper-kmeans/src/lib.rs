@@ -78,6 +78,6 @@ pub use options::{Algorithm, Init, Options};
 pub use partial::{Partial, Step, partial};
 pub use predict::{assign, inertia, nearest, transform};
 pub use scalar::Scalar;
-pub use sparse::{Csr, Index, assign_csr, fit_csr, plus_plus_csr};
+pub use sparse::{Csr, Index, assign_csr, fit_csr, nearest_csr, plus_plus_csr, transform_csr};
 pub use start::oversample::{draw_candidates, lower_distances};
 pub use start::plus_plus;

@@ -5,7 +5,8 @@ mod common;
 use common::Numbers;
 use ndarray::{Array1, Array2, s};
 use poolkeeper_kmeans::{
-    Csr, Init, MiniBatch, Options, Result, Threads, assign_csr, fit, fit_csr, plus_plus_csr,
+    Csr, Init, MiniBatch, Options, Result, Threads, assign_csr, fit, fit_csr, nearest, nearest_csr,
+    plus_plus_csr, transform, transform_csr,
 };
 
 /// A matrix of mostly zeros, and its sparse rows.
@@ -288,5 +289,35 @@ fn sparse_rows_far_from_each_other_are_chosen() -> Result<()> {
     }
     let many = plus_plus_csr(&x, None, 7, None, 0, &Threads(1));
     assert_eq!(many.unwrap_err().code(), "clusters");
+    Ok(())
+}
+
+/// Rows that lie on a center are 0 from it, and all others as far as dense ones.
+#[test]
+fn distances_of_sparse_rows_are_those_of_dense_ones() -> Result<()> {
+    let data = sparse(900, 60);
+    let x = Csr::new(&data.indptr, &data.indices, &data.values, 60)?;
+    let centers = data.dense.slice(s![5..14, ..]).to_owned();
+    let (labels, squares) = nearest_csr(&x, centers.view(), &Threads(2))?;
+    let (dense_labels, dense_squares) = nearest(data.dense.view(), centers.view(), &Threads(1))?;
+    assert_eq!(labels, dense_labels);
+    let mut out = [Array2::zeros((900, 9)), Array2::zeros((900, 9))];
+    let [sparse_out, dense_out] = &mut out;
+    transform_csr(&x, centers.view(), sparse_out.view_mut(), &Threads(2))?;
+    transform(
+        data.dense.view(),
+        centers.view(),
+        dense_out.view_mut(),
+        &Threads(1),
+    )?;
+    for row in 0..900 {
+        assert!((squares[row] - dense_squares[row]).abs() < 1e-12);
+        for c in 0..9 {
+            assert!((sparse_out[[row, c]] - dense_out[[row, c]]).abs() < 1e-12);
+        }
+    }
+    for c in 0..9 {
+        assert_eq!((squares[5 + c], sparse_out[[5 + c, c]]), (0.0, 0.0));
+    }
     Ok(())
 }

@@ -9,7 +9,7 @@ import numpy as np
 from .. import _native
 from . import _params, _scalable
 from ._base import Estimator, check_is_fitted
-from ._data import Array, blocks, centers_of, csr, dense, is_sparse, samples_of, weights_of
+from ._data import Array, centers_of, native, samples_of, weights_of
 
 
 class Centers(Estimator):
@@ -51,10 +51,7 @@ class Centers(Estimator):
         """
         samples = self._known(X)
         centers = self._native_centers(samples)
-        if is_sparse(samples):
-            labels: Array = _native._kmeans_assign_csr(csr(samples), None, centers, self.n_jobs)[0]
-        else:
-            labels = _native._kmeans_assign(samples, centers, self.n_jobs)
+        labels: Array = _native._kmeans_assign(native(samples), centers, self.n_jobs)
         return labels
 
     def transform(self, X: Any) -> Array:
@@ -77,14 +74,7 @@ class Centers(Estimator):
         """
         samples = self._known(X)
         centers = self._native_centers(samples)
-        if is_sparse(samples):  # what comes out is dense as well
-            parts = (
-                _native._kmeans_transform(dense(block), centers, self.n_jobs)
-                for _, block in blocks(samples)
-            )
-            distances: Array = np.concatenate(list(parts))
-        else:
-            distances = _native._kmeans_transform(samples, centers, self.n_jobs)
+        distances: Array = _native._kmeans_transform(native(samples), centers, self.n_jobs)
         return distances
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
@@ -122,15 +112,10 @@ class Centers(Estimator):
     def _assigned(self, samples: Any, weights: Array | None) -> tuple[Array, float]:
         """The labels and the inertia of samples that have been checked."""
         centers = self._native_centers(samples)
-        if is_sparse(samples):
-            return _native._kmeans_assign_csr(csr(samples), weights, centers, self.n_jobs)
-        labels = _native._kmeans_assign(samples, centers, self.n_jobs)
-        return labels, self._inertia(samples, weights, centers)
+        return _native._kmeans_assigned(native(samples), weights, centers, self.n_jobs)
 
     def _inertia(self, samples: Any, weights: Array | None, centers: Array) -> float:
-        if is_sparse(samples):
-            return _native._kmeans_assign_csr(csr(samples), weights, centers, self.n_jobs)[1]
-        return _native._kmeans_inertia(samples, weights, centers, self.n_jobs)
+        return _native._kmeans_inertia(native(samples), weights, centers, self.n_jobs)
 
     def _native_centers(self, samples: Any) -> Array:
         """The centers as the samples' number type."""

@@ -22,8 +22,8 @@ except ImportError:
 Array = npt.NDArray[Any]
 FLOATS: tuple[type, ...] = (np.float64, np.float32)
 
-#: Numbers of a sparse matrix that are made dense at a time, and rows of an array.
-DENSE, BLOCK = 1 << 22, 1 << 16
+#: Stored numbers of a sparse matrix in a block, and rows of an array.
+STORED, BLOCK = 1 << 22, 1 << 16
 
 
 def samples_of(estimator: Any, X: Any, *, reset: bool) -> Any:
@@ -76,10 +76,15 @@ def csr(X: Any) -> tuple[Array, Array, Array, int]:
 
 def blocks(X: Any) -> Iterator[tuple[int, Any]]:
     """Yield samples some at a time, each time with the first row; of a sparse matrix as
-    many rows as have `DENSE` numbers when they are made :func:`dense`."""
-    rows = max(1, DENSE // X.shape[1]) if is_sparse(X) else BLOCK
-    for row in range(0, X.shape[0], rows):
-        yield row, X[row : row + rows]
+    many rows as have `STORED` numbers, and at least one."""
+    row = 0
+    while row < X.shape[0]:
+        end = row + BLOCK
+        if is_sparse(X):
+            last = np.searchsorted(X.indptr, X.indptr[row] + STORED, side="right") - 1
+            end = max(row + 1, min(end, int(last)))
+        yield row, X[row:end]
+        row = end
 
 
 def native(X: Any) -> Any:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _native
-from ._data import Array, blocks, dense, is_sparse
+from ._data import Array, blocks, dense, is_sparse, native
 
 #: As in the paper: five rounds of twice as many samples as centers.
 ROUNDS, OVERSAMPLING = 5, 2
@@ -118,7 +118,7 @@ def draw(
     rows = np.arange(first_row, first_row + n_samples, dtype=np.uint64)
     mass = np.ones(n_samples) if weights is None else weights.astype(np.float64)
     if drawn is not None:
-        mass = mass * _native._kmeans_nearest(dense(samples), drawn, n_jobs)[1]
+        mass = mass * _native._kmeans_nearest(native(samples), drawn, n_jobs)[1]
     with np.errstate(divide="ignore"):
         keys = -np.log(uniform(rows, seed)) / mass
     chosen = np.flatnonzero(mass > 0)
@@ -150,7 +150,7 @@ def weights_near(
     samples: Any, weights: Array | None, first_row: int, drawn: Array, n_jobs: int | None
 ) -> Array:
     """Return the sum of the weights of the samples that are nearest to each of `drawn`."""
-    labels = _native._kmeans_assign(dense(samples), drawn, n_jobs)
+    labels = _native._kmeans_assign(native(samples), drawn, n_jobs)
     sums: Array = np.bincount(labels, weights, minlength=len(drawn)).astype(np.float64)
     return sums
 

@@ -3,6 +3,7 @@
 
 mod batch;
 mod csr;
+mod predict;
 mod score;
 mod start;
 
@@ -20,6 +21,7 @@ use crate::rows::Weights;
 use crate::update::{Bound, Exact, Quanta, Sums};
 use crate::{Control, Error, Fit, Options, Progress, Result, Scalar, check};
 pub use csr::{Csr, Index};
+pub use predict::{assign_csr, nearest_csr, transform_csr};
 use score::{Across, squares};
 pub use start::plus_plus_csr;
 
@@ -65,44 +67,6 @@ pub fn fit_csr<T: Scalar, I: Index>(
             }
         }
         best.ok_or(Error::Cancelled)
-    })
-}
-
-/// The nearest of `centers` to each row, and the inertia.
-///
-/// # Errors
-///
-/// As [`assign`](crate::assign).
-///
-/// # Examples
-///
-/// ```
-/// use ndarray::array;
-/// use poolkeeper_kmeans::{Csr, Threads, assign_csr};
-///
-/// let x = Csr::new(&[0, 1, 1], &[1], &[4.0_f32], 2)?;
-/// let centers = array![[0.0, 0.0], [0.0, 3.0]];
-/// let (labels, inertia) = assign_csr(&x, None, centers.view(), &Threads(1))?;
-/// assert_eq!((&labels[..], inertia), (&[1, 0][..], 1.0));
-/// # Ok::<(), poolkeeper_kmeans::Error>(())
-/// ```
-pub fn assign_csr<T: Scalar, I: Index>(
-    x: &Csr<T, I>,
-    weights: Option<ArrayView1<T>>,
-    centers: ArrayView2<T>,
-    control: &dyn Control,
-) -> Result<(Vec<i32>, f64)> {
-    check::not_empty(&centers)?;
-    x.check_centers("the array of centers", centers.ncols())?;
-    let data = crate::rows::Data::new(centers);
-    check::finite("the array of centers", &data, 0..data.rows)?;
-    with_team(|team| {
-        let problem = Problem::new(x, Weights::new(weights), team, control)?;
-        let mut labels = vec![-1; x.rows()];
-        let across = problem.across(centers)?;
-        problem.pass(&across, &mut labels, None)?;
-        let inertia = problem.inertia(&across, &labels)?;
-        Ok((labels, inertia))
     })
 }
 

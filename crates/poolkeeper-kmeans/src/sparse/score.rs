@@ -97,6 +97,16 @@ impl<T: Scalar> Across<T> {
         self.exact.iter().copied().fold(0.0, f64::max)
     }
 
+    /// The `|c|²` of a center.
+    pub(super) fn square(&self, center: usize) -> f64 {
+        self.exact[center]
+    }
+
+    /// Whether a center has this number in a column.
+    pub(super) fn has(&self, center: usize, column: usize, x: T) -> bool {
+        self.values[column * self.k + center] == T::near(-2.0) * x
+    }
+
     /// The squared distance to a center, in `f64`.
     pub(super) fn square_distance<I: Index>(
         &self,
@@ -106,9 +116,33 @@ impl<T: Scalar> Across<T> {
     ) -> f64 {
         let mut square = self.exact[center];
         for (column, value) in x.row(row) {
-            let (x, minus_two_c) = (value.wide(), self.values[column * self.k + center].wide());
-            square += x * (x + minus_two_c);
+            square += part_of_square(value, self.values[column * self.k + center]);
         }
         square.max(0.0)
     }
+
+    /// The squared distances to all centers: the same numbers.
+    pub(super) fn square_distances<I: Index>(
+        &self,
+        x: &Csr<T, I>,
+        row: usize,
+        squares: &mut Vec<f64>,
+    ) {
+        squares.clone_from(&self.exact);
+        for (column, value) in x.row(row) {
+            let centers = &self.values[column * self.k..][..self.k];
+            for (square, &center) in squares.iter_mut().zip(centers) {
+                *square += part_of_square(value, center);
+            }
+        }
+        for square in squares {
+            *square = square.max(0.0);
+        }
+    }
+}
+
+/// `(x - c)² - c²`, of `-2 c`.
+fn part_of_square<T: Scalar>(x: T, minus_two_c: T) -> f64 {
+    let (x, minus_two_c) = (x.wide(), minus_two_c.wide());
+    x * (x + minus_two_c)
 }

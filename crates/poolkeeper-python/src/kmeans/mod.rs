@@ -6,12 +6,13 @@
 mod arrays;
 mod batch;
 mod parts;
+mod predict;
 mod rows;
 mod sparse;
 mod watch;
 
-use arrays::{Element, Samples, Weights, centers_of};
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2};
+use arrays::{Element, Weights, centers_of};
+use numpy::{IntoPyArray, PyArray1};
 use poolkeeper_kmeans::{Fit, Init, Options};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -114,125 +115,6 @@ fn found<T: Element>(py: Python<'_>, fit: Fit<T>) -> Found<'_> {
     )
 }
 
-/// The nearest center to each row of `x`.
-#[pyfunction]
-fn _kmeans_assign<'py>(
-    py: Python<'py>,
-    x: Samples<'py>,
-    centers: Bound<'py, PyAny>,
-    n_jobs: Option<i64>,
-) -> PyResult<Bound<'py, PyArray1<i32>>> {
-    let watch = Watch::begin(n_jobs, x.len() * centers.len()?, None)?;
-    match x {
-        Samples::F32(x) => assign(py, &x, &centers, &watch),
-        Samples::F64(x) => assign(py, &x, &centers, &watch),
-    }
-}
-
-fn assign<'py, T: Element>(
-    py: Python<'py>,
-    x: &PyReadonlyArray2<'py, T>,
-    centers: &Bound<'py, PyAny>,
-    watch: &Watch,
-) -> PyResult<Bound<'py, PyArray1<i32>>> {
-    let centers = centers_of::<T>(centers)?;
-    let (x, centers) = (x.as_array(), centers.as_array());
-    let labels = watch.run(py, || poolkeeper_kmeans::assign(x, centers, watch))?;
-    Ok(labels.into_pyarray(py))
-}
-
-/// The nearest center to each row of `x`, and the squared distance to it.
-#[pyfunction]
-fn _kmeans_nearest<'py>(
-    py: Python<'py>,
-    x: Samples<'py>,
-    centers: Bound<'py, PyAny>,
-    n_jobs: Option<i64>,
-) -> PyResult<Nearest<'py>> {
-    let watch = Watch::begin(n_jobs, x.len() * centers.len()?, None)?;
-    match x {
-        Samples::F32(x) => nearest(py, &x, &centers, &watch),
-        Samples::F64(x) => nearest(py, &x, &centers, &watch),
-    }
-}
-
-/// Labels and squared distances.
-type Nearest<'py> = (Bound<'py, PyArray1<i32>>, Bound<'py, PyArray1<f64>>);
-
-fn nearest<'py, T: Element>(
-    py: Python<'py>,
-    x: &PyReadonlyArray2<'py, T>,
-    centers: &Bound<'py, PyAny>,
-    watch: &Watch,
-) -> PyResult<Nearest<'py>> {
-    let centers = centers_of::<T>(centers)?;
-    let (x, centers) = (x.as_array(), centers.as_array());
-    let found = watch.run(py, || poolkeeper_kmeans::nearest(x, centers, watch))?;
-    Ok((found.0.into_pyarray(py), found.1.into_pyarray(py)))
-}
-
-/// The sum of the squared distances of the rows of `x` to the nearest center.
-#[pyfunction]
-fn _kmeans_inertia<'py>(
-    py: Python<'py>,
-    x: Samples<'py>,
-    weights: Option<Bound<'py, PyAny>>,
-    centers: Bound<'py, PyAny>,
-    n_jobs: Option<i64>,
-) -> PyResult<f64> {
-    let watch = Watch::begin(n_jobs, x.len() * centers.len()?, None)?;
-    match x {
-        Samples::F32(x) => inertia(py, &x, weights, &centers, &watch),
-        Samples::F64(x) => inertia(py, &x, weights, &centers, &watch),
-    }
-}
-
-fn inertia<'py, T: Element>(
-    py: Python<'py>,
-    x: &PyReadonlyArray2<'py, T>,
-    weights: Option<Bound<'py, PyAny>>,
-    centers: &Bound<'py, PyAny>,
-    watch: &Watch,
-) -> PyResult<f64> {
-    let (centers, weights) = (centers_of::<T>(centers)?, Weights::<T>::new(weights)?);
-    let (x, centers, weights) = (x.as_array(), centers.as_array(), weights.as_array());
-    watch.run(py, || {
-        poolkeeper_kmeans::inertia(x, weights, centers, watch)
-    })
-}
-
-/// The distance of every row of `x` to every center.
-#[pyfunction]
-fn _kmeans_transform<'py>(
-    py: Python<'py>,
-    x: Samples<'py>,
-    centers: Bound<'py, PyAny>,
-    n_jobs: Option<i64>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let watch = Watch::begin(n_jobs, x.len() * centers.len()?, None)?;
-    match x {
-        Samples::F32(x) => transform(py, &x, &centers, &watch),
-        Samples::F64(x) => transform(py, &x, &centers, &watch),
-    }
-}
-
-fn transform<'py, T: Element>(
-    py: Python<'py>,
-    x: &PyReadonlyArray2<'py, T>,
-    centers: &Bound<'py, PyAny>,
-    watch: &Watch,
-) -> PyResult<Bound<'py, PyAny>> {
-    let centers = centers_of::<T>(centers)?;
-    let (x, centers) = (x.as_array(), centers.as_array());
-    let out = PyArray2::<T>::zeros(py, [x.nrows(), centers.nrows()], false);
-    {
-        let mut out = out.readwrite();
-        let out = out.as_array_mut();
-        watch.run(py, || poolkeeper_kmeans::transform(x, centers, out, watch))?;
-    }
-    Ok(out.into_any())
-}
-
 /// Lists the k-means pool from now on.
 #[pyfunction]
 fn _kmeans_announce() -> PyResult<()> {
@@ -242,11 +124,7 @@ fn _kmeans_announce() -> PyResult<()> {
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     batch::add(module)?;
     parts::add(module)?;
-    sparse::add(module)?;
+    predict::add(module)?;
     module.add_function(wrap_pyfunction!(_kmeans_announce, module)?)?;
-    module.add_function(wrap_pyfunction!(_kmeans_fit, module)?)?;
-    module.add_function(wrap_pyfunction!(_kmeans_assign, module)?)?;
-    module.add_function(wrap_pyfunction!(_kmeans_nearest, module)?)?;
-    module.add_function(wrap_pyfunction!(_kmeans_inertia, module)?)?;
-    module.add_function(wrap_pyfunction!(_kmeans_transform, module)?)
+    module.add_function(wrap_pyfunction!(_kmeans_fit, module)?)
 }

@@ -3,9 +3,10 @@
 use super::arrays::{Element, Samples};
 use super::sparse::Arrays;
 use super::watch::Watch;
-use numpy::ndarray::{Array2, ArrayView1, ArrayView2};
+use numpy::ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2};
 use poolkeeper_kmeans::{
-    Batch, Csr, Fit, Index, MiniBatch, Options, Result, fit, fit_csr, plus_plus, plus_plus_csr,
+    Batch, Csr, Fit, Index, MiniBatch, Options, Result, assign, assign_csr, fit, fit_csr, inertia,
+    nearest, nearest_csr, plus_plus, plus_plus_csr, transform, transform_csr,
 };
 use pyo3::Borrowed;
 use pyo3::prelude::*;
@@ -64,6 +65,35 @@ pub(super) trait Rows: Sync {
         seed: u64,
         watch: &Watch,
     ) -> Result<Array2<Self::T>>;
+
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    fn assign(&self, centers: ArrayView2<Self::T>, watch: &Watch) -> Result<Vec<i32>>;
+
+    /// Labels and inertia.
+    fn assigned(
+        &self,
+        weights: Option<ArrayView1<Self::T>>,
+        centers: ArrayView2<Self::T>,
+        watch: &Watch,
+    ) -> Result<(Vec<i32>, f64)>;
+
+    fn nearest(&self, centers: ArrayView2<Self::T>, watch: &Watch) -> Result<(Vec<i32>, Vec<f64>)>;
+
+    fn inertia(
+        &self,
+        weights: Option<ArrayView1<Self::T>>,
+        centers: ArrayView2<Self::T>,
+        watch: &Watch,
+    ) -> Result<f64>;
+
+    fn transform(
+        &self,
+        centers: ArrayView2<Self::T>,
+        out: ArrayViewMut2<Self::T>,
+        watch: &Watch,
+    ) -> Result<()>;
 }
 
 impl<T: Element> Rows for ArrayView2<'_, T> {
@@ -100,6 +130,46 @@ impl<T: Element> Rows for ArrayView2<'_, T> {
     ) -> Result<Array2<T>> {
         Ok(plus_plus(*self, weights, n_clusters, None, seed, watch)?.0)
     }
+
+    fn count(&self) -> usize {
+        self.nrows()
+    }
+
+    fn assign(&self, centers: ArrayView2<T>, watch: &Watch) -> Result<Vec<i32>> {
+        assign(*self, centers, watch)
+    }
+
+    fn assigned(
+        &self,
+        weights: Option<ArrayView1<T>>,
+        centers: ArrayView2<T>,
+        watch: &Watch,
+    ) -> Result<(Vec<i32>, f64)> {
+        let labels = assign(*self, centers, watch)?;
+        Ok((labels, inertia(*self, weights, centers, watch)?))
+    }
+
+    fn nearest(&self, centers: ArrayView2<T>, watch: &Watch) -> Result<(Vec<i32>, Vec<f64>)> {
+        nearest(*self, centers, watch)
+    }
+
+    fn inertia(
+        &self,
+        weights: Option<ArrayView1<T>>,
+        centers: ArrayView2<T>,
+        watch: &Watch,
+    ) -> Result<f64> {
+        inertia(*self, weights, centers, watch)
+    }
+
+    fn transform(
+        &self,
+        centers: ArrayView2<T>,
+        out: ArrayViewMut2<T>,
+        watch: &Watch,
+    ) -> Result<()> {
+        transform(*self, centers, out, watch)
+    }
 }
 
 impl<T: Element, I: Index> Rows for Csr<'_, T, I> {
@@ -135,6 +205,45 @@ impl<T: Element, I: Index> Rows for Csr<'_, T, I> {
         watch: &Watch,
     ) -> Result<Array2<T>> {
         Ok(plus_plus_csr(self, weights, n_clusters, None, seed, watch)?.0)
+    }
+
+    fn count(&self) -> usize {
+        self.rows()
+    }
+
+    fn assign(&self, centers: ArrayView2<T>, watch: &Watch) -> Result<Vec<i32>> {
+        Ok(self.assigned(None, centers, watch)?.0)
+    }
+
+    fn assigned(
+        &self,
+        weights: Option<ArrayView1<T>>,
+        centers: ArrayView2<T>,
+        watch: &Watch,
+    ) -> Result<(Vec<i32>, f64)> {
+        assign_csr(self, weights, centers, watch)
+    }
+
+    fn nearest(&self, centers: ArrayView2<T>, watch: &Watch) -> Result<(Vec<i32>, Vec<f64>)> {
+        nearest_csr(self, centers, watch)
+    }
+
+    fn inertia(
+        &self,
+        weights: Option<ArrayView1<T>>,
+        centers: ArrayView2<T>,
+        watch: &Watch,
+    ) -> Result<f64> {
+        Ok(self.assigned(weights, centers, watch)?.1)
+    }
+
+    fn transform(
+        &self,
+        centers: ArrayView2<T>,
+        out: ArrayViewMut2<T>,
+        watch: &Watch,
+    ) -> Result<()> {
+        transform_csr(self, centers, out, watch)
     }
 }
 

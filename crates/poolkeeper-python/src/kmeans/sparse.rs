@@ -1,9 +1,9 @@
 //! SciPy's CSR matrices, handled as sparse.
 
-use super::arrays::{Element, Weights, centers_of};
-use super::watch::{Watch, raise};
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
-use poolkeeper_kmeans::{Csr, Index, assign_csr};
+use super::arrays::Element;
+use super::watch::raise;
+use numpy::PyReadonlyArray1;
+use poolkeeper_kmeans::{Csr, Index};
 use pyo3::prelude::*;
 
 /// The arrays of a CSR matrix, as `(indptr, indices, data, columns)`.
@@ -59,33 +59,3 @@ macro_rules! for_matrix {
     };
 }
 pub(super) use for_matrix;
-
-/// The nearest center to each row of a CSR matrix, and the inertia.
-#[pyfunction]
-fn _kmeans_assign_csr<'py>(
-    py: Python<'py>,
-    x: Arrays<'py>,
-    weights: Option<Bound<'py, PyAny>>,
-    centers: Bound<'py, PyAny>,
-    n_jobs: Option<i64>,
-) -> PyResult<(Bound<'py, PyArray1<i32>>, f64)> {
-    let watch = Watch::begin(n_jobs, x.2.len()? * centers.len()?, None)?;
-    for_matrix!(&x, matrix => assign(py, &matrix, weights, &centers, &watch))
-}
-
-fn assign<'py, T: Element, I: numpy::Element + Index>(
-    py: Python<'py>,
-    matrix: &Matrix<'py, T, I>,
-    weights: Option<Bound<'py, PyAny>>,
-    centers: &Bound<'py, PyAny>,
-    watch: &Watch,
-) -> PyResult<(Bound<'py, PyArray1<i32>>, f64)> {
-    let (centers, weights) = (centers_of::<T>(centers)?, Weights::<T>::new(weights)?);
-    let (x, centers, weights) = (matrix.view(py)?, centers.as_array(), weights.as_array());
-    let (labels, inertia) = watch.run(py, || assign_csr(&x, weights, centers, watch))?;
-    Ok((labels.into_pyarray(py), inertia))
-}
-
-pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(_kmeans_assign_csr, module)?)
-}
