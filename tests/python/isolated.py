@@ -24,11 +24,17 @@ ROOT = HERE.parents[1]
 TIMEOUT = 60  # seconds; a deadlock ends here, nothing else does
 # What would change a runtime's own counts.
 DECIDING = ("OMP_", "OPENBLAS_", "GOTO_", "MKL_", "BLIS_", "KMP_", "GOMP_", "FLEXIBLAS")
+# What would change how text looks.
+LOOKS = ("COLUMNS", "NO_COLOR", "TERM")
 
 
 def environment(**changes: str) -> dict[str, str]:
     """Return this process's environment without thread settings, with `changes`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(DECIDING)}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(DECIDING) and name not in LOOKS
+    }
     return {**kept, "PYTHONPATH": str(HERE), **changes}
 
 

@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::without_python::without_python;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::ffi::OsString;
@@ -140,6 +141,9 @@ pub(crate) struct Runtimes {
     /// How to write them
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+    /// Write JSON, as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]
@@ -208,6 +212,9 @@ pub(crate) struct RunArgs {
     /// Print the variables as lines for a shell, and run nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// With --dry-run: write JSON, with the split and what was kept
+    #[arg(long, requires = "dry_run")]
+    pub(crate) json: bool,
     /// The command and its arguments, after `--`
     #[arg(
         value_name = "COMMAND",
@@ -228,6 +235,9 @@ pub(crate) struct EnvArgs {
     /// What to write them for
     #[arg(long, value_enum, default_value_t = EnvFormat::Sh)]
     pub(crate) format: EnvFormat,
+    /// Write JSON, as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -256,7 +266,18 @@ pub(crate) enum Format {
     Markdown,
 }
 
-/// The whole command line, for completion scripts and documentation.
+/// The whole command line, for documentation.
 pub fn command() -> clap::Command {
     Arguments::command()
+}
+
+/// The command line of a host, in so many columns: without Python, help and
+/// completions say nothing of what needs it.
+pub(crate) fn command_for(has_python: bool, width: usize) -> clap::Command {
+    let command = command().term_width(width.min(80));
+    if has_python {
+        command
+    } else {
+        without_python(command)
+    }
 }

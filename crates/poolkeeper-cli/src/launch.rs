@@ -72,6 +72,9 @@ fn dry_run(
     changes: &Changes,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    if arguments.json {
+        return writeln!(out, "{:#}", as_json(arguments, split, changes));
+    }
     writeln!(out, "{}", commented(&split.to_string()))?;
     for (name, value) in &changes.set {
         writeln!(out, "export {name}={}", quoted(value))?;
@@ -92,6 +95,21 @@ fn dry_run(
         )?;
     }
     Ok(())
+}
+
+/// What `--dry-run` says, for a program: values are text, as in an environment.
+fn as_json(arguments: &RunArgs, split: &Split, changes: &Changes) -> serde_json::Value {
+    let set = changes.set.iter();
+    let set = set.map(|(name, value)| ((*name).to_owned(), value.clone().into()));
+    let kept = changes.kept.iter().map(|kept| {
+        serde_json::json!({ "name": kept.name, "value": kept.theirs, "instead_of": kept.ours.to_string() })
+    });
+    serde_json::json!({
+        "split": split,
+        "set": set.collect::<serde_json::Map<_, _>>(),
+        "kept": kept.collect::<Vec<_>>(),
+        "pin": arguments.pin.then_some(split.cpus),
+    })
 }
 
 /// Lines of a shell's comment.
@@ -131,7 +149,12 @@ pub(crate) fn env(arguments: &EnvArgs, out: &mut dyn Write) -> io::Result<i32> {
     let levels = with_turns(&arguments.levels, arguments.nested);
     let split = divide(any_number(arguments.levels.cpus)?, &levels)?;
     let settings = environment(&split.smallest());
-    let text = match arguments.format {
+    let format = if arguments.json {
+        EnvFormat::Json
+    } else {
+        arguments.format
+    };
+    let text = match format {
         EnvFormat::Sh => lines(&split, &settings, "export "),
         EnvFormat::Docker => lines(&split, &settings, "ENV "),
         EnvFormat::EnvFile => lines(&split, &settings, ""),

@@ -5,6 +5,7 @@ mod args;
 mod budget;
 mod commands;
 mod doctor;
+mod hints;
 mod launch;
 mod look;
 mod pools;
@@ -12,6 +13,7 @@ mod runtimes;
 mod simulate;
 mod table;
 mod text;
+mod without_python;
 
 pub use args::command;
 pub use budget::{budget_table, split_table};
@@ -20,7 +22,7 @@ pub use look::Look;
 pub use pools::pools_table;
 
 use args::{Arguments, Command};
-use clap::Parser;
+use clap::FromArgMatches;
 use clap::error::ErrorKind;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -84,6 +86,11 @@ pub trait Host {
         poolkeeper::doctor::Host::default()
     }
 
+    /// Whether there is a Python here, to import and run what it can.
+    fn has_python(&self) -> bool {
+        true
+    }
+
     /// Whether the stream that reports go to is a terminal.
     fn is_terminal(&mut self) -> bool {
         false
@@ -110,6 +117,10 @@ impl NoPython {
 }
 
 impl Host for NoPython {
+    fn has_python(&self) -> bool {
+        false
+    }
+
     fn import(&mut self, _module: &str) -> Result<(), String> {
         Self::refuse("--import")
     }
@@ -164,11 +175,15 @@ pub fn run<A>(
 where
     A: Into<std::ffi::OsString> + Clone,
 {
-    let arguments = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => arguments,
-        Err(error) => return explain(&error, out, err),
-    };
+    let words: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
     let look = Look::of_stream(host.is_terminal());
+    let mut command = args::command_for(host.has_python(), look.width);
+    let parsed = command.try_get_matches_from_mut(&words);
+    let parsed = parsed.and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
+        Ok(arguments) => arguments,
+        Err(error) => return explain(&error, &words, look, out, err),
+    };
     let result = match &arguments.command {
         Command::Info(info) => commands::info(info, look, host, out, err),
         Command::Runtimes(arguments) => runtimes::runtimes(arguments, look, out),
@@ -181,7 +196,11 @@ where
         Command::Doctor(arguments) => doctor::doctor(arguments, look, host, out, err),
         Command::Simulate(arguments) => simulate::simulate(arguments, host, out, err),
         Command::Judge(arguments) => simulate::judge(arguments, out),
-        Command::Completions { shell } => commands::completions(*shell, out),
+        Command::Completions { shell } => {
+            // A fresh one: clap has added its own help to that which it parsed with.
+            let command = args::command_for(host.has_python(), look.width);
+            commands::completions(*shell, &command, out)
+        }
     };
     match result {
         Ok(code) => code,
@@ -199,13 +218,38 @@ where
 }
 
 /// Prints what clap has to say: help to `out`, errors to `err`.
-fn explain(error: &clap::Error, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
+fn explain(
+    error: &clap::Error,
+    words: &[OsString],
+    look: Look,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> i32 {
     let asked_for = matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     );
-    let stream: &mut dyn Write = if asked_for { &mut *out } else { &mut *err };
-    // Plain text: the stream may be a buffer, and clap's colours are for its own.
-    let _ = write!(stream, "{}", error.render());
-    if asked_for { EXIT_OK } else { EXIT_USAGE }
+    if asked_for {
+        // As Ansi only for a terminal: the stream may be a buffer.
+        let _ = match look.is_coloured {
+            true => write!(out, "{}", error.render().ansi()),
+            false => write!(out, "{}", error.render()),
+        };
+        return EXIT_OK;
+    }
+    let text = error.render().to_string();
+    let is_unknown = matches!(
+        error.kind(),
+        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand
+    );
+    let hint = hints::right_form(words).filter(|_| is_unknown);
+    let text = match hint {
+        Some(hint) => text.replacen("\nUsage:", &format!("\n  tip: type {hint}\n\nUsage:"), 1),
+        None => text,
+    };
+    // Line by line: what was typed may hold anything.
+    for line in text.lines() {
+        let _ = writeln!(err, "{}", poolkeeper::printable(line));
+    }
+    EXIT_USAGE
 }

@@ -9,7 +9,12 @@ use std::io::{self, Write};
 
 pub(crate) fn runtimes(arguments: &Runtimes, look: Look, out: &mut dyn Write) -> io::Result<i32> {
     let cards: Vec<&Card> = poolkeeper::runtimes::all().collect();
-    match arguments.format {
+    let format = if arguments.json {
+        Format::Json
+    } else {
+        arguments.format
+    };
+    match format {
         Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&cards)?)?,
         Format::Markdown => write!(out, "{}", markdown(&cards))?,
         Format::Text => write!(out, "{}", text(&cards, look))?,

@@ -114,6 +114,84 @@ impl Host for Importer {
 }
 
 #[test]
+fn the_binarys_help_lists_what_it_does() {
+    for arguments in [
+        &["--help"][..],
+        &["info", "--help"],
+        &["doctor", "--help"],
+        &["completions", "bash"],
+    ] {
+        let (code, out, _) = binary(arguments);
+        assert_eq!(code, EXIT_OK);
+        for refused in [
+            "demo",
+            "notebook --",
+            "--import",
+            "-i ",
+            "--command",
+            "train.py",
+        ] {
+            assert!(
+                !out.contains(refused),
+                "{refused:?} in {arguments:?}:\n{out}"
+            );
+        }
+        if arguments[0] != "completions" {
+            assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+        }
+    }
+    let (_, out, _) = run_with(&mut Importer(Vec::new()), &["--help"]);
+    assert!(
+        out.contains("demo") && out.contains("notebook") && out.contains("-i numpy"),
+        "{out}"
+    );
+}
+
+#[test]
+fn the_right_form_is_told() {
+    for (arguments, right) in [
+        (&["info", "numpy"][..], "poolkeeper info -i numpy"),
+        (
+            &["doctor", "train.py", "--epochs", "3"],
+            "poolkeeper doctor -- train.py --epochs 3",
+        ),
+        (&["python", "train.py"], "poolkeeper run -- python train.py"),
+        (&["info", "\u{1b}[2J"], r"poolkeeper info -i '\u{1b}[2J'"),
+    ] {
+        let (code, out, err) = binary(arguments);
+        assert_eq!((code, out.as_str()), (EXIT_USAGE, ""), "{arguments:?}");
+        assert!(err.contains(&format!("tip: type {right}\n")), "{err}");
+        assert!(err.contains("Usage:") && !err.contains('\u{1b}'), "{err}");
+    }
+}
+
+#[test]
+fn every_command_that_prints_writes_json() {
+    for arguments in [
+        &["info"][..],
+        &["runtimes"],
+        &["cpus"],
+        &["split", "--processes", "2"],
+        &["run", "--dry-run", "--pin"],
+        &["env"],
+        &["doctor"],
+        &["doctor", "--explain", "PK101"],
+    ] {
+        let (code, out, err) = binary(&[arguments, &["--json"]].concat());
+        assert_eq!((code, err.as_str()), (EXIT_OK, ""), "{arguments:?}");
+        let parsed: Result<serde_json::Value, _> = serde_json::from_str(&out);
+        assert!(parsed.is_ok(), "{arguments:?}: {out}");
+    }
+    let (_, as_format, _) = binary(&["env", "--cpus", "3", "--format", "json"]);
+    assert_eq!(binary(&["env", "--cpus", "3", "--json"]).1, as_format);
+    assert_eq!(binary(&["run", "--json", "--", "true"]).0, EXIT_USAGE);
+    assert_eq!(
+        binary(&["env", "--json", "--format", "docker"]).0,
+        EXIT_USAGE
+    );
+}
+
+#[test]
 fn what_is_missing_does_not_stop_the_rest() {
     let mut host = Importer(Vec::new());
     let arguments = ["info", "-i", "first", "missing", "second", "-c", "pass"];

@@ -81,7 +81,13 @@ impl<'py> Interpreter<'py> {
     fn main_of(&mut self, module: &str, arguments: &[String]) -> Result<i32, String> {
         let module = self.py.import(module);
         let code = module.and_then(|module| module.call_method1("main", (arguments,))?.extract());
-        code.map_err(|error| self.in_one_line(error))
+        match code {
+            // A reader that stopped reading (`| head`) is no failure.
+            Err(error) if error.is_instance_of::<PyBrokenPipeError>(self.py) => {
+                Ok(poolkeeper_cli::EXIT_OK)
+            }
+            code => code.map_err(|error| self.in_one_line(error)),
+        }
     }
 
     fn one_line(&self, error: &PyErr) -> String {

@@ -49,7 +49,7 @@ pub use limit::{
     pools, refresh, set_limit, settle_after_fork, switch_backend,
 };
 pub use model::{Backends, Level, Pool, Reach};
-pub use printable::printable;
+pub use printable::{printable, shell_quoted};
 
 /// What a layer with threadpoolctl's interface is made of; programs want
 /// [`limit`](crate::limit()) and [`pools`](crate::pools()).

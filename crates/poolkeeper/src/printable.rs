@@ -1,4 +1,4 @@
-//! Text from outside that is shown to people.
+//! Text from outside that is shown to people, or pasted by them.
 
 use std::borrow::Cow;
 
@@ -26,6 +26,24 @@ pub fn printable(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(shown)
+}
+
+/// A value as one word of a POSIX shell, whatever it holds.
+///
+/// # Examples
+///
+/// ```
+/// use poolkeeper::shell_quoted;
+/// assert_eq!(shell_quoted("4,2"), "4,2");
+/// assert_eq!(shell_quoted("1; touch x"), "'1; touch x'");
+/// assert_eq!(shell_quoted("it's"), r"'it'\''s'");
+/// ```
+pub fn shell_quoted(value: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,+@%".contains(c);
+    if !value.is_empty() && value.chars().all(is_plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\'', r"'\''"))
 }
 
 /// Whether a character does more than stand there: Unicode's control characters,

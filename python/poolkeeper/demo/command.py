@@ -72,6 +72,8 @@ def main(argv: list[str] | None = None) -> int:
     with Progress(sys.stderr) as progress:
         try:
             run_demo(arguments, progress)
+        except BrokenPipeError:
+            raise  # a reader that stopped reading, which the command knows
         except (MissingLibrary, OSError) as error:
             progress.fail(str(error))
             return 1

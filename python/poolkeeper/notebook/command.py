@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ EPILOG = """\
 examples:
   poolkeeper notebook --set blas=4 --set openmp=8 analysis.ipynb
   poolkeeper notebook analysis.ipynb              what does it say now?
+  poolkeeper notebook analysis.ipynb --json       the same for a program to read
   poolkeeper notebook --unset analysis.ipynb
   poolkeeper notebook --kernel                    for this user
   poolkeeper notebook --kernel --prefix /usr/local    for everybody (JupyterHub)
@@ -62,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--unset", action="store_true", help="take the limits out")
     what.add_argument("--kernel", action="store_true", help="install the kernel")
+    parser.add_argument("--json", action="store_true", help="write what was done as JSON")
     parser.add_argument("--name", help=f"of the kernel; default: {kernel.NAME}")
     parser.add_argument("--display-name", help=f"of the kernel; default: {kernel.DISPLAY_NAME}")
     parser.add_argument(
@@ -91,19 +94,26 @@ def _install(options: argparse.Namespace) -> int:
     chosen = {"name": options.name, "display_name": options.display_name}
     chosen = {word: value for word, value in chosen.items() if value is not None}
     folder = kernel.install(**chosen, prefix=options.prefix)
-    print(f"installed {folder}")
+    print(json.dumps({"kernel": str(folder)}) if options.json else f"installed {folder}")
     return 0
 
 
 def _notebooks(options: argparse.Namespace) -> int:
-    code = 0
+    code, done = 0, []
     for path in options.notebooks:
         try:
             if options.set is not None or options.unset:
                 settings.write(path, options.set)
-            print(f"{path}: {settings.in_words(settings.read(path))}")
+            limits = settings.read(path)
+            done.append({"notebook": str(path), "limits": limits})
+            if not options.json:
+                print(f"{path}: {settings.in_words(limits)}")
+        except BrokenPipeError:
+            raise  # a reader that stopped reading, which the command knows
         except (ValueError, OSError) as error:
             code = _failed(error)
+    if options.json:
+        print(json.dumps(done, indent=2))
     return code
 
 
