@@ -177,7 +177,10 @@ def test_the_kernel_starts_within_the_budget(
     folder = tmp_path / "share" / "jupyter" / "kernels" / "poolkeeper"
     assert out == f"installed {folder}\n"
     spec = json.loads((folder / "kernel.json").read_text())
-    assert spec["argv"][:6] == [sys.executable, "-m", "poolkeeper", "run", "--quiet", "--"]
+    run = [sys.executable, "-P", "-m", "poolkeeper", "run", "--quiet", "--"]
+    assert spec["argv"][:7] == run
+    (tmp_path / "poolkeeper.py").write_text("raise SystemExit('beside the notebook')")
+    monkeypatch.chdir(tmp_path)
     made = notebook(
         "import os; os.environ['POOLKEEPER_CPUS'], os.environ['OMP_NUM_THREADS']",
         "import numpy\n%pools",

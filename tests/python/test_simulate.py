@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -265,3 +266,26 @@ def test_the_json_says_all_that_the_text_does() -> None:
     assert report["command"] == ["sh", "-c", "exit 3"]
     assert report["end"] == {"how": "exited", "code": 3}
     assert json.dumps(report["doctor"]["findings"]) == "[]"
+
+
+def test_nothing_of_the_working_directory_is_run(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    (tmp_path / "poolkeeper.py").write_text(f"open({str(ran)!r}, 'w')")
+    report = tmp_path / "report.json"
+    command = Path(sys.executable).with_name("poolkeeper")
+    options = ["--cpus", str(CPUS), "--json", "--output", str(report)]
+    done = run([str(command), "simulate", *options, "--", "sh", "-c", "exit 7"], cwd=tmp_path)
+    assert done.returncode == 7, done.stderr
+    assert json.loads(report.read_text())["doctor"] is not None
+    assert not ran.exists()
+
+
+def test_a_library_that_prints_as_it_is_loaded_is_not_in_the_report(tmp_path: Path) -> None:
+    source, library = tmp_path / "loud.c", tmp_path / "libopenblas-loud.so"
+    code = '#include <stdio.h>\n__attribute__((constructor)) void f(void) { puts("loud"); }'
+    source.write_text(code)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    done, report = simulate(sys.executable, "-c", f"import ctypes; ctypes.CDLL({str(library)!r})")
+    assert done.stdout == "loud\n"
+    assert report["libraries"] == [str(library)]
+    assert report["doctor"] is not None

@@ -195,7 +195,7 @@ where
         Command::Notebook { arguments } => commands::told(host.notebook(arguments), err),
         Command::Doctor(arguments) => doctor::doctor(arguments, look, host, out, err),
         Command::Simulate(arguments) => simulate::simulate(arguments, host, out, err),
-        Command::Judge(arguments) => simulate::judge(arguments, out),
+        Command::Judge(arguments) => simulate::judge(arguments),
         Command::Completions { shell } => {
             // A fresh one: clap has added its own help to that which it parsed with.
             let command = args::command_for(host.has_python(), look.width);

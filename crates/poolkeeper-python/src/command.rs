@@ -115,7 +115,8 @@ impl Host for Interpreter<'_> {
             .and_then(|sys| sys.getattr("executable"));
         let executable = executable.and_then(|path| path.extract::<OsString>());
         let python = executable.unwrap_or_else(|_| "python3".into());
-        vec![python, "-m".into(), "poolkeeper".into()]
+        // Without `-P` a poolkeeper.py in the working directory would be it.
+        vec![python, "-P".into(), "-m".into(), "poolkeeper".into()]
     }
 
     fn import(&mut self, module: &str) -> Result<(), String> {

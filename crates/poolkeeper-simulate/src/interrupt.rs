@@ -1,31 +1,78 @@
 //! Signals: an interrupt is the program's, and the report comes after it.
 
 use std::ffi::{CStr, c_int};
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicI32, Ordering};
 
-/// While this lives, SIGINT and SIGQUIT from the terminal end the program that
-/// is watched, and not the one that watches.
-pub(crate) struct Deaf([(c_int, libc::sighandler_t); 2]);
+/// While this lives, a signal that would end this process is the watched
+/// program's: from the terminal both get SIGINT and SIGQUIT, and SIGTERM and
+/// SIGHUP, which may come to this process alone, are passed on. A signal that is
+/// ignored stays so, here and in the program.
+pub(crate) struct Deaf(Vec<(c_int, libc::sigaction)>);
+
+/// The last signal to pass on; 0 for none.
+static TO_PASS_ON: AtomicI32 = AtomicI32::new(0);
 
 extern "C" fn nothing(_signal: c_int) {}
 
+extern "C" fn remember(signal: c_int) {
+    TO_PASS_ON.store(signal, Ordering::Relaxed);
+}
+
 impl Deaf {
     pub(crate) fn new() -> Self {
-        Deaf([libc::SIGINT, libc::SIGQUIT].map(|signal| {
-            // Not SIG_IGN, which the program would inherit.
-            let handler = nothing as extern "C" fn(c_int) as libc::sighandler_t;
-            // SAFETY: signal(2): a handler that does nothing is safe in any thread.
-            (signal, unsafe { libc::signal(signal, handler) })
-        }))
+        TO_PASS_ON.store(0, Ordering::Relaxed);
+        // Not SIG_IGN, which the program would inherit.
+        let handlers: [(c_int, extern "C" fn(c_int)); 4] = [
+            (libc::SIGINT, nothing),
+            (libc::SIGQUIT, nothing),
+            (libc::SIGTERM, remember),
+            (libc::SIGHUP, remember),
+        ];
+        let handled = handlers.into_iter().filter_map(|(signal, handler)| {
+            let earlier = action(signal, None)?;
+            if earlier.sa_sigaction == libc::SIG_IGN {
+                return None;
+            }
+            // SAFETY: numbers and an empty set of signals, for which zeros are valid.
+            let mut ours: libc::sigaction = unsafe { std::mem::zeroed() };
+            ours.sa_sigaction = handler as *const () as libc::sighandler_t;
+            ours.sa_flags = libc::SA_RESTART;
+            action(signal, Some(&ours))?;
+            Some((signal, earlier))
+        });
+        Deaf(handled.collect())
+    }
+}
+
+/// Sets what a signal does, if that is given, and returns what it did.
+fn action(signal: c_int, new: Option<&libc::sigaction>) -> Option<libc::sigaction> {
+    let new = new.map_or(std::ptr::null(), std::ptr::from_ref);
+    let mut earlier = MaybeUninit::uninit();
+    // SAFETY: sigaction(2): null or an action whose handler only stores a number,
+    // which is safe in any thread; it fills `earlier` if it returns 0.
+    unsafe {
+        let status = libc::sigaction(signal, new, earlier.as_mut_ptr());
+        (status == 0).then(|| earlier.assume_init())
     }
 }
 
 impl Drop for Deaf {
     fn drop(&mut self) {
-        for (signal, earlier) in self.0 {
-            // SAFETY: signal(2): what was there before.
-            unsafe { libc::signal(signal, earlier) };
+        for (signal, earlier) in &self.0 {
+            action(*signal, Some(earlier));
         }
     }
+}
+
+/// Sends a process the signal that has come for it, if one has; whether one had.
+pub(crate) fn pass_signals_on(pid: u32) -> bool {
+    let signal = TO_PASS_ON.swap(0, Ordering::Relaxed);
+    if let (Ok(target), true) = (libc::pid_t::try_from(pid), signal != 0) {
+        // SAFETY: kill(2): the process is our child, and not waited for yet.
+        unsafe { libc::kill(target, signal) };
+    }
+    signal != 0
 }
 
 /// `"SIGSEGV"`; the number if it has no name.

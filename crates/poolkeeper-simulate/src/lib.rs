@@ -24,6 +24,8 @@ mod interrupt;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod messages;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod needed;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod read;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 #[doc(hidden)]
@@ -33,12 +35,12 @@ mod stage;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod watch;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
-pub use self::{interrupt::signal_meaning, stage::Stage};
+pub use self::{interrupt::signal_meaning, needed::Loaded, stage::Stage};
 
 #[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
 mod unsupported;
 #[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
-pub use unsupported::{Stage, signal_meaning};
+pub use unsupported::{Loaded, Stage, signal_meaning};
 
 pub use error::Error;
 pub use machine::Machine;

@@ -7,7 +7,6 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Output;
 
 /// Never made here.
 pub struct Stage(Infallible);
@@ -31,14 +30,22 @@ impl Stage {
 
     /// # Errors
     /// There is no stage to run anything on.
-    pub fn ask(
-        &self,
-        _helper: &[OsString],
-        _folders: &[PathBuf],
-        _input: &[u8],
-    ) -> io::Result<Output> {
+    pub fn ask(&self, _helper: &[OsString], _input: &[u8], _unset: &[&str]) -> io::Result<Vec<u8>> {
         match self.0 {}
     }
+}
+
+/// Knows of no file here.
+pub struct Loaded;
+
+impl Loaded {
+    /// Reads nothing.
+    pub fn read(_files: &[PathBuf]) -> Self {
+        Loaded
+    }
+
+    /// Loads nothing.
+    pub fn load_needed(&self, _library: &Path) {}
 }
 
 /// What the system says of a signal: nothing, here.

@@ -4,10 +4,11 @@ use crate::error::Error;
 use crate::messages;
 use crate::observation::{End, Observation, Process, Starter};
 use crate::read;
-use crate::shim::ledger::Ledger;
+use crate::shim::ledger::{Ledger, PROCESSES, STARTERS};
 use crate::stage::Stage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
@@ -36,7 +37,6 @@ impl Stage {
         command: &[OsString],
         is_pool: &dyn Fn(&Path) -> bool,
     ) -> Result<Observation, Error> {
-        let _deaf = crate::interrupt::Deaf::new();
         let mut child = self.start(command)?;
         let messages = passed_on(child.stderr.take());
         let mut seen = Seen::new(child.id());
@@ -45,6 +45,7 @@ impl Stage {
             if let Some(status) = child.try_wait()? {
                 break status;
             }
+            crate::interrupt::pass_signals_on(child.id());
             let at_libraries = looks < FIRST_LOOKS || looks % LOOKS == 0;
             seen.look(self, at_libraries, is_pool);
             looks += 1;
@@ -52,17 +53,21 @@ impl Stage {
         };
         seen.add(read::kept_files(&self.ledger()), is_pool);
         seen.add_memory(read::kept_memory(&self.ledger()));
-        let ledger = read::ledger(&self.ledger())?;
+        // Nothing that happens to the ledger is to take the program's exit code along.
+        let (ledger, damage) = match read::ledger(&self.ledger()) {
+            Ok(ledger) => (ledger, None),
+            Err(error) => (read::empty(), Some(error)),
+        };
         let words = command.iter().map(|word| word.to_string_lossy());
         Ok(Observation {
             machine: self.machine(),
             command: words.map(|word| word.into_owned()).collect(),
             end: end(status),
-            is_shown: read::programs(&ledger) > 0,
-            remarks: Vec::new(),
+            is_shown: read::programs(&ledger) > 0 || damage.is_some(),
+            remarks: remarks(&ledger, damage.as_ref()),
             messages: messages.recv_timeout(REST).unwrap_or_default(),
             libraries: seen.libraries(&ledger, is_pool),
-            folders: seen.folders.iter().cloned().collect(),
+            loaded: seen.loaded.iter().cloned().collect(),
             processes: seen.processes(&ledger),
         })
     }
@@ -73,7 +78,7 @@ impl Stage {
             why,
         };
         let Some((program, arguments)) = command.split_first() else {
-            let why = std::io::Error::other("no command was given");
+            let why = io::Error::other("no command was given");
             return Err(cannot(&OsString::new(), why));
         };
         Command::new(program)
@@ -83,6 +88,26 @@ impl Stage {
             .spawn()
             .map_err(|why| cannot(program, why))
     }
+}
+
+/// What could not be seen, a sentence each.
+fn remarks(ledger: &Ledger, damage: Option<&io::Error>) -> Vec<String> {
+    let damage = damage.map(|error| {
+        format!("what the program did with threads is not known: its record is damaged ({error})")
+    });
+    let uncounted = Some(read::uncounted(ledger)).filter(|count| *count > 0);
+    let uncounted = uncounted.map(|count| {
+        let threads = if count == 1 {
+            "thread is"
+        } else {
+            "threads are"
+        };
+        format!(
+            "{count} more {threads} not counted below: there was room for {PROCESSES} processes \
+             and {STARTERS} functions that start threads"
+        )
+    });
+    damage.into_iter().chain(uncounted).collect()
 }
 
 /// Passes a program's standard error on; the messages come when it is closed.
@@ -113,16 +138,19 @@ fn end(status: ExitStatus) -> End {
 /// What was seen so far.
 struct Seen {
     memory: BTreeMap<u32, read::Memory>,
+    /// Processes that have ended: there is nothing left to look at.
+    ended: BTreeSet<u32>,
     libraries: BTreeSet<PathBuf>,
-    folders: BTreeSet<PathBuf>,
+    loaded: BTreeSet<PathBuf>,
 }
 
 impl Seen {
     fn new(pid: u32) -> Self {
         Seen {
             memory: BTreeMap::from([(pid, read::Memory::default())]),
+            ended: BTreeSet::new(),
             libraries: BTreeSet::new(),
-            folders: BTreeSet::new(),
+            loaded: BTreeSet::new(),
         }
     }
 
@@ -134,8 +162,12 @@ impl Seen {
         }
         let mut loaded = Vec::new();
         for (pid, memory) in &mut self.memory {
-            memory.raise(*pid);
-            if at_libraries {
+            if self.ended.contains(pid) {
+                continue;
+            }
+            if !memory.raise(*pid) {
+                self.ended.insert(*pid);
+            } else if at_libraries {
                 loaded.extend(read::loaded_files(*pid));
             }
         }
@@ -153,10 +185,9 @@ impl Seen {
     }
 
     fn add(&mut self, loaded: Vec<PathBuf>, is_pool: &dyn Fn(&Path) -> bool) {
-        let folders = loaded.iter().filter_map(|path| path.parent());
-        self.folders.extend(folders.map(Path::to_owned));
-        let pools = loaded.into_iter().filter(|path| is_pool(path));
-        self.libraries.extend(pools);
+        let pools = loaded.iter().filter(|path| is_pool(path));
+        self.libraries.extend(pools.cloned());
+        self.loaded.extend(loaded);
     }
 
     /// Those that were seen loaded, and those that started threads.

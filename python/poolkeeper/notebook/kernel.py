@@ -26,10 +26,13 @@ def argv(python: str = sys.executable) -> list[str]:
 
     Examples
     --------
-    >>> argv("python3")[:4]
-    ['python3', '-m', 'poolkeeper', 'run']
+    >>> argv("python3")[:5]
+    ['python3', '-P', '-m', 'poolkeeper', 'run']
     """
-    run = [python, "-m", "poolkeeper", "run", "--quiet", "--"]
+    # Not a poolkeeper.py beside the notebook. The kernel itself, started as ever,
+    # takes its folder off the path until it has loaded, and without -P gives it back
+    # to the notebook's own imports.
+    run = [python, "-P", "-m", "poolkeeper", "run", "--quiet", "--"]
     kernel = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     return [*run, *kernel, "--ext", "poolkeeper"]
 

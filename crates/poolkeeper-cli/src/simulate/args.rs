@@ -49,6 +49,9 @@ pub(crate) struct SimulateArgs {
 /// `simulate`'s own helper, which is shown the same machine.
 #[derive(Args)]
 pub(crate) struct JudgeArgs {
+    /// Where the report goes
+    #[arg(long, value_name = "PATH")]
+    pub(crate) report: PathBuf,
     #[arg(long)]
     width: usize,
     #[arg(long)]

@@ -8,44 +8,56 @@ use poolkeeper::Level;
 use poolkeeper::Pool;
 use poolkeeper::budget::budget;
 use poolkeeper::doctor::{Facts, Host, PoolFacts, Report, diagnose};
-use poolkeeper_simulate::{Observation, Starter};
+use poolkeeper_simulate::{Loaded, Observation, Starter};
 use serde::Serialize;
-use std::io::{self, Write};
+use std::io;
 use std::num::NonZeroU32;
 use std::path::Path;
 
-/// Reads an observation from standard input, and writes the report.
-pub(crate) fn judge(arguments: &JudgeArgs, out: &mut dyn Write) -> io::Result<i32> {
-    let mut seen: Observation = serde_json::from_reader(io::stdin().lock())?;
+/// Reads an observation from standard input, and writes the report to a file.
+pub(crate) fn judge(arguments: &JudgeArgs) -> io::Result<i32> {
+    let seen: Observation = serde_json::from_reader(io::stdin().lock())?;
+    let mut seen = seen.unescaped();
     // Before libraries are loaded: one of them may bind this thread to fewer CPUs.
     let budget = budget().map_err(io::Error::other)?.cpus;
+    load(&mut seen)?;
+    let mut facts = Facts::gather(Host::default()).map_err(io::Error::other)?;
+    facts.cpus.budget = budget;
+    let report =
+        Judged::new(&seen, facts).in_words(arguments.look(), arguments.json, arguments.notes)?;
+    std::fs::write(&arguments.report, report)?;
+    Ok(EXIT_OK)
+}
+
+/// Loads the libraries that the program had, with what they need from where the
+/// program had it; one that can't be loaded is remarked.
+fn load(seen: &mut Observation) -> io::Result<()> {
+    let loaded = Loaded::read(&seen.loaded);
     let mut complaints = Vec::new();
-    commands::load_all(&seen.libraries, &mut complaints)?;
+    for library in &seen.libraries {
+        loaded.load_needed(library);
+        commands::load_all(std::slice::from_ref(library), &mut complaints)?;
+    }
     for complaint in String::from_utf8_lossy(&complaints).lines() {
         let what = complaint.strip_prefix("poolkeeper: warning: ");
         let what = what.unwrap_or(complaint);
         seen.remarks
             .push(format!("{what}: the doctor judges without it"));
     }
-    let mut facts = Facts::gather(Host::default()).map_err(io::Error::other)?;
-    facts.cpus.budget = budget;
-    write!(
-        out,
-        "{}",
-        Judged::new(&seen, facts).in_words(arguments.look(), arguments.json, arguments.notes)?
-    )?;
-    Ok(EXIT_OK)
+    Ok(())
 }
 
 /// The report of a run whose libraries can't be loaded again.
-pub(super) fn without_pools(seen: &Observation, look: Look, json: bool) -> io::Result<String> {
+pub(super) fn without_pools(seen: &Observation, look: Look, json: bool) -> String {
     let judged = Judged {
         seen,
         pools: Vec::new(),
         others: others(seen, &[]),
         doctor: None,
     };
-    judged.in_words(look, json, false)
+    judged
+        .in_words(look, json, false)
+        .unwrap_or_else(|error| format!("poolkeeper: {error}\n"))
 }
 
 /// An observation with what its libraries are, and what the doctor says.

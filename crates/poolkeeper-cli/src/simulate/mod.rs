@@ -50,17 +50,39 @@ pub(crate) fn simulate(
             return Ok(exit_code(&error));
         }
     };
-    let budget = budget::budget().map_err(io::Error::other)?;
-    seen.remarks.extend(remark(&budget, arguments.cpus));
-    let report = report(arguments, &stage, &seen, host)?;
-    match &arguments.output {
-        Some(path) => std::fs::write(path, report)?,
-        None => err.write_all(report.as_bytes())?,
-    }
+    let budget = budget::budget();
+    // The helper can't read what this process can't.
+    let unset: &[&str] = if budget.is_err() {
+        &[budget::OVERRIDE]
+    } else {
+        &[]
+    };
+    seen.remarks.extend(match budget {
+        Ok(budget) => remark(&budget, arguments.cpus),
+        Err(error) => Some(format!("judged without {}: {error}", budget::OVERRIDE)),
+    });
+    let report = report(arguments, &stage, &seen, unset, host);
+    deliver(&report, arguments.output.as_deref(), err);
     Ok(match seen.end.code() {
         0 if !seen.is_shown => EXIT_FAILED,
         code => code,
     })
+}
+
+/// Writes the report where it is wanted, or where it can be read all the same. The
+/// program has run, and its exit code is what counts.
+fn deliver(report: &str, output: Option<&Path>, err: &mut dyn Write) {
+    let written = output.map(|path| (path, std::fs::write(path, report)));
+    if let Some((path, Err(error))) = &written {
+        let path = path.display();
+        let _ = writeln!(
+            err,
+            "poolkeeper: could not write the report to {path}: {error}"
+        );
+    }
+    if !matches!(written, Some((_, Ok(())))) {
+        let _ = err.write_all(report.as_bytes());
+    }
 }
 
 fn stage(arguments: &SimulateArgs) -> Result<Stage, Error> {
@@ -106,8 +128,9 @@ fn report(
     arguments: &SimulateArgs,
     stage: &Stage,
     seen: &Observation,
+    unset: &[&str],
     host: &mut dyn Host,
-) -> io::Result<String> {
+) -> String {
     let look = look(arguments);
     let mut helper = host.command();
     helper.push(JUDGE.into());
@@ -121,14 +144,10 @@ fn report(
             helper.push(option.into());
         }
     }
-    let answer = stage.ask(&helper, &seen.folders, &serde_json::to_vec(seen)?);
-    if let Ok(answer) = answer
-        && answer.status.success()
-        && let Ok(report) = String::from_utf8(answer.stdout)
-    {
-        return Ok(report);
-    }
-    judge::without_pools(seen, look, arguments.json)
+    let asked = serde_json::to_vec(&seen.clone().escaped()).map_err(io::Error::from);
+    let answer = asked.and_then(|seen| stage.ask(&helper, &seen, unset));
+    let report = answer.ok().and_then(|text| String::from_utf8(text).ok());
+    report.unwrap_or_else(|| judge::without_pools(seen, look, arguments.json))
 }
 
 /// How the report looks where it goes.

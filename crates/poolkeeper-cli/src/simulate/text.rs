@@ -50,8 +50,8 @@ const NOT_JUDGED: &str = "The doctor could not judge this run: the program's lib
     loaded a second time to ask them what they are.";
 
 const NOT_SHOWN: &str = "The program saw this machine as it is: it could not be shown another one. \
-    It is linked statically, or has more rights than its user (set-user-ID), and nothing can be \
-    preloaded into it.";
+    It is linked statically, has more rights than its user (set-user-ID), or does not start with a \
+    library preloaded: what it printed says so then.";
 
 const HONEST: &str = "Times in this run mean nothing: all threads took turns on this machine's own \
     CPUs. Thread counts, memory and capacities are those of the pretended machine. That nothing \

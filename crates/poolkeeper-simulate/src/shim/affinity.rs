@@ -5,10 +5,10 @@
 //! and else its process's: that of the main thread.
 
 use super::system::{
-    EPERM, Next, SYS_SCHED_GETAFFINITY, SYS_SCHED_SETAFFINITY, Thread, fail, kernel_thread,
-    process, syscall as past_the_shim, this_thread,
+    EPERM, Next, SYS_SCHED_GETAFFINITY, SYS_SCHED_SETAFFINITY, SYS_SECCOMP, Thread, fail,
+    kernel_thread, process, syscall as past_the_shim, this_thread,
 };
-use super::{cpus, ledger, mask, table};
+use super::{confine::confine, cpus, ledger, mask, table};
 use core::ffi::{c_int, c_long, c_void};
 
 /// sched_getaffinity(2) as the C library has it: 0, and the rest of the buffer zeroed.
@@ -99,7 +99,8 @@ pub unsafe extern "C" fn pthread_setaffinity_np(
         Err(code) => return code,
     };
     if thread == this_thread() {
-        return keep(&mask).map_or_else(|code| code, |()| 0);
+        keep(&mask);
+        return 0;
     }
     table::set(thread, table::UNKNOWN_NUMBER, &mask);
     0
@@ -154,6 +155,9 @@ pub unsafe extern "C" fn syscall(
         // SAFETY: the kernel's own precondition.
         return c_long::from(unsafe { sched_setaffinity(pid, length, c as *const c_void) });
     }
+    if number == SYS_SECCOMP {
+        confine();
+    }
     past_the_shim(number, [a, b, c, d, e, f])
 }
 
@@ -189,11 +193,13 @@ unsafe fn set(pid: c_int, length: usize, from: *const c_void) -> Result<(), c_in
     // SAFETY: as our caller promises.
     let mask = unsafe { mask::read(cpus, length, from)? };
     if is_this_thread(pid) {
-        return keep(&mask);
+        keep(&mask);
+        return Ok(());
     }
     exists(pid)?;
     if pid as u32 == process() {
-        return ledger::keep_mask(&mask).ok_or(EPERM);
+        ledger::keep_mask(&mask);
+        return Ok(());
     }
     // Another thread is known by its number once it has a mask of its own;
     // another process can't be reached, and that is not pretended.
@@ -201,13 +207,12 @@ unsafe fn set(pid: c_int, length: usize, from: *const c_void) -> Result<(), c_in
 }
 
 /// Keeps the mask of the calling thread: the main thread's is the process's.
-fn keep(mask: &mask::Mask) -> Result<(), c_int> {
+fn keep(mask: &mask::Mask) {
     let number = kernel_thread();
     if number as u32 == process() {
-        return ledger::keep_mask(mask).ok_or(EPERM);
+        return ledger::keep_mask(mask);
     }
     table::set(this_thread(), number, mask);
-    Ok(())
 }
 
 fn is_this_thread(pid: c_int) -> bool {

@@ -9,6 +9,7 @@
 //! crate they are ordinary functions, which are linted and tested.
 
 pub mod affinity;
+pub mod confine;
 pub mod counts;
 pub mod ledger;
 pub mod maps;
@@ -32,6 +33,9 @@ static PRETENDED: AtomicU32 = AtomicU32::new(NOT_READ);
 pub fn cpus() -> Option<u32> {
     let mut cpus = PRETENDED.load(Ordering::Relaxed);
     if cpus == NOT_READ {
+        if !system::has_environment() {
+            return None;
+        }
         cpus = system::variable(CPUS).and_then(number).unwrap_or(0);
         PRETENDED.store(cpus, Ordering::Relaxed);
     }
@@ -55,6 +59,7 @@ fn number(text: &[u8]) -> Option<u32> {
 /// Tells the ledger that a program could be shown the machine.
 #[cfg(poolkeeper_shim)]
 extern "C" fn loaded() {
+    system::remember_main_thread();
     if let Some(ledger) = ledger::open() {
         ledger.programs.fetch_add(1, Ordering::Relaxed);
         ledger::keep_inherited_mask();
@@ -71,7 +76,8 @@ static LOADED: extern "C" fn() = loaded;
 /// Keeps what was loaded.
 #[cfg(poolkeeper_shim)]
 extern "C" fn ended() {
-    if cpus().is_some() {
+    // A program that has forbidden itself system calls has kept them before.
+    if cpus().is_some() && !system::is_confined() {
         maps::save();
     }
 }

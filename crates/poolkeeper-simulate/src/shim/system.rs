@@ -11,6 +11,7 @@ pub type Thread = usize;
 pub type Start = extern "C" fn(*mut c_void) -> *mut c_void;
 
 pub const EPERM: c_int = 1;
+const ESRCH: c_int = 3;
 pub const EFAULT: c_int = 14;
 pub const EINVAL: c_int = 22;
 pub const SC_NPROCESSORS_CONF: c_int = 83;
@@ -21,6 +22,8 @@ pub const SYS_SCHED_SETAFFINITY: c_long = 203;
 pub const SYS_SCHED_GETAFFINITY: c_long = 204;
 #[cfg(target_arch = "x86_64")]
 const SYS_GETTID: c_long = 186;
+#[cfg(target_arch = "x86_64")]
+pub const SYS_SECCOMP: c_long = 317;
 // asm-generic/unistd.h
 #[cfg(not(target_arch = "x86_64"))]
 pub const SYS_SCHED_SETAFFINITY: c_long = 122;
@@ -28,6 +31,8 @@ pub const SYS_SCHED_SETAFFINITY: c_long = 122;
 pub const SYS_SCHED_GETAFFINITY: c_long = 123;
 #[cfg(not(target_arch = "x86_64"))]
 const SYS_GETTID: c_long = 178;
+#[cfg(not(target_arch = "x86_64"))]
+pub const SYS_SECCOMP: c_long = 277;
 const RTLD_NEXT: *mut c_void = -1_isize as *mut c_void;
 const RTLD_LAZY: c_int = 1;
 const RTLD_NOLOAD: c_int = 4;
@@ -61,6 +66,7 @@ unsafe extern "C" {
     fn dladdr(address: *const c_void, info: *mut DlInfo) -> c_int;
     fn getpid() -> c_int;
     fn getppid() -> c_int;
+    fn kill(process: c_int, signal: c_int) -> c_int;
     fn open(path: *const c_char, flags: c_int, ...) -> c_int;
     fn close(file: c_int) -> c_int;
     fn read(file: c_int, to: *mut c_void, length: usize) -> isize;
@@ -77,6 +83,7 @@ unsafe extern "C" {
     fn pthread_key_create(key: *mut c_uint, destructor: Destructor) -> c_int;
     fn pthread_setspecific(key: c_uint, value: *const c_void) -> c_int;
     fn __errno_location() -> *mut c_int;
+    static environ: *const *const c_char;
 }
 
 /// What is called with a thread's value when it ends.
@@ -158,6 +165,13 @@ pub fn at_thread_exit(destructor: Destructor, value: usize) {
     unsafe { pthread_setspecific(key - 1, value as *const c_void) };
 }
 
+/// Whether variables can be asked for: another library's constructor may run, and
+/// ask for CPUs, before the C library's own.
+pub fn has_environment() -> bool {
+    // SAFETY: environ(7): a pointer, which is copied.
+    unsafe { !(&raw const environ).read_volatile().is_null() }
+}
+
 /// An environment variable's value.
 pub fn variable(name: &CStr) -> Option<&'static [u8]> {
     // SAFETY: getenv(3); the value stays where it is unless the program changes
@@ -169,8 +183,37 @@ pub fn variable(name: &CStr) -> Option<&'static [u8]> {
 }
 
 pub fn process() -> u32 {
-    // SAFETY: getpid(2) has no precondition.
-    unsafe { getpid() as u32 }
+    match CONFINED.load(Ordering::Relaxed) {
+        // SAFETY: getpid(2) has no precondition.
+        0 => unsafe { getpid() as u32 },
+        known => known,
+    }
+}
+
+/// The process, once it may have forbidden itself system calls; else 0.
+static CONFINED: AtomicU32 = AtomicU32::new(0);
+static MAIN_THREAD: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether system calls that the program does not make itself may end it: what
+/// can be known without them is what was known before.
+pub fn is_confined() -> bool {
+    CONFINED.load(Ordering::Relaxed) != 0
+}
+
+/// From now on no system call is made that the program did not ask for.
+pub fn confine() {
+    CONFINED.store(process(), Ordering::Relaxed);
+}
+
+/// Called by the loader, in the main thread.
+pub fn remember_main_thread() {
+    MAIN_THREAD.store(this_thread(), Ordering::Relaxed);
+}
+
+/// Whether there is a process of that number.
+pub fn is_alive(pid: u32) -> bool {
+    // SAFETY: kill(2): the signal 0 asks, and sends nothing.
+    is_confined() || unsafe { kill(pid as c_int, 0) } == 0 || error() != ESRCH
 }
 
 pub fn parent() -> u32 {
@@ -180,7 +223,12 @@ pub fn parent() -> u32 {
 
 /// The calling thread's number in the kernel.
 pub fn kernel_thread() -> c_int {
-    syscall(SYS_GETTID, [0; 6]) as c_int
+    if !is_confined() {
+        return syscall(SYS_GETTID, [0; 6]) as c_int;
+    }
+    // The main thread's is the process's; another one's is not known.
+    let is_main = this_thread() == MAIN_THREAD.load(Ordering::Relaxed);
+    if is_main { process() as c_int } else { 0 }
 }
 
 pub fn this_thread() -> Thread {
@@ -207,6 +255,10 @@ pub fn object_of(address: usize) -> Option<(&'static CStr, usize)> {
 /// The address of a variable that this loaded object exports itself. The object
 /// stays loaded from then on.
 pub fn variable_of(path: &CStr, base: usize, name: &CStr) -> Option<usize> {
+    // The loader may look at the file again.
+    if is_confined() {
+        return None;
+    }
     // SAFETY: dlopen(3), dlsym(3): names that end with a zero; RTLD_NOLOAD loads nothing.
     let address = unsafe {
         let handle = dlopen(path.as_ptr(), RTLD_LAZY | RTLD_NOLOAD);
@@ -274,6 +326,7 @@ mod tests {
         assert_eq!(SYS_SCHED_GETAFFINITY, libc::SYS_sched_getaffinity);
         assert_eq!(SYS_SCHED_SETAFFINITY, libc::SYS_sched_setaffinity);
         assert_eq!(SYS_GETTID, libc::SYS_gettid);
+        assert_eq!((SYS_SECCOMP, ESRCH), (libc::SYS_seccomp, libc::ESRCH));
         assert_eq!(
             (RTLD_LAZY, RTLD_NOLOAD),
             (libc::RTLD_LAZY, libc::RTLD_NOLOAD)

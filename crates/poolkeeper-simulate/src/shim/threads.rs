@@ -1,12 +1,20 @@
 //! Who starts threads: pthread_create(3), counted in the ledger.
 
-use super::ledger::{self, Process, Starter};
+use super::ledger::{self, Ledger, Process, Starter};
 use super::system::{self, EINVAL, Next, Start, Thread};
 use super::{cpus, table};
 use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 static NEXT: Next = Next::new(c"pthread_create");
+/// What a thread is counted in: the ledger, the process's record, whose routine
+/// it is, and what it carries.
+type Packed = (
+    &'static Ledger,
+    &'static Process,
+    &'static Starter,
+    &'static Luggage,
+);
 type Create = unsafe extern "C" fn(*mut Thread, *const c_void, usize, *mut c_void) -> c_int;
 
 /// What a thread that is about to start takes with it. There is nothing to
@@ -61,11 +69,15 @@ pub unsafe extern "C" fn pthread_create(
     };
     // SAFETY: pthread.h; a start routine is passed as the address that it is.
     let create = unsafe { core::mem::transmute::<*mut c_void, Create>(address) };
-    let Some((record, starter, luggage)) = pack(start, argument) else {
+    let Some((ledger, record, starter, luggage)) = pack(start, argument) else {
         // SAFETY: as our caller promises.
-        return unsafe { create(thread, attributes, start, argument) };
+        let status = unsafe { create(thread, attributes, start, argument) };
+        if status == 0 && cpus().is_some() {
+            ledger::miss();
+        }
+        return status;
     };
-    record.enter(starter);
+    ledger.enter(record, starter);
     let carried = core::ptr::from_ref(luggage).cast_mut().cast();
     // SAFETY: `begin` is a start routine, and its argument stays where it is.
     let status = unsafe { create(thread, attributes, begin as *const () as usize, carried) };
@@ -78,13 +90,11 @@ pub unsafe extern "C" fn pthread_create(
 }
 
 /// What a thread takes with it, and who counts it; `None` if it can't be counted.
-fn pack(
-    start: usize,
-    argument: *mut c_void,
-) -> Option<(&'static Process, &'static Starter, &'static Luggage)> {
+fn pack(start: usize, argument: *mut c_void) -> Option<Packed> {
     cpus()?;
+    let ledger = ledger::open()?;
     let record = ledger::record()?;
-    let starter = record.starter(start)?;
+    let starter = ledger.starter(record, start)?;
     let luggage = Luggage::take()?;
     let pointer = core::ptr::from_ref(starter).cast_mut();
     let maker = system::this_thread();
@@ -92,7 +102,7 @@ fn pack(
     luggage.argument.store(argument, Ordering::Relaxed);
     luggage.starter.store(pointer, Ordering::Relaxed);
     luggage.maker.store(maker, Ordering::Relaxed);
-    Some((record, starter, luggage))
+    Some((ledger, record, starter, luggage))
 }
 
 /// The first thing that a new thread does.
@@ -118,16 +128,13 @@ extern "C" fn begin(carried: *mut c_void) -> *mut c_void {
 extern "C" fn ended(starter: *mut c_void) {
     table::forget(system::this_thread());
     let starter = starter.cast_const().cast::<Starter>();
-    let Some(record) = ledger::record() else {
+    let (Some(ledger), Some(record)) = (ledger::open(), ledger::record()) else {
         return;
     };
     // A thread that forked is its parent's: the child has a record of its own.
-    if contains(record, starter) {
+    let mut own = ledger.starters(record);
+    if own.any(|one| core::ptr::eq(one, starter)) {
         // SAFETY: a starter of this process's record, in the ledger.
         record.leave(unsafe { &*starter });
     }
-}
-
-fn contains(record: &Process, starter: *const Starter) -> bool {
-    record.starters().any(|one| core::ptr::eq(one, starter))
 }
