@@ -16,6 +16,9 @@ type Number = u64;
 /// So many ended claims may keep their places before the others move up.
 const MOST_ENDED: usize = 16;
 
+/// So many claims are gone through faster than a tree is kept.
+const MOST_LISTED: usize = 8;
+
 /// Memory for more claims than this is given back when the last one ends.
 const MOST_RESERVED: usize = 256;
 
@@ -30,6 +33,13 @@ struct Entry {
     ended: bool,
     /// It is no earlier claim of a context that has a later one.
     counts: bool,
+}
+
+impl Entry {
+    /// Its number of threads, where that counts.
+    fn counted(&self) -> Option<c_int> {
+        (self.counts && !self.ended).then_some(self.claim.threads)
+    }
 }
 
 /// The claims on one pool. Those of one context of threadpoolctl's kind are
@@ -48,7 +58,8 @@ pub(crate) struct Claims {
     with_say: usize,
     /// Claims whose scope is live.
     live: usize,
-    minima: Minima,
+    /// The numbers of threads that count, once there were many claims.
+    minima: Option<Minima>,
     forced: BTreeSet<Number>,
     innermost: BTreeSet<(u64, Number)>,
     live_of_context: BTreeSet<(u64, Number)>,
@@ -56,6 +67,7 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -66,6 +78,7 @@ impl Claims {
     }
 
     /// Whether any claim has its say in what is restored.
+    #[inline]
     pub(crate) fn have_say(&self) -> bool {
         self.with_say > 0
     }
@@ -77,26 +90,17 @@ impl Claims {
     }
 
     /// Adds a claim, the latest.
+    #[inline]
     pub(crate) fn push(&mut self, claim: Claim) {
         let earlier = self.entries.last();
         self.by_scope = earlier.is_none_or(|last| self.by_scope && last.claim.scope <= claim.scope);
         self.last_number += 1;
         let number = self.last_number;
         let counts = !matches!(claim.rule, Rule::Witness(_));
-        if let Rule::Innermost(context) = claim.rule {
-            self.set_innermost_counts(context, false);
-            self.innermost.insert((context, number));
+        if claim.rule != Rule::Keep {
+            self.note_rule(claim.rule, number);
         }
-        if let Some(context) = claim.rule.context() {
-            self.live_of_context.insert((context, number));
-        }
-        if claim.rule == Rule::Force {
-            self.forced.insert(number);
-        }
-        if counts {
-            self.minima.set(self.entries.len(), Some(claim.threads));
-            self.with_say += 1;
-        }
+        self.with_say += usize::from(counts);
         self.live += 1;
         self.entries.push(Entry {
             claim,
@@ -106,18 +110,64 @@ impl Claims {
             ended: false,
             counts,
         });
+        if self.minima.is_none() && self.entries.len() > MOST_LISTED {
+            self.minima = Some(Minima::of(self.entries.iter().map(Entry::counted)));
+        } else {
+            self.note_count(self.entries.len() - 1);
+        }
+    }
+
+    /// Notes a new claim among those that it may suspend.
+    fn note_rule(&mut self, rule: Rule, number: Number) {
+        if rule == Rule::Force {
+            self.forced.insert(number);
+        }
+        if let Rule::Innermost(context) = rule {
+            self.set_innermost_counts(context, false);
+            self.innermost.insert((context, number));
+        }
+        if let Some(context) = rule.context() {
+            self.live_of_context.insert((context, number));
+        }
+    }
+
+    /// Notes whether a claim counts, and for how much.
+    #[inline]
+    fn note_count(&mut self, place: usize) {
+        if let Some(minima) = &mut self.minima {
+            minima.set(place, self.entries[place].counted());
+        }
     }
 
     /// Removes the latest claim of a scope, with what its context left behind
-    /// since; says whether it had lost its say to somebody else.
-    pub(crate) fn take(&mut self, scope: ScopeId) -> Option<(Claim, bool)> {
+    /// since. Answers its number of threads, and whether it had lost its say to
+    /// somebody else.
+    #[inline]
+    pub(crate) fn take(&mut self, scope: ScopeId) -> Option<(c_int, bool)> {
+        let is_simple = |entry: &mut Entry| {
+            entry.claim.scope == scope && entry.claim.rule == Rule::Keep && !entry.kept
+        };
+        // Mostly the latest scope ends, and there are few.
+        if self.minima.is_none()
+            && self.ended == 0
+            && let Some(entry) = self.entries.pop_if(is_simple)
+        {
+            let overridden = entry.round != self.round;
+            self.live -= 1;
+            self.with_say -= usize::from(!overridden);
+            return Some((entry.claim.threads, overridden));
+        }
+        self.take_any(scope)
+    }
+
+    fn take_any(&mut self, scope: ScopeId) -> Option<(c_int, bool)> {
         let place = self.find(scope)?;
         let entry = self.remove(place);
         if let Some(context) = entry.claim.rule.context() {
             self.remove_kept(context, entry.number, Number::MAX);
         }
         self.tidy();
-        Some((entry.claim, entry.round != self.round))
+        Some((entry.claim.threads, entry.round != self.round))
     }
 
     /// Removes every claim of a scope, and nothing else; says whether there was
@@ -173,19 +223,24 @@ impl Claims {
     }
 
     /// Whether every claim's scope has ended.
+    #[inline]
     pub(crate) fn are_all_kept(&self) -> bool {
         self.live == 0
     }
 
+    #[inline]
     pub(crate) fn clear(&mut self) {
-        if self.is_empty() {
-            return;
+        if !self.is_empty() {
+            self.clear_all();
         }
+    }
+
+    fn clear_all(&mut self) {
         self.entries.clear();
         self.ended = 0;
         self.with_say = 0;
         self.live = 0;
-        self.minima.clear();
+        self.minima = None;
         self.forced.clear();
         self.innermost.clear();
         self.live_of_context.clear();
@@ -201,9 +256,14 @@ impl Claims {
 
     /// The smallest of the claims that count: those from the latest forced one
     /// on, of each context the innermost.
+    #[inline]
     pub(crate) fn smallest(&self) -> Option<c_int> {
         let from = self.forced.last().map_or(0, |number| self.place(*number));
-        self.minima.from(from)
+        match (&self.minima, &self.entries[from..]) {
+            (Some(minima), _) => minima.from(from),
+            (None, [only]) => only.counted(),
+            (None, few) => few.iter().filter_map(Entry::counted).min(),
+        }
     }
 
     /// The place of a scope's latest claim.
@@ -231,9 +291,7 @@ impl Claims {
         let (rule, number) = (entry.claim.rule, entry.number);
         self.entries[place].ended = true;
         self.ended += 1;
-        if entry.counts {
-            self.minima.set(place, None);
-        }
+        self.note_count(place);
         if entry.round == self.round && !matches!(rule, Rule::Witness(_)) {
             self.with_say -= 1;
         }
@@ -265,8 +323,7 @@ impl Claims {
         let entry = &mut self.entries[place];
         if entry.counts != counts {
             entry.counts = counts;
-            self.minima
-                .set(place, counts.then_some(entry.claim.threads));
+            self.note_count(place);
         }
     }
 
@@ -284,12 +341,12 @@ impl Claims {
             self.ended -= 1;
         }
         if self.entries.is_empty() {
+            self.minima = None;
             self.give_memory_back();
         } else if self.ended > MOST_ENDED.max(self.entries.len() / 2) {
             self.entries.retain(|entry| !entry.ended);
             self.ended = 0;
-            let counted = |entry: &Entry| entry.counts.then_some(entry.claim.threads);
-            self.minima.refill(self.entries.iter().map(counted));
+            self.minima = Some(Minima::of(self.entries.iter().map(Entry::counted)));
         }
     }
 }

@@ -143,13 +143,11 @@ impl Ledger {
         found: c_int,
         save: impl FnOnce() -> Saved,
     ) -> Option<Step> {
-        let (claim, overridden) = self.claims.take(scope)?;
+        let (expected, overridden) = self.claims.take(scope)?;
         self.drop_kept();
         let step = self.settle(found, save);
         if overridden && step == Step::Nothing {
-            return Some(Step::Leave {
-                expected: claim.threads,
-            });
+            return Some(Step::Leave { expected });
         }
         Some(step)
     }

@@ -13,6 +13,18 @@ pub(crate) struct Minima {
 }
 
 impl Minima {
+    /// A list with these values.
+    pub(crate) fn of(values: impl ExactSizeIterator<Item = Option<c_int>>) -> Self {
+        let mut minima = Minima::default();
+        minima.grow(values.len());
+        let places = minima.places();
+        for (leaf, value) in minima.nodes[places..].iter_mut().zip(values) {
+            *leaf = value.map_or(NONE, i64::from);
+        }
+        minima.sum_up();
+        minima
+    }
+
     /// Sets the value of a place, or that it has none.
     pub(crate) fn set(&mut self, place: usize, value: Option<c_int>) {
         if place >= self.places() {
@@ -41,21 +53,6 @@ impl Minima {
             node /= 2;
         }
         c_int::try_from(smallest).ok()
-    }
-
-    /// Forgets every value.
-    pub(crate) fn clear(&mut self) {
-        self.nodes.fill(NONE);
-    }
-
-    /// Replaces every value.
-    pub(crate) fn refill(&mut self, values: impl Iterator<Item = Option<c_int>>) {
-        self.clear();
-        let places = self.places();
-        for (leaf, value) in self.nodes[places..].iter_mut().zip(values) {
-            *leaf = value.map_or(NONE, i64::from);
-        }
-        self.sum_up();
     }
 
     fn places(&self) -> usize {
@@ -101,10 +98,9 @@ mod tests {
                     prop_assert_eq!(minima.from(from), list[from..].iter().flatten().min().copied());
                 }
             }
-            minima.refill(list.iter().skip(3).copied());
+            let minima = Minima::of(list.iter().skip(3).copied());
             prop_assert_eq!(minima.from(2), list[5..].iter().flatten().min().copied());
-            minima.clear();
-            prop_assert_eq!(minima.from(0), None);
+            prop_assert_eq!(minima.from(67), None);
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::limit::request::{Request, Selector};
 use crate::limit::threads::{Ledgers, ThreadRef, Threads};
 use crate::model::Reach;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 /// A live scope, as the registry knows it.
@@ -52,6 +53,28 @@ pub(crate) struct LateScope {
     pub(crate) holds: Vec<Holds>,
 }
 
+/// Spreads scopes' numbers, which nobody chooses, over a map: every scope begins
+/// and ends with it, so it is to cost little.
+#[derive(Default)]
+pub(crate) struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes
+            .iter()
+            .for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // Knuth's multiplicative hashing, with 2 to the 64 over the golden ratio.
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
 /// Everything that is shared by the scopes of the process.
 #[derive(Default)]
 pub(crate) struct Registry {
@@ -60,7 +83,7 @@ pub(crate) struct Registry {
     process: Ledgers,
     pub(crate) late: Vec<LateScope>,
     /// The live scopes, and the threads that they began on.
-    pub(crate) live: HashMap<ScopeId, u64>,
+    pub(crate) live: HashMap<ScopeId, u64, BuildHasherDefault<Spread>>,
     pub(crate) last_scope: ScopeId,
     /// Scopes were dropped by a fork: the process's pools are to be put right.
     unsettled: bool,
