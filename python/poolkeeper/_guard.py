@@ -7,6 +7,7 @@ import importlib.machinery
 import logging
 import os
 import threading
+import types
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -109,58 +110,76 @@ class _Hooks:
     def __init__(self) -> None:
         self._guards: list[Guard] = []
         self._lock = threading.Lock()
-        self._originals: list[tuple[type, str, Any, Any]] = []
+        self._wraps: list[_Wrap] = []
 
     def add(self, guard: Guard) -> None:
         with self._lock:
             if not self._guards:
-                self._wrap(importlib.machinery.ExtensionFileLoader, "exec_module", self._loading)
-                self._wrap(threading.Thread, "start", self._starting)
+                loader = importlib.machinery.ExtensionFileLoader
+                self._wraps = [
+                    _Wrap(loader, "exec_module", self._load),
+                    _Wrap(threading.Thread, "start", self._start),
+                ]
             self._guards.append(guard)
 
     def remove(self, guard: Guard) -> None:
         with self._lock:
             self._guards.remove(guard)
-            if self._guards:
-                return
-            for owner, name, original, wrapper in self._originals:
-                # Somebody may have wrapped it once more: then ours does nothing.
-                if vars(owner).get(name) is wrapper:
-                    setattr(owner, name, original)
-            self._originals.clear()
+            if not self._guards:
+                for wrap in self._wraps:
+                    wrap.end()
+                self._wraps = []
 
-    def _wrap(self, owner: type, name: str, make: Callable[[Any], Any]) -> None:
-        original = getattr(owner, name)
-        wrapper = functools.wraps(original)(make(original))
-        self._originals.append((owner, name, original, wrapper))
-        setattr(owner, name, wrapper)
+    def _load(self, original: Callable[..., None], loader: Any, module: Any) -> None:
+        # The library is mapped by now; the module's code may run it.
+        self.look()
+        original(loader, module)
+        self.look()
 
-    def _loading(self, original: Callable[..., None]) -> Callable[..., None]:
-        def exec_module(loader: Any, module: Any) -> None:
-            # The library is mapped by now; the module's code may run it.
+    def _start(self, original: Callable[..., None], thread: threading.Thread) -> None:
+        """Start a thread that has the guards look before it runs.
+
+        They look where `run` begins, and not earlier: until then `start` waits
+        for the new thread, and may do so under a lock that looking needs.
+        """
+        if thread.ident is not None:
+            original(thread)  # which says that a thread starts only once
+            return
+        own, run = vars(thread), thread.run
+        before = own.get("run", _MISSING)
+
+        def look_and_run(_thread: threading.Thread) -> None:
+            put_back()
             self.look()
-            original(loader, module)
-            self.look()
+            run()
 
-        return exec_module
+        # A method, because others wrap `run` too, and look for its function.
+        guarded = types.MethodType(look_and_run, thread)
 
-    def _starting(self, original: Callable[..., None]) -> Callable[..., None]:
-        def start(thread: threading.Thread) -> None:
-            run = thread.run
+        def put_back() -> None:
+            # Unless somebody has wrapped it once more: then that one is theirs.
+            if own.get("run") is guarded:
+                if before is _MISSING:
+                    del own["run"]
+                else:
+                    own["run"] = before
 
-            def guarded() -> None:
-                del thread.run  # no cycle, and nothing of ours is left on it
-                self.look()
-                run()
-
-            thread.run = guarded  # type: ignore[method-assign]
-            try:
-                original(thread)
-            except BaseException:
-                vars(thread).pop("run", None)
-                raise
-
-        return start
+        own["run"] = guarded
+        if thread.run is not guarded:
+            # Its class has a `run` of a kind that hides what a thread has.
+            del own["run"]
+            _log.warning(
+                "a thread of class %s keeps its run to itself: the guard looks after it "
+                "only at the next import or thread",
+                type(thread).__qualname__,
+            )
+            original(thread)
+            return
+        try:
+            original(thread)
+        except BaseException:
+            put_back()
+            raise
 
     def look(self) -> None:
         for guard in list(self._guards):
@@ -174,6 +193,44 @@ class _Hooks:
         self._lock = threading.Lock()
         for guard in self._guards:
             guard._lock = threading.RLock()
+
+
+_MISSING = object()
+
+
+class _Wrap:
+    """A function of a class, wrapped until the end of the last guard.
+
+    Parameters
+    ----------
+    owner : type
+        The class.
+    name : str
+        The function's name.
+    instead : callable
+        What is called instead, with the wrapped function before its arguments.
+    """
+
+    def __init__(self, owner: Any, name: str, instead: Callable[..., None]) -> None:
+        self._owner, self._name = owner, name
+        self._original = original = getattr(owner, name)
+        self._is_live = True
+
+        @functools.wraps(original)
+        def wrapper(*args: Any, **kwargs: Any) -> None:
+            if self._is_live:
+                instead(original, *args, **kwargs)
+            else:
+                original(*args, **kwargs)
+
+        self._wrapper = wrapper
+        setattr(owner, name, wrapper)
+
+    def end(self) -> None:
+        """Do nothing from now on; be gone, unless somebody has wrapped the wrapper."""
+        self._is_live = False
+        if vars(self._owner).get(self._name) is self._wrapper:
+            setattr(self._owner, self._name, self._original)
 
 
 _hooks = _Hooks()

@@ -172,6 +172,16 @@ def test_child_processes_have_ours_too(tmp_path: Path) -> None:
         assert done.stdout == f"{dict.fromkeys(kinds, name)}\n"
 
 
+@pytest.mark.parametrize("arguments", [["-i", "numpy"], ["-c", "import sklearn.cluster"]])
+def test_a_child_may_be_threadpoolctls_own_command(tmp_path: Path, arguments: list[str]) -> None:
+    file = tmp_path / "asks.py"
+    command = [*REAL, *arguments]
+    file.write_text(f"import subprocess; subprocess.run({command!r}, check=True)")
+    theirs, ours = run(command), run([*MODULE, "run", str(file)])
+    assert (ours.returncode, ours.stderr) == (0, "")
+    assert _sorted(ours.stdout) == _sorted(theirs.stdout) != []
+
+
 # --- at the start of an interpreter
 
 
