@@ -1,11 +1,11 @@
 //! What the threadpoolctl layer (`poolkeeper.threadpoolctl`) is made of.
 
 use crate::errors::raise;
-use crate::interpreter::unlocked;
+use crate::interpreter::{unlocked, unlocked_in_drop};
 use poolkeeper::{Request, Selector};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// A number that changes whenever a library is loaded or unloaded.
 #[pyfunction]
@@ -48,8 +48,15 @@ pub(crate) fn _set_threads(py: Python<'_>, pool: u32, threads: i32) -> PyResult<
 pub(crate) struct Claim(Mutex<poolkeeper::Scope>);
 
 impl Claim {
-    fn scope(&self) -> MutexGuard<'_, poolkeeper::Scope> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Does something with the scope, detached, as `Scope` does.
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        action: impl FnOnce(&mut poolkeeper::Scope) -> T + Send,
+    ) -> T {
+        unlocked(py, || {
+            action(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        })
     }
 }
 
@@ -59,7 +66,7 @@ impl Claim {
     /// a witness. ``context`` tells tasks and threads apart.
     #[new]
     fn new(pools: &Bound<'_, PyDict>, context: u64) -> PyResult<Self> {
-        let mut request = Request::new().innermost_of(context);
+        let mut request = Request::new().innermost_of(context).only_loaded();
         for (pool, threads) in pools {
             let selector = Selector::Id(pool.extract()?);
             request = match threads.extract::<Option<i32>>()? {
@@ -75,7 +82,7 @@ impl Claim {
     #[getter]
     fn before<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let before = PyDict::new(py);
-        let counts: Vec<_> = self.scope().before().collect();
+        let counts: Vec<_> = self.with(py, |scope| scope.before().collect());
         for (pool, threads) in counts {
             before.set_item(pool, threads)?;
         }
@@ -83,17 +90,17 @@ impl Claim {
     }
 
     /// Ends it and restores; a second time does nothing.
-    fn end(&self) {
-        self.scope().end();
+    fn end(&self, py: Python<'_>) {
+        self.with(py, |scope| scope.end());
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.0
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
-            .keep();
+        let scope = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if !scope.is_ended() {
+            unlocked_in_drop(|| scope.keep());
+        }
     }
 }
 

@@ -6,7 +6,6 @@
 use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// No interpreter has this number.
@@ -30,42 +29,21 @@ pub(crate) fn claim(py: Python<'_>) -> PyResult<()> {
     }
 }
 
-type ThreadHead = unsafe extern "C" fn(*mut ffi::PyInterpreterState) -> *mut ffi::PyThreadState;
-type NextThread = unsafe extern "C" fn(*mut ffi::PyThreadState) -> *mut ffi::PyThreadState;
-
-/// Calls the library, detached from the interpreter unless this is its only
-/// thread.
+/// Calls the library, detached from the interpreter.
 ///
-/// The library asks the loader. Another thread may hold the loader's lock and
-/// wait for the GIL: in a constructor of a library that it loads, or, before
-/// glibc 2.40, in a Python callback of dl_iterate_phdr (threadpoolctl before 3.8
-/// has one). Detaching costs a sixth of a whole scope, and a thread that is
-/// alone need not.
+/// The library asks the loader and takes the registry's lock. Another thread may
+/// hold either and wait for the GIL: in a constructor of a library that it loads,
+/// or, before glibc 2.40, in a Python callback of dl_iterate_phdr (threadpoolctl
+/// before 3.8 has one). That thread need not be one that Python knows.
 pub(crate) fn unlocked<T: Send>(py: Python<'_>, call: impl FnOnce() -> T + Send) -> T {
-    if is_alone() { call() } else { py.detach(call) }
+    py.detach(call)
 }
 
-/// Whether the interpreter has no other thread, not even one that waits to
-/// attach. The caller is attached.
-fn is_alone() -> bool {
-    /// Not in the stable interface, so looked up by name: since Python 3.0 they
-    /// are in every interpreter. Where they aren't, nobody is known to be alone.
-    static THREADS: OnceLock<Option<(ThreadHead, NextThread)>> = OnceLock::new();
-    let look_up = || {
-        let this = libloading::os::unix::Library::this();
-        // SAFETY: Include/cpython/pystate.h has these signatures.
-        let head = unsafe { this.get(b"PyInterpreterState_ThreadHead") }.ok()?;
-        // SAFETY: as above.
-        let next = unsafe { this.get(b"PyThreadState_Next") }.ok()?;
-        Some((*head, *next))
-    };
-    let Some((head, next)) = *THREADS.get_or_init(look_up) else {
-        return false;
-    };
-    // SAFETY: this thread is attached. The first thread's state is only compared
-    // with its own, which can't go away, and only its own is looked into.
-    unsafe {
-        let own = ffi::PyThreadState_Get();
-        head(ffi::PyInterpreterState_Get()) == own && next(own).is_null()
+/// As [`unlocked`], where an object is dropped: without an interpreter too.
+pub(crate) fn unlocked_in_drop(call: impl FnOnce() + Send) {
+    let mut call = Some(call);
+    Python::try_attach(|py| py.detach(|| call.take().map(|call| call())));
+    if let Some(call) = call {
+        call();
     }
 }

@@ -10,6 +10,7 @@ mod errors;
 mod fastcall;
 mod interpreter;
 mod kmeans;
+mod late;
 mod look;
 mod numbers;
 mod pool;
@@ -83,8 +84,8 @@ fn _refresh(py: Python<'_>) -> PyResult<bool> {
 
 /// Puts right what threads that don't exist in a forked child had limited.
 #[pyfunction]
-fn _settle_after_fork() {
-    poolkeeper::settle_after_fork();
+fn _settle_after_fork(py: Python<'_>) {
+    interpreter::unlocked(py, poolkeeper::settle_after_fork);
 }
 
 #[pymodule(name = "_native", gil_used = false)]

@@ -2,7 +2,8 @@
 
 use crate::errors::{LimitWarning, raise};
 use crate::fastcall::{Arguments, Body};
-use crate::interpreter::unlocked;
+use crate::interpreter::{unlocked, unlocked_in_drop};
+use crate::late;
 use crate::numbers;
 use crate::pool::html;
 use crate::report::{Ending, Outcome};
@@ -12,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// `poolkeeper.limit`: see its docstring in `limit.txt`.
 pub(crate) struct Limit;
@@ -21,7 +22,7 @@ impl Body for Limit {
     const NAME: &'static CStr = c"limit";
     const DOC: &'static CStr = match CStr::from_bytes_with_nul(
         concat!(
-            "limit(limits=None, /, *, force=False, late=False, **pools)\n--\n\n",
+            "limit(limits=None, /, *, force=False, late=True, **pools)\n--\n\n",
             include_str!("limit.txt"),
             "\0"
         )
@@ -48,7 +49,7 @@ impl Body for Limit {
             let (name, value) = argument?;
             request = match &*name.to_cow()? {
                 "force" if numbers::flag("force", &value)? => request.force(),
-                "late" if numbers::flag("late", &value)? => request.late(),
+                "late" if !numbers::flag("late", &value)? => request.only_loaded(),
                 "force" | "late" => request,
                 _ => numbers::add(request, name.as_any(), &value)?,
             };
@@ -111,6 +112,7 @@ pub(crate) struct Scope {
 
 impl Scope {
     pub(crate) fn begin(py: Python<'_>, request: Request) -> PyResult<Scope> {
+        late::watch(py)?;
         let scope = unlocked(py, || poolkeeper::limit(request)).map_err(raise)?;
         Ok(Scope {
             scope: Mutex::new(scope),
@@ -119,20 +121,32 @@ impl Scope {
         })
     }
 
-    fn scope(&self) -> MutexGuard<'_, poolkeeper::Scope> {
-        self.scope.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Does something with the scope, whose lock is waited for and let go of while
+    /// this thread is detached.
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        action: impl FnOnce(&mut poolkeeper::Scope) -> T + Send,
+    ) -> T {
+        unlocked(py, || {
+            action(&mut self.scope.lock().unwrap_or_else(PoisonError::into_inner))
+        })
     }
 
     /// Ends the scope, and returns what the user should know of.
-    fn end(&self) -> Vec<poolkeeper::Ending> {
-        let mut scope = self.scope();
-        if scope.is_ended() {
+    fn end(&self, py: Python<'_>) -> Vec<poolkeeper::Ending> {
+        if self.ended.swap(true, Relaxed) {
             return Vec::new();
         }
         self.entered.store(false, Relaxed);
-        self.ended.store(true, Relaxed);
-        scope.end();
-        scope.notable_endings().collect()
+        self.with(py, |scope| {
+            scope.end();
+            scope.notable_endings().collect()
+        })
+    }
+
+    fn request(&self, py: Python<'_>) -> Request {
+        self.with(py, |scope| scope.request().clone())
     }
 }
 
@@ -140,21 +154,23 @@ impl Scope {
 impl Scope {
     /// What became of the limit in each pool: a list of :class:`Outcome`.
     #[getter]
-    fn outcomes(&self) -> Vec<Outcome> {
-        self.scope().outcomes().into_iter().map(Outcome).collect()
+    fn outcomes(&self, py: Python<'_>) -> Vec<Outcome> {
+        let outcomes = self.with(py, |scope| scope.outcomes());
+        outcomes.into_iter().map(Outcome).collect()
     }
 
     /// What was done to each pool when the scope ended: a list of
     /// :class:`Ending`, empty while it is live.
     #[getter]
-    fn endings(&self) -> Vec<Ending> {
-        self.scope().endings().into_iter().map(Ending).collect()
+    fn endings(&self, py: Python<'_>) -> Vec<Ending> {
+        let endings = self.with(py, |scope| scope.endings());
+        endings.into_iter().map(Ending).collect()
     }
 
     /// Whether the limit is in force.
     #[getter]
     fn live(&self) -> bool {
-        !self.scope().is_ended()
+        !self.ended.load(Relaxed)
     }
 
     /// Ends the limit; a second time does nothing.
@@ -170,15 +186,15 @@ impl Scope {
     ///     If a pool was left as it is: somebody else changed it meanwhile, or
     ///     the limit belongs to another thread.
     pub(crate) fn release(&self, py: Python<'_>) -> PyResult<Vec<Ending>> {
-        warn(py, self.end())?;
-        Ok(self.endings())
+        warn(py, self.end(py))?;
+        Ok(self.endings(py))
     }
 
     /// Ends a limit that lasts as long as the thread it began on, and warns of
     /// nothing that follows from the thread's end: the interpreter's end and a
     /// fork drop what belongs to a thread on another one.
     fn _release_with_thread(&self, py: Python<'_>) -> PyResult<()> {
-        let mut endings = self.end();
+        let mut endings = self.end(py);
         endings.retain(|ending| {
             !matches!(
                 ending.status,
@@ -198,9 +214,11 @@ impl Scope {
             ));
         }
         if slf.ended.load(Relaxed) {
-            let request = slf.scope().request().clone();
-            let begun = unlocked(slf.py(), || poolkeeper::limit(request)).map_err(raise)?;
-            *slf.scope() = begun;
+            let py = slf.py();
+            let request = slf.request(py);
+            let begun = unlocked(py, || poolkeeper::limit(request)).map_err(raise)?;
+            let ended = slf.with(py, |scope| std::mem::replace(scope, begun));
+            unlocked(py, || drop(ended));
             slf.ended.store(false, Relaxed);
         }
         slf.entered.store(true, Relaxed);
@@ -215,7 +233,7 @@ impl Scope {
         _value: &Bound<'_, PyAny>,
         _traceback: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        warn(py, self.end())
+        warn(py, self.end(py))
     }
 
     /// Decorates a function, a coroutine function or a generator function: its
@@ -231,7 +249,7 @@ impl Scope {
                 "this scope is in a with block: decorate with one of its own",
             ));
         }
-        warn(py, scope.end())?;
+        warn(py, scope.end(py))?;
         py.import("poolkeeper._decorate")?
             .getattr("decorate")?
             .call1((slf, function))
@@ -239,8 +257,7 @@ impl Scope {
 
     /// Begins another scope with the same limits.
     fn _again(&self, py: Python<'_>) -> PyResult<Scope> {
-        let request = self.scope().request().clone();
-        Scope::begin(py, request)
+        Scope::begin(py, self.request(py))
     }
 
     /// What a notebook shows.
@@ -248,10 +265,12 @@ impl Scope {
         html(slf.as_any(), "scope")
     }
 
-    fn __repr__(&self) -> String {
-        let scope = self.scope();
-        let word = if scope.is_ended() { "ended" } else { "live" };
-        let outcomes: Vec<_> = scope.outcomes().iter().map(ToString::to_string).collect();
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let (word, outcomes) = self.with(py, |scope| {
+            let word = if scope.is_ended() { "ended" } else { "live" };
+            (word, scope.outcomes())
+        });
+        let outcomes: Vec<_> = outcomes.iter().map(ToString::to_string).collect();
         format!("<Scope {word}: {}>", printable(&outcomes.join("; ")))
     }
 }
@@ -264,7 +283,7 @@ impl Drop for Scope {
         if scope.is_ended() {
             return;
         }
-        scope.end();
+        unlocked_in_drop(|| scope.end());
         // While the interpreter shuts down there is nobody to warn, and every
         // scope that lasted until then is dropped.
         Python::try_attach(|py| {

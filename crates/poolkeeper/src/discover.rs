@@ -1,10 +1,9 @@
-//! Images x registry -> pools, cached on the loader's counters.
+//! A recognised runtime, pinned: what is known of it, and which pool decides for it.
 
 use crate::Result;
 use crate::model::Pool;
-use crate::native::Object;
-use crate::platform::{self, Epoch, Library, SymbolTable};
-use crate::runtimes::{Bound, Control, Facts, RUNTIMES, Runtime, count};
+use crate::platform::{self, Library};
+use crate::runtimes::{Bound, Control, Facts, Runtime, count};
 use libc::c_int;
 use std::ffi::{CStr, CString};
 use std::path::{Path, PathBuf};
@@ -59,6 +58,49 @@ impl LoadedPool {
         // copies in Python's wheels, with names of their own, are no backends.
         let id = self.runtime.card().id;
         self.facts.symbol_prefix.is_empty() && name.to_lowercase().contains(id)
+    }
+
+    /// A recognised object that was pinned, without a number yet.
+    pub(crate) fn new(
+        runtime: &'static dyn Runtime,
+        Bound { control, facts }: Bound,
+        loader_name: CString,
+        base: usize,
+        library: Library,
+    ) -> Self {
+        let filepath = real_path(&loader_name, base);
+        LoadedPool {
+            id: 0,
+            prefix: prefix(runtime.card().file_prefixes, &filepath),
+            runtime,
+            filepath,
+            facts,
+            control,
+            loader_name,
+            base,
+            library: Mutex::new(Some(library)),
+        }
+    }
+
+    /// Whether this is the runtime in the object that the loader calls `name`
+    /// and has mapped at `base`.
+    pub(crate) fn is_in(&self, runtime: &dyn Runtime, name: &CStr, base: usize) -> bool {
+        let same_runtime = self.runtime.card().id == runtime.card().id;
+        same_runtime && self.base == base && &*self.loader_name == name
+    }
+
+    /// Whether both are the same runtime in the same object.
+    pub(crate) fn is_twin(&self, other: &LoadedPool) -> bool {
+        self.is_in(other.runtime, &other.loader_name, other.base)
+    }
+
+    /// Gives the reference to the library back and takes it again: says whether
+    /// it is still there. Waits for the loader, and may run destructors.
+    pub(crate) fn renew(&self) -> bool {
+        let mut library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
+        *library = None;
+        *library = self.pin();
+        library.is_some()
     }
 
     #[cfg(test)]
@@ -143,165 +185,6 @@ pub(crate) fn describe(pools: &[Arc<LoadedPool>], index: usize) -> Pool {
     }
 }
 
-/// An object in the loader's list that a runtime recognised.
-struct Candidate {
-    runtime: &'static dyn Runtime,
-    name: CString,
-    base: usize,
-    symbols: SymbolTable<'static>,
-    is_part: bool,
-}
-
-/// How often a list that goes on changing is looked at before the next call.
-const MOST_LOOKS: usize = 4;
-
-/// The pools that were loaded at one time.
-pub(crate) type Snapshot = Arc<Vec<Arc<LoadedPool>>>;
-
-/// The pools found so far, and when the loader last changed.
-#[derive(Default)]
-pub(crate) struct Catalog {
-    pools: Snapshot,
-    epoch: Option<Epoch>,
-    last_id: PoolId,
-}
-
-impl Catalog {
-    pub(crate) fn pools(&self) -> &[Arc<LoadedPool>] {
-        &self.pools
-    }
-
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        Arc::clone(&self.pools)
-    }
-
-    /// Looks again if the loader's counters moved; says whether they had.
-    ///
-    /// # Errors
-    /// [`crate::Error::UnsupportedPlatform`] where there is no loader to ask.
-    pub(crate) fn refresh(&mut self) -> Result<bool> {
-        if self.epoch == Some(platform::epoch()) {
-            return Ok(false);
-        }
-        // Taking hold of a pool may load another: MKL's first use does.
-        for _ in 0..MOST_LOOKS {
-            let (candidates, epoch) = candidates()?;
-            let mut pools = Vec::new();
-            for candidate in candidates {
-                match self.pools.iter().find(|pool| candidate.is(pool)) {
-                    Some(pool) => pools.push(Arc::clone(pool)),
-                    None => pools.extend(candidate.take_hold(&mut self.last_id).map(Arc::new)),
-                }
-            }
-            self.pools = Arc::new(pools);
-            self.epoch = Some(epoch);
-            if platform::epoch() == epoch {
-                break;
-            }
-        }
-        Ok(true)
-    }
-
-    /// Lets the next [`Catalog::refresh`] look again, changed or not.
-    pub(crate) fn look_again(&mut self) {
-        self.epoch = None;
-    }
-
-    /// Gives every reference back and takes it again, so that a library which
-    /// the program has closed really goes. No scope may be live: what has ended
-    /// still names its pools, and calls nothing in them.
-    ///
-    /// # Errors
-    /// As [`Catalog::refresh`].
-    pub(crate) fn refresh_and_let_go(&mut self) -> Result<bool> {
-        let mut stay = Vec::with_capacity(self.pools.len());
-        for pool in self.pools.iter() {
-            let mut library = pool.library.lock().unwrap_or_else(PoisonError::into_inner);
-            *library = None;
-            *library = pool.pin();
-            if library.is_some() {
-                stay.push(Arc::clone(pool));
-            }
-        }
-        if stay.len() < self.pools.len() {
-            self.pools = Arc::new(stay);
-        }
-        self.refresh()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn fake(pools: Vec<LoadedPool>) -> Self {
-        let last_id = pools.iter().map(|pool| pool.id).max().unwrap_or(0);
-        Catalog {
-            pools: Arc::new(pools.into_iter().map(Arc::new).collect()),
-            epoch: Some(platform::epoch()),
-            last_id,
-        }
-    }
-}
-
-impl Candidate {
-    fn is(&self, pool: &LoadedPool) -> bool {
-        let same_runtime = pool.runtime.card().id == self.runtime.card().id;
-        same_runtime && pool.base == self.base && pool.loader_name == self.name
-    }
-
-    fn take_hold(self, last_id: &mut PoolId) -> Option<LoadedPool> {
-        let library = Library::pin(&self.name, self.base)?;
-        // SAFETY: `pin` made sure that the object at this base is the one that
-        // the table was found in.
-        let object = unsafe { Object::new(library, self.symbols) };
-        let Bound { control, facts } = self.runtime.bind(&object)?;
-        let filepath = real_path(&self.name, self.base);
-        *last_id += 1;
-        Some(LoadedPool {
-            id: *last_id,
-            prefix: prefix(self.runtime.card().file_prefixes, &filepath),
-            runtime: self.runtime,
-            filepath,
-            facts,
-            control,
-            loader_name: self.name,
-            base: self.base,
-            library: Mutex::new(Some(object.library)),
-        })
-    }
-}
-
-/// Walks the loader's list once. No `dlopen`, no waiting, no foreign code.
-fn candidates() -> Result<(Vec<Candidate>, Epoch)> {
-    let mut found = Vec::new();
-    let epoch = platform::each_image(|image| {
-        let Some(symbols) = image.symbols() else {
-            return;
-        };
-        for runtime in RUNTIMES
-            .iter()
-            .filter(|runtime| runtime.recognises(&symbols))
-        {
-            found.push(Candidate {
-                runtime: *runtime,
-                name: image.name().to_owned(),
-                base: image.base(),
-                is_part: runtime.is_part(&symbols),
-                // SAFETY: only the lifetime changes. The table is not read
-                // again until `Library::pin` has made sure that the object is
-                // mapped, and then only while it is pinned.
-                symbols: unsafe {
-                    std::mem::transmute::<SymbolTable<'_>, SymbolTable<'static>>(symbols)
-                },
-            });
-        }
-    })?;
-    let wholes: Vec<_> = found
-        .iter()
-        .filter(|c| !c.is_part)
-        .map(|c| c.runtime.card().id)
-        .collect();
-    found.retain(|c| !c.is_part || !wholes.contains(&c.runtime.card().id));
-    Ok((found, epoch))
-}
-
 /// The loader's name as an absolute path without symbolic links. A relative one
 /// was relative to the folder of that time: the kernel knows better.
 fn real_path(loader_name: &CStr, base: usize) -> PathBuf {
@@ -340,12 +223,5 @@ mod tests {
         );
         assert_eq!(of("/x/libopenblasp-r0.3.21.so"), "libopenblas");
         assert_eq!(of("/x/cy.cpython-311-x86_64-linux-gnu.so"), "cy");
-    }
-
-    #[test]
-    fn looking_again_without_a_change_finds_the_same() {
-        let mut catalog = Catalog::default();
-        assert!(catalog.refresh().unwrap());
-        assert!(!catalog.refresh().unwrap());
     }
 }

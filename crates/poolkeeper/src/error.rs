@@ -104,6 +104,12 @@ pub enum Error {
         /// Whether there is no such program (and not, say, no permission).
         is_missing: bool,
     },
+    /// A call from a pool's own function, on a thread in which this library is
+    /// reading or setting that pool.
+    #[error(
+        "poolkeeper was called from within a pool's own function, while it reads or sets that pool"
+    )]
+    Reentered,
     /// A code that no finding has.
     #[error("unknown finding {code:?}{}; known codes: {}", did_you_mean(.suggestion), .known.join(", "))]
     UnknownFinding {
@@ -124,7 +130,7 @@ pub enum Error {
 
 impl Error {
     /// Every code that [`Error::code`] can give.
-    pub const CODES: [&'static str; 13] = [
+    pub const CODES: [&'static str; 14] = [
         "invalid-limit",
         "unknown-pool",
         "unknown-file",
@@ -136,6 +142,7 @@ impl Error {
         "no-process",
         "system",
         "cannot-run",
+        "reentered",
         "unknown-finding",
         "unsupported-platform",
     ];
@@ -161,6 +168,7 @@ impl Error {
             Error::NoProcess { .. } => "no-process",
             Error::System { .. } => "system",
             Error::CannotRun { .. } => "cannot-run",
+            Error::Reentered => "reentered",
             Error::UnknownFinding { .. } => "unknown-finding",
             Error::UnsupportedPlatform { .. } => "unsupported-platform",
         }
@@ -249,6 +257,7 @@ mod tests {
                 why: "x".into(),
                 is_missing: true,
             },
+            Error::Reentered,
             Error::UnknownFinding {
                 code: "x".into(),
                 suggestion: None,

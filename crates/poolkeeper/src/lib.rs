@@ -31,6 +31,7 @@
 //! [`Error::UnsupportedPlatform`].
 
 pub mod budget;
+mod catalog;
 mod discover;
 pub mod doctor;
 mod error;
@@ -45,8 +46,8 @@ pub mod usage;
 
 pub use error::{Error, Result};
 pub use limit::{
-    EndStatus, Ending, MAX_LIMIT, Outcome, PoolName, Request, Scope, Selector, Status, limit,
-    pools, refresh, set_limit, settle_after_fork, switch_backend,
+    EndStatus, Ending, MAX_LIMIT, Outcome, PoolName, Request, Scope, Selector, Status, is_covering,
+    limit, pools, refresh, set_limit, settle_after_fork, switch_backend,
 };
 pub use model::{Backends, Level, Pool, Reach};
 pub use printable::{printable, shell_quoted};

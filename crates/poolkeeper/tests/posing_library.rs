@@ -174,7 +174,7 @@ fn a_late_scope_covers_what_is_loaded_while_it_lives() {
     let mut posing = Posing::load();
     posing.close();
     assert!(!is_listed(), "nobody holds the library any more");
-    let late = poolkeeper::limit(Request::new().all(3).late()).expect("valid");
+    let late = poolkeeper::limit(3).expect("valid");
     posing.open();
     assert!(poolkeeper::refresh().expect("Linux"));
     assert_eq!(posing.threads(), 3);

@@ -64,7 +64,7 @@ impl Share {
 
     /// The share as a limit, for libraries that are loaded later too.
     pub fn request(&self) -> Request {
-        Request::new().openmp(self.openmp).blas(self.blas).late()
+        Request::new().openmp(self.openmp).blas(self.blas)
     }
 }
 

@@ -3,10 +3,11 @@
 use crate::Result;
 use crate::discover::{LoadedPool, knob};
 use crate::limit::hold::{Held, Hold, Holds, Standing};
-use crate::limit::ledger::{Claim, Rule, ScopeId, Step};
+use crate::limit::ledger::{Because, Claim, Rule, ScopeId, Step};
+use crate::limit::live::{Late, LiveScope};
 use crate::limit::outcome::EndStatus;
 use crate::limit::plan::{INLINE, Plan, PlanStep, plan};
-use crate::limit::registry::{LateScope, Live, Registry};
+use crate::limit::registry::{Live, Registry};
 use crate::limit::request::{Request, Selector, WITNESS};
 use crate::limit::threads::ThreadRef;
 use crate::model::Reach;
@@ -20,22 +21,18 @@ impl Registry {
     /// # Errors
     /// Those of [`plan`]; no pool has been touched then.
     pub(crate) fn enter(&mut self, request: &Request, thread: ThreadRef) -> Result<Live> {
-        self.refresh(Some(thread))?;
         let Plan { steps, unmatched } = plan(request, self.catalog.pools())?;
         self.last_scope += 1;
         let id = self.last_scope;
-        self.live.insert(id, thread.key);
         let holds = self.take_holds(&steps, id, thread, request);
-        if request.late {
-            let newest = self.newest();
-            self.late.push(LateScope {
-                id,
-                thread,
-                request: request.clone(),
-                seen: [newest; 2],
-                holds: Vec::new(),
-            });
-        }
+        let newest = self.catalog.last_id();
+        let late = request.late.then(|| Late {
+            request: request.clone(),
+            seen: [newest; 2],
+            holds: Vec::new(),
+        });
+        self.covering(usize::from(late.is_some()), 0);
+        self.live.push(id, LiveScope { thread, late });
         Ok(Live {
             id,
             thread,
@@ -71,6 +68,7 @@ impl Registry {
                 self.claim(held, hold, claim, saved, thread);
             }
         }
+        holds.follow();
         for (held, hold) in holds.iter_mut() {
             hold.observe(held);
             if hold.claimed
@@ -101,7 +99,8 @@ impl Registry {
             present = control.threads();
             claim.threads = present;
         }
-        let target = ledger.join(hold.before, saved, claim);
+        let joined = ledger.join(hold.before, saved, claim);
+        let target = joined.threads;
         let limits = hold.requested != WITNESS && held.knob.facts.follows;
         if target != present || limits {
             control.set_threads(target);
@@ -111,7 +110,10 @@ impl Registry {
         }
         hold.claimed = true;
         if target != claim.threads && hold.requested != WITNESS {
-            hold.standing = Standing::Shared;
+            hold.standing = match joined.because {
+                Because::Claim => Standing::Shared,
+                Because::Ceiling => Standing::Below,
+            };
         }
     }
 
@@ -125,7 +127,7 @@ impl Registry {
                 .for_each(|(_, hold)| hold.end = Some(EndStatus::ThreadGone));
         }
         if self.is_unsettled(current) {
-            self.settle_all(false, current);
+            self.settle_all(current);
         }
     }
 
@@ -171,11 +173,12 @@ impl Registry {
 
     /// The scope ends, and covers nothing any more; says whether it was live.
     fn part_with(&mut self, live: &mut Live) -> bool {
-        if self.live.remove(&live.id).is_none() {
+        let Some(scope) = self.live.remove(live.id) else {
             return false;
-        }
-        if let Some(position) = self.late.iter().position(|late| late.id == live.id) {
-            live.late = self.late.remove(position).holds;
+        };
+        if let Some(late) = scope.late {
+            self.covering(0, 1);
+            live.late = late.holds;
         }
         true
     }
@@ -243,7 +246,6 @@ impl Registry {
         thread: ThreadRef,
     ) -> Result<(Holds, Vec<Selector>)> {
         request.check_counts()?;
-        self.refresh(Some(thread))?;
         let Plan { steps, unmatched } = plan(request, self.catalog.pools())?;
         let mut holds = Holds::new(self.catalog.snapshot(), &steps);
         for (held, hold) in holds.iter_mut() {
@@ -266,25 +268,15 @@ impl Registry {
         } else {
             let control = held.control();
             control.set_threads(hold.requested);
-            ledger.note(control.threads());
-            ledger.set_baseline(held.save(hold.requested));
+            ledger.set_now(held.save(hold.requested), control.threads());
         }
     }
 
-    /// Sets a pool at once, as if its scopes had done it.
-    ///
-    /// # Errors
-    /// As [`Catalog::refresh`].
-    pub(crate) fn set_threads(
-        &mut self,
-        id: u32,
-        threads: c_int,
-        thread: ThreadRef,
-    ) -> Result<bool> {
-        self.refresh(Some(thread))?;
+    /// Sets a pool at once, as if its scopes had done it; says whether there is one.
+    pub(crate) fn set_threads(&mut self, id: u32, threads: c_int, thread: ThreadRef) -> bool {
         let pools = self.catalog.snapshot();
         let Some(index) = pools.iter().position(|pool| pool.id == id) else {
-            return Ok(false);
+            return false;
         };
         let knob = &pools[knob(&pools, index)];
         knob.control().set_threads(threads);
@@ -295,7 +287,7 @@ impl Registry {
             ledger.note_change();
             ledger.note(observed);
         }
-        Ok(true)
+        true
     }
 }
 

@@ -83,6 +83,11 @@ impl Claims {
         self.with_say > 0
     }
 
+    /// Whether any claim sets its number, and does not only lower.
+    pub(crate) fn set(&self) -> bool {
+        !(self.forced.is_empty() && self.innermost.is_empty())
+    }
+
     /// Somebody else changed the value: no present claim has its say any more.
     pub(crate) fn override_all(&mut self) {
         self.round += 1;

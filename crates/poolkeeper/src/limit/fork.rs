@@ -1,42 +1,69 @@
 //! Forking: the registry is whole in the child, and knows who is missing there.
 //!
 //! The forking thread holds the registry's lock across `fork`, so that no other
-//! thread is in the middle of a change; both processes then let go of it.
+//! thread is in the middle of a change, and none sets a pool that a library's own
+//! handler has made ready for the fork (OpenBLAS ends its workers there).
+//!
+//! Handlers that prepare a fork run in the reverse order of their registration.
+//! Ours must run before those of the pools' libraries, which take locks that the
+//! holder of the registry's lock may wait for. So it is registered again whenever
+//! a pool has been found, and counts how often it is called.
 
-use crate::limit::registry::Registry;
-use crate::limit::{registry, threads};
+use crate::limit::gate::{self, Locked};
+use crate::limit::threads;
 use crate::platform;
 use std::cell::UnsafeCell;
-use std::sync::MutexGuard;
 
 /// The lock held across a fork.
-struct Held(UnsafeCell<Option<MutexGuard<'static, Registry>>>);
+struct Held(UnsafeCell<Across>);
 
-// SAFETY: the cell is only touched between `prepare` and `parent` or `child`,
-// by the thread that holds the registry's lock.
+struct Across {
+    locked: Option<Locked>,
+    /// How many of our handlers have run.
+    handlers: usize,
+}
+
+// SAFETY: the cell is only touched between the first call of `prepare` and the last
+// one of `parent` or `child`, by the thread that holds the registry's lock.
 unsafe impl Sync for Held {}
 
-static HELD: Held = Held(UnsafeCell::new(None));
+static HELD: Held = Held(UnsafeCell::new(Across {
+    locked: None,
+    handlers: 0,
+}));
 
+/// Has our handlers run before all that are registered by now.
 pub(crate) fn watch() {
     platform::on_fork(prepare, parent, child);
 }
 
 unsafe extern "C" fn prepare() {
-    let guard = registry();
-    // SAFETY: this thread holds the registry's lock.
-    unsafe { *HELD.0.get() = Some(guard) };
+    if let Ok(locked) = gate::lock() {
+        // SAFETY: this thread holds the registry's lock.
+        unsafe { (*HELD.0.get()).locked = Some(locked) };
+    }
+    // Without the lock it was this thread's already: a handler of ours has run
+    // before, or a pool's function forks.
+    // SAFETY: as above.
+    unsafe { (*HELD.0.get()).handlers += 1 };
+}
+
+/// Answers the lock, once all handlers have run, if it was taken for the fork.
+fn last() -> Option<Option<Locked>> {
+    // SAFETY: this thread holds the registry's lock since `prepare`.
+    let across = unsafe { &mut *HELD.0.get() };
+    across.handlers -= 1;
+    (across.handlers == 0).then(|| across.locked.take())
 }
 
 unsafe extern "C" fn parent() {
-    // SAFETY: this thread took the lock in `prepare` and still holds it.
-    drop(unsafe { (*HELD.0.get()).take() });
+    drop(last());
 }
 
 unsafe extern "C" fn child() {
-    // SAFETY: as in `parent`: the child's only thread is the one that forked.
-    let guard = unsafe { (*HELD.0.get()).take() };
-    if let Some(mut registry) = guard {
-        registry.forked(threads::current_if_known());
+    match last() {
+        Some(Some(mut registry)) => registry.forked(threads::current_if_known()),
+        Some(None) => gate::forked_meanwhile(),
+        None => {}
     }
 }

@@ -1,6 +1,7 @@
 //! What one scope has to do with each pool.
 
-use crate::discover::{LoadedPool, Snapshot};
+use crate::catalog::Snapshot;
+use crate::discover::LoadedPool;
 use crate::limit::outcome::EndStatus;
 use crate::limit::plan::{INLINE, PlanStep, Role};
 use crate::runtimes::{Control, Saved};
@@ -29,6 +30,8 @@ pub(crate) struct Hold {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
     Applied,
+    /// It had fewer threads, and keeps them.
+    Below,
     Clamped,
     Shared,
     /// The runtime can't be set: its facts say why.
@@ -100,6 +103,8 @@ impl Hold {
         self.observed = held.control().threads();
         self.standing = if held.fixed().is_some() && self.observed > self.requested {
             Standing::Fixed
+        } else if held.fixed().is_some() && self.observed < self.requested {
+            Standing::Below
         } else if held.fixed().is_some() {
             Standing::Applied
         } else if self.role == Role::Yields {
@@ -108,8 +113,8 @@ impl Hold {
             Standing::NoThread
         } else if self.observed == self.requested {
             Standing::Applied
-        } else if self.standing == Standing::Shared {
-            Standing::Shared
+        } else if matches!(self.standing, Standing::Shared | Standing::Below) {
+            self.standing
         } else {
             Standing::Clamped
         };
@@ -118,6 +123,7 @@ impl Hold {
 
 /// The holds of one scope on the pools of one snapshot. The registry keeps them
 /// loaded as long as a scope is live.
+#[derive(Default)]
 pub(crate) struct Holds {
     pools: Snapshot,
     list: SmallVec<[Hold; INLINE]>,
@@ -128,6 +134,20 @@ impl Holds {
     pub(crate) fn new(pools: Snapshot, steps: &[PlanStep]) -> Self {
         let list = steps.iter().map(|step| Hold::new(step, &pools)).collect();
         Holds { pools, list }
+    }
+
+    /// A hold without a claim of its own stands as the one that claims its knob.
+    pub(crate) fn follow(&mut self) {
+        for place in 0..self.list.len() {
+            let hold = &self.list[place];
+            if hold.role != Role::Follows {
+                continue;
+            }
+            let claims = |other: &&Hold| other.claimed && other.knob == hold.knob;
+            if let Some(standing) = self.list.iter().find(claims).map(|other| other.standing) {
+                self.list[place].standing = standing;
+            }
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Held<'_>, &Hold)> {

@@ -15,12 +15,13 @@ pub(crate) type ScopeId = u64;
 /// How a scope stands to the scopes around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
-    /// It cannot raise what another scope set.
+    /// It only lowers: it raises neither what another scope set nor what was there
+    /// before the first.
     Keep,
-    /// It suspends every earlier scope.
+    /// It suspends every earlier scope, and sets its number.
     Force,
     /// threadpoolctl's rule: it suspends earlier scopes with this rule of the
-    /// same context (a thread, a task), and no others.
+    /// same context (a thread, a task), and no others. It sets its number too.
     Innermost(u64),
     /// It limits nothing, and has what its context leaves behind while it is live
     /// undone when it ends.
@@ -47,6 +48,22 @@ pub(crate) struct Claim {
     pub(crate) rule: Rule,
 }
 
+/// What a pool should have once a claim has been entered, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) threads: c_int,
+    pub(crate) because: Because,
+}
+
+/// Why a pool's number is what it is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Because {
+    /// A claim has the number.
+    Claim,
+    /// The pool had fewer threads before the first claim, and no claim may raise it.
+    Ceiling,
+}
+
 /// What to do to the pool after a scope ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -67,6 +84,9 @@ pub(crate) enum Step {
 #[derive(Debug)]
 pub(crate) struct Ledger {
     baseline: Saved,
+    /// The thread count that claims which only lower may not exceed: the one from
+    /// before the first.
+    ceiling: c_int,
     last: c_int,
     changed: bool,
     forgotten: bool,
@@ -77,6 +97,7 @@ impl Default for Ledger {
     fn default() -> Self {
         Ledger {
             baseline: Saved::threads(0),
+            ceiling: 0,
             last: 0,
             changed: false,
             forgotten: false,
@@ -102,14 +123,17 @@ impl Ledger {
 
     /// Enters a claim; answers the value that the pool should have now.
     /// `found` is its present value, `saved` its present setting.
-    pub(crate) fn join(&mut self, found: c_int, saved: Saved, claim: Claim) -> c_int {
+    pub(crate) fn join(&mut self, found: c_int, saved: Saved, claim: Claim) -> Target {
         if self.claims.is_empty() {
             self.begin(found, saved);
         } else if found != self.last {
             self.override_all(found, saved);
         }
         self.claims.push(claim);
-        self.claims.smallest().unwrap_or(found)
+        self.target().unwrap_or(Target {
+            threads: found,
+            because: Because::Claim,
+        })
     }
 
     /// Notes that the pool was set, and so is to be restored.
@@ -178,7 +202,7 @@ impl Ledger {
             return Step::Leave { expected };
         }
         if self.is_holding() {
-            let target = self.claims.smallest().unwrap_or(found);
+            let target = self.target().map_or(found, |target| target.threads);
             if target == found {
                 return Step::Nothing;
             }
@@ -197,6 +221,14 @@ impl Ledger {
         self.forgotten = true;
     }
 
+    /// Notes that the user set the pool outside every scope: that is what there was
+    /// before the scopes that come.
+    pub(crate) fn set_now(&mut self, baseline: Saved, observed: c_int) {
+        self.set_baseline(baseline);
+        self.ceiling = observed;
+        self.last = observed;
+    }
+
     /// Replaces the value to go back to when the live scopes have ended.
     pub(crate) fn set_baseline(&mut self, baseline: Saved) {
         self.baseline = baseline;
@@ -212,6 +244,7 @@ impl Ledger {
 
     fn begin(&mut self, found: c_int, baseline: Saved) {
         self.baseline = baseline;
+        self.ceiling = found;
         self.last = found;
         self.changed = false;
     }
@@ -221,5 +254,23 @@ impl Ledger {
     fn override_all(&mut self, found: c_int, baseline: Saved) {
         self.claims.override_all();
         self.begin(found, baseline);
+    }
+
+    /// The smallest of the claims that count, if any does; no more than there was
+    /// before the first, where none of them sets.
+    fn target(&self) -> Option<Target> {
+        let smallest = self.claims.smallest()?;
+        // A runtime that doesn't tell its number has no ceiling.
+        let has_ceiling = self.ceiling > 0 && !self.claims.set();
+        if has_ceiling && self.ceiling < smallest {
+            return Some(Target {
+                threads: self.ceiling,
+                because: Because::Ceiling,
+            });
+        }
+        Some(Target {
+            threads: smallest,
+            because: Because::Claim,
+        })
     }
 }

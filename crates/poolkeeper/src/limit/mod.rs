@@ -6,12 +6,15 @@
 mod apply;
 mod claims;
 mod fork;
+mod gate;
 mod hold;
 mod ledger;
+mod live;
 mod minima;
 mod outcome;
 mod overlap;
 mod plan;
+mod refresh;
 mod registry;
 mod request;
 mod scope;
@@ -28,40 +31,25 @@ use crate::Result;
 use crate::discover::{describe, knob};
 use crate::model::Pool;
 use crate::platform;
-use registry::Registry;
+use refresh::{current, seen_by};
 use scope::outcomes;
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-use threads::ThreadRef;
-
-static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(|| {
-    fork::watch();
-    Mutex::default()
-});
-
-/// The registry, locked. Nothing that calls Python happens under this lock. The
-/// loader is asked under it, and MKL's first use opens the rest of MKL: so who
-/// holds a lock that code in a library's constructor may want (the GIL, say)
-/// should let go of it before calling.
-fn registry() -> MutexGuard<'static, Registry> {
-    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Looks through the loaded objects at the next call, changed or not.
 pub(crate) fn look_again() {
-    registry().catalog.look_again();
-}
-
-/// This thread's reference; `None` while it is being torn down.
-fn this_thread(registry: &mut Registry) -> Option<ThreadRef> {
-    threads::current(|| registry.threads.begin())
+    if let Ok(mut registry) = gate::lock() {
+        registry.catalog.look_again();
+    }
 }
 
 /// Limits pools until the returned [`Scope`] is dropped or released.
 ///
-/// Takes a number for every pool, or a [`Request`]. Where scopes overlap, on
-/// one thread or on several, the smallest limit holds, and the last to end
-/// restores what was there before the first.
+/// Takes a number for every pool, or a [`Request`]. It only lowers: a pool that has
+/// fewer threads keeps its number ([`Status::Below`]), unless the request says
+/// [`Request::force`]. Where scopes overlap, on one thread or on several, the
+/// smallest limit holds, and the last to end restores what was there before the
+/// first. Libraries that are loaded while it is live are covered from the next call
+/// of this crate on; [`Request::only_loaded`] leaves them alone.
 ///
 /// # Errors
 /// [`Error::InvalidLimit`](crate::Error::InvalidLimit) for a count outside 1 to
@@ -93,8 +81,9 @@ pub fn limit(request: impl Into<Request>) -> Result<Scope> {
 /// Sets the baseline: the thread counts outside every scope. It stays until it
 /// is set again; while scopes are live, it waits for the last of them to end.
 ///
-/// A pool with thread reach is set for the calling thread only. `force` and
-/// `late` mean nothing here.
+/// Unlike [`limit`], it sets: it raises a pool as well as it lowers one. A pool with
+/// thread reach is set for the calling thread only. [`Request::force`] and
+/// [`Request::only_loaded`] mean nothing here.
 ///
 /// # Errors
 /// As [`limit`].
@@ -109,8 +98,7 @@ pub fn limit(request: impl Into<Request>) -> Result<Scope> {
 /// ```
 pub fn set_limit(request: impl Into<Request>) -> Result<Vec<Outcome>> {
     let request = request.into();
-    let mut registry = registry();
-    let thread = this_thread(&mut registry).unwrap_or_default();
+    let (mut registry, thread) = current()?;
     let (holds, unmatched) = registry.set_baseline(&request, thread)?;
     Ok(outcomes(&holds, &unmatched, &request))
 }
@@ -131,9 +119,8 @@ pub fn set_limit(request: impl Into<Request>) -> Result<Vec<Outcome>> {
 /// # Ok::<(), poolkeeper::Error>(())
 /// ```
 pub fn set_threads(pool: u32, threads: i32) -> Result<bool> {
-    let mut registry = registry();
-    let thread = this_thread(&mut registry).unwrap_or_default();
-    registry.set_threads(pool, threads, thread)
+    let (mut registry, thread) = current()?;
+    Ok(registry.set_threads(pool, threads, thread))
 }
 
 /// The [`Pool::id`]s of the pools that are loaded, in the loader's order: the
@@ -149,8 +136,7 @@ pub fn set_threads(pool: u32, threads: i32) -> Result<bool> {
 /// # Ok::<(), poolkeeper::Error>(())
 /// ```
 pub fn pool_ids() -> Result<Vec<u32>> {
-    let mut registry = registry();
-    registry.refresh(threads::current_if_known())?;
+    let (registry, _) = seen_by(threads::current_if_known())?;
     Ok(registry
         .catalog
         .pools()
@@ -172,8 +158,7 @@ pub fn pool_ids() -> Result<Vec<u32>> {
 /// # Ok::<(), poolkeeper::Error>(())
 /// ```
 pub fn threads(pool: u32) -> Result<Option<i32>> {
-    let mut registry = registry();
-    registry.refresh(threads::current_if_known())?;
+    let (registry, _) = seen_by(threads::current_if_known())?;
     let pools = registry.catalog.pools();
     let index = pools.iter().position(|loaded| loaded.id == pool);
     Ok(index.map(|index| pools[knob(pools, index)].threads()))
@@ -193,8 +178,8 @@ pub fn threads(pool: u32) -> Result<Option<i32>> {
 /// # Ok::<(), poolkeeper::Error>(())
 /// ```
 pub fn pools() -> Result<Vec<Pool>> {
-    let mut registry = registry();
-    registry.refresh_and_let_go(threads::current_if_known())?;
+    refresh::let_go()?;
+    let (registry, _) = seen_by(threads::current_if_known())?;
     let pools = registry.catalog.pools();
     Ok((0..pools.len())
         .map(|index| describe(pools, index))
@@ -215,9 +200,8 @@ pub(crate) struct Seen {
 /// # Errors
 /// As [`pools`].
 pub(crate) fn seen() -> Result<Vec<Seen>> {
-    let mut registry = registry();
     let thread = threads::current_if_known();
-    registry.refresh(thread)?;
+    let (mut registry, _) = seen_by(thread)?;
     let pools = registry.catalog.snapshot();
     let seen = (0..pools.len()).map(|index| {
         let knob = &pools[knob(&pools, index)];
@@ -234,8 +218,8 @@ pub(crate) fn seen() -> Result<Vec<Seen>> {
 /// Looks for pools that were loaded since the last call of any function here;
 /// says whether the loader's list had changed. Takes nanoseconds if it hadn't.
 ///
-/// Every other function does this by itself: call it to have scopes made with
-/// [`Request::late`] cover what was just loaded.
+/// Every other function does this by itself: call it to have live scopes cover what
+/// was just loaded.
 ///
 /// # Errors
 /// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
@@ -248,7 +232,22 @@ pub(crate) fn seen() -> Result<Vec<Seen>> {
 /// # Ok::<(), poolkeeper::Error>(())
 /// ```
 pub fn refresh() -> Result<bool> {
-    registry().refresh(threads::current_if_known())
+    Ok(seen_by(threads::current_if_known())?.1)
+}
+
+/// Whether a live scope covers libraries that are loaded now: after loading one,
+/// call [`refresh`]. Takes a nanosecond.
+///
+/// # Examples
+///
+/// ```
+/// let scope = poolkeeper::limit(1)?;
+/// assert!(poolkeeper::is_covering());
+/// # drop(scope);
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+pub fn is_covering() -> bool {
+    registry::is_covering()
 }
 
 /// The files that the loader has mapped, as it names them, and a number that
@@ -302,8 +301,7 @@ pub fn loader_version() -> u64 {
 /// ```
 pub fn switch_backend(flexiblas: impl AsRef<Path>, backend: &str) -> Result<()> {
     let (pool, _pin) = {
-        let mut registry = registry();
-        registry.refresh(threads::current_if_known())?;
+        let (registry, _) = seen_by(threads::current_if_known())?;
         let index = plan::find_file(flexiblas.as_ref(), registry.catalog.pools())?;
         let pool = registry.catalog.pools()[index].clone();
         let pin = pool.pin();
@@ -326,5 +324,7 @@ pub fn switch_backend(flexiblas: impl AsRef<Path>, backend: &str) -> Result<()> 
 pub fn settle_after_fork() {
     // Not by a refresh: a thread that doesn't exist here may have been in the
     // loader, whose lock is then held for ever. The pools are pinned.
-    registry().settle_all(false, threads::current_if_known());
+    if let Ok(mut registry) = gate::lock() {
+        registry.settle_all(threads::current_if_known());
+    }
 }

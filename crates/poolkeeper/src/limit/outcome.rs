@@ -59,6 +59,9 @@ impl PoolName {
 pub enum Status {
     /// The pool runs at most the requested number.
     Applied,
+    /// The pool had fewer threads than the limit allows, and keeps them:
+    /// a limit only lowers.
+    Below,
     /// The runtime accepted another number; see [`Outcome::observed`].
     Clamped,
     /// Another live scope holds it lower (or, forced, higher).
@@ -68,10 +71,11 @@ pub enum Status {
 }
 
 impl Status {
-    /// `"applied"`, `"clamped"`, `"shared"` or `"ignored"`.
+    /// `"applied"`, `"below"`, `"clamped"`, `"shared"` or `"ignored"`.
     pub fn name(&self) -> &'static str {
         match self {
             Status::Applied => "applied",
+            Status::Below => "below",
             Status::Clamped => "clamped",
             Status::Shared => "shared",
             Status::Ignored(_) => "ignored",
@@ -85,6 +89,7 @@ impl Outcome {
         let ignored = |why: &str| Status::Ignored(why.to_owned());
         let status = match hold.standing {
             Standing::Applied => Status::Applied,
+            Standing::Below => Status::Below,
             Standing::Clamped => Status::Clamped,
             Standing::Shared => Status::Shared,
             Standing::Fixed => ignored(held.fixed().unwrap_or_default()),
@@ -128,6 +133,7 @@ impl fmt::Display for Outcome {
             .map_or("unknown".to_owned(), |n| n.to_string());
         match &self.status {
             Status::Applied => write!(f, "applied"),
+            Status::Below => write!(f, "has {observed}: kept"),
             Status::Clamped => write!(f, "clamped to {observed} by the runtime"),
             Status::Shared => write!(f, "runs at {observed}, which another live scope set"),
             Status::Ignored(why) => write!(f, "ignored: {why}"),

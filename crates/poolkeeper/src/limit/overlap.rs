@@ -50,7 +50,8 @@ impl Overlap {
             threads: threads.unwrap_or_default(),
             rule: threads.map_or(Rule::Witness(context), |_| Rule::Innermost(context)),
         };
-        let target = state.ledger.join(found, Saved::threads(found), claim);
+        let joined = state.ledger.join(found, Saved::threads(found), claim);
+        let target = joined.threads;
         if target != found {
             state.ledger.note_change();
             state.ledger.note(target);

@@ -1,16 +1,16 @@
 //! The registry of live scopes, and what keeps it up to date.
 
-use crate::Result;
-use crate::discover::{Catalog, LoadedPool};
+use crate::catalog::Catalog;
+use crate::discover::{LoadedPool, PoolId};
 use crate::limit::hold::{Held, Hold, Holds};
 use crate::limit::ledger::{Ledger, ScopeId, Step};
+use crate::limit::live::LiveScopes;
 use crate::limit::plan::{Plan, plan};
-use crate::limit::request::{Request, Selector};
+use crate::limit::request::Selector;
 use crate::limit::threads::{Ledgers, ThreadRef, Threads};
 use crate::model::Reach;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// A live scope, as the registry knows it.
 pub(crate) struct Live {
@@ -23,6 +23,21 @@ pub(crate) struct Live {
 }
 
 impl Live {
+    /// Takes it out, and leaves an empty one.
+    pub(crate) fn take(&mut self) -> Live {
+        let (id, thread) = (self.id, self.thread);
+        std::mem::replace(
+            self,
+            Live {
+                id,
+                thread,
+                holds: Holds::default(),
+                late: Vec::new(),
+                unmatched: Vec::new(),
+            },
+        )
+    }
+
     /// Every hold with its pool.
     pub(crate) fn holds(&self) -> impl Iterator<Item = (Held<'_>, &Hold)> {
         self.holds
@@ -43,112 +58,71 @@ impl Live {
     }
 }
 
-/// A live scope that covers what is loaded while it lives.
-pub(crate) struct LateScope {
-    pub(crate) id: ScopeId,
-    pub(crate) thread: ThreadRef,
-    pub(crate) request: Request,
-    /// The last pools that were looked at for it, by reach.
-    pub(crate) seen: [u32; 2],
-    pub(crate) holds: Vec<Holds>,
-}
-
-/// Spreads scopes' numbers, which nobody chooses, over a map: every scope begins
-/// and ends with it, so it is to cost little.
-#[derive(Default)]
-pub(crate) struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes
-            .iter()
-            .for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        // Knuth's multiplicative hashing, with 2 to the 64 over the golden ratio.
-        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-}
-
 /// Everything that is shared by the scopes of the process.
 #[derive(Default)]
 pub(crate) struct Registry {
     pub(crate) catalog: Catalog,
     pub(crate) threads: Threads,
     process: Ledgers,
-    pub(crate) late: Vec<LateScope>,
-    /// The live scopes, and the threads that they began on.
-    pub(crate) live: HashMap<ScopeId, u64, BuildHasherDefault<Spread>>,
+    pub(crate) live: LiveScopes,
     pub(crate) last_scope: ScopeId,
+    /// The last pool that live scopes were made to cover, but for other threads'
+    /// own values.
+    covered: PoolId,
     /// Scopes were dropped by a fork: the process's pools are to be put right.
     unsettled: bool,
 }
 
+/// How many live scopes cover what is loaded while they live: to be asked without
+/// the registry's lock, under which it is changed.
+static COVERING: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether a live scope covers what is loaded now.
+pub(crate) fn is_covering() -> bool {
+    COVERING.load(Relaxed) != 0
+}
+
 impl Registry {
-    /// Brings everything up to date: the catalog, what other threads left to
-    /// this one to restore, and scopes that cover late libraries.
-    ///
-    /// # Errors
-    /// As [`Catalog::refresh`].
-    pub(crate) fn refresh(&mut self, thread: Option<ThreadRef>) -> Result<bool> {
-        let changed = self.catalog.refresh()?;
-        self.settle_all(changed, thread);
-        Ok(changed)
+    /// Notes that scopes which cover late libraries have come or gone.
+    pub(crate) fn covering(&self, more: usize, fewer: usize) {
+        COVERING.store(COVERING.load(Relaxed) + more - fewer, Relaxed);
     }
 
-    /// The same; while no scope is live, lets go of libraries that the program
-    /// has closed.
-    ///
-    /// # Errors
-    /// As [`Catalog::refresh`].
-    pub(crate) fn refresh_and_let_go(&mut self, thread: Option<ThreadRef>) -> Result<()> {
-        let changed = if self.live.is_empty() {
-            self.catalog.refresh_and_let_go()?
-        } else {
-            self.catalog.refresh()?
-        };
-        self.settle_all(changed, thread);
-        Ok(())
+    /// A thread that has not been here before.
+    pub(crate) fn begin_thread(&mut self) -> ThreadRef {
+        self.threads.begin(self.catalog.last_id())
     }
 
-    /// Puts right what could not be before, and covers late libraries; after a
-    /// change of the catalog, forgets what is gone.
-    pub(crate) fn settle_all(&mut self, changed: bool, thread: Option<ThreadRef>) {
-        if changed {
-            let pools = self.catalog.pools();
-            let loaded = |id| pools.iter().any(|pool| pool.id == id);
-            self.process.retain(loaded);
-            self.threads
-                .iter_mut()
-                .for_each(|thread| thread.ledgers.retain(loaded));
-        }
+    /// After a change of the catalog: forgets what is gone.
+    pub(crate) fn forget_what_is_gone(&mut self) {
+        let pools = self.catalog.pools();
+        let loaded = |id| pools.iter().any(|pool| pool.id == id);
+        self.process.retain(loaded);
+        self.threads
+            .iter_mut()
+            .for_each(|thread| thread.ledgers.retain(loaded));
+    }
+
+    /// Puts right what could not be before: what other threads left to this one to
+    /// restore, and scopes that cover late libraries.
+    pub(crate) fn settle_all(&mut self, thread: Option<ThreadRef>) {
         if std::mem::take(&mut self.unsettled) {
             settle(&mut self.process, self.catalog.pools());
         }
-        if let Some(state) = thread.and_then(|thread| self.threads.get(thread))
-            && std::mem::take(&mut state.unsettled)
-        {
+        let newest = self.catalog.last_id();
+        let Some(state) = thread.and_then(|thread| self.threads.get(thread)) else {
+            return;
+        };
+        let is_covered = std::mem::replace(&mut state.covered, newest) == newest;
+        if std::mem::take(&mut state.unsettled) {
             settle(&mut state.ledgers, self.catalog.pools());
         }
         if let Some(thread) = thread
-            && !self.late.is_empty()
+            && !(is_covered && self.covered == newest)
         {
+            self.covered = newest;
             self.cover_late(thread);
         }
-    }
-
-    pub(crate) fn newest(&self) -> u32 {
-        self.catalog
-            .pools()
-            .iter()
-            .map(|pool| pool.id)
-            .max()
-            .unwrap_or(0)
     }
 
     /// The ledger in which a pool's claims of that thread are kept; `None` if
@@ -160,36 +134,41 @@ impl Registry {
         }
     }
 
-    /// Extends `late` scopes to pools that were loaded since.
+    /// Extends live scopes to pools that were loaded since.
     fn cover_late(&mut self, thread: ThreadRef) {
-        let newest = self.newest();
-        for mut late in std::mem::take(&mut self.late) {
-            let Ok(Plan { mut steps, .. }) = plan(&late.request, self.catalog.pools()) else {
-                self.late.push(late);
+        let newest = self.catalog.last_id();
+        let mut live = std::mem::take(&mut self.live);
+        for (id, scope) in live.iter_mut() {
+            let Some(late) = &mut scope.late else {
                 continue;
             };
-            let own = late.thread == thread;
+            let Ok(Plan { mut steps, .. }) = plan(&late.request, self.catalog.pools()) else {
+                continue;
+            };
+            let own = scope.thread == thread;
             steps.retain(|step| {
                 let pools = self.catalog.pools();
                 let reach = pools[step.knob].facts.reach;
                 pools[step.pool].id > late.seen[reach as usize] && (own || reach == Reach::Process)
             });
             if !steps.is_empty() {
-                late.holds
-                    .push(self.take_holds(&steps, late.id, late.thread, &late.request));
+                let holds = self.take_holds(&steps, id, scope.thread, &late.request);
+                late.holds.push(holds);
             }
             late.seen[Reach::Process as usize] = newest;
             if own {
                 late.seen[Reach::Thread as usize] = newest;
             }
-            self.late.push(late);
         }
+        self.live = live;
     }
 
-    /// What a late scope has taken hold of since it began.
+    /// What a scope has taken hold of since it began.
     pub(crate) fn late_holds(&self, id: ScopeId) -> impl Iterator<Item = (Held<'_>, &Hold)> {
-        let own = self.late.iter().filter(move |late| late.id == id);
-        own.flat_map(|late| &late.holds).flat_map(Holds::iter)
+        let late = self.live.get(id).and_then(|scope| scope.late.as_ref());
+        late.into_iter()
+            .flat_map(|late| &late.holds)
+            .flat_map(Holds::iter)
     }
 
     /// How much is remembered: ledgers and the claims in them.
@@ -217,8 +196,10 @@ impl Registry {
     pub(crate) fn forked(&mut self, survivor: Option<ThreadRef>) {
         let key = survivor.map_or(0, |thread| thread.key);
         self.threads.keep_only(survivor);
-        self.live.retain(|_, thread| *thread == key);
-        self.late.retain(|late| Some(late.thread) == survivor);
+        self.live.retain(|scope| Some(scope.thread) == survivor);
+        let scopes = self.live.iter_mut();
+        let covering = scopes.filter(|(_, scope)| scope.late.is_some());
+        COVERING.store(covering.count(), Relaxed);
         for (_, ledger) in self.process.iter_mut() {
             self.unsettled |= ledger.keep_only_thread(key);
         }

@@ -108,7 +108,7 @@ impl Default for Request {
         Request {
             rules: SmallVec::new(),
             rule: Rule::Keep,
-            late: false,
+            late: true,
         }
     }
 }
@@ -163,7 +163,8 @@ impl Request {
         self
     }
 
-    /// Lets the scope raise what scopes around it have set.
+    /// Sets the number, also where that raises a pool: above what scopes around
+    /// this one have set, and above what was there before.
     pub fn force(mut self) -> Self {
         self.rule = Rule::Force;
         self
@@ -177,10 +178,10 @@ impl Request {
         self
     }
 
-    /// Covers libraries that are loaded while the scope is live, from the next
-    /// call of poolkeeper on.
-    pub fn late(mut self) -> Self {
-        self.late = true;
+    /// Leaves alone what is loaded while the scope is live. Without this, a scope
+    /// covers such libraries too, from the next call of poolkeeper on.
+    pub fn only_loaded(mut self) -> Self {
+        self.late = false;
         self
     }
 

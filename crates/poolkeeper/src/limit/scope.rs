@@ -4,9 +4,10 @@ use crate::Result;
 use crate::limit::hold::Holds;
 use crate::limit::outcome::{Ending, Outcome};
 use crate::limit::plan::names;
+use crate::limit::refresh::current;
 use crate::limit::registry::Live;
 use crate::limit::request::{Request, Selector};
-use crate::limit::{registry, this_thread, threads};
+use crate::limit::{gate, threads};
 
 /// A live limit; dropping it ends it.
 ///
@@ -22,8 +23,7 @@ pub struct Scope {
 
 impl Scope {
     pub(crate) fn begin(request: Request) -> Result<Scope> {
-        let mut registry = registry();
-        let thread = this_thread(&mut registry).unwrap_or_default();
+        let (mut registry, thread) = current()?;
         let live = registry.enter(&request, thread)?;
         Ok(Scope {
             live,
@@ -35,9 +35,13 @@ impl Scope {
     /// What became of the limit in each pool, read back when the scope began
     /// (or, for a late library, when it was covered).
     pub fn outcomes(&self) -> Vec<Outcome> {
-        let registry = registry();
+        // In a pool's own function what came late can't be told.
+        let registry = gate::lock().ok();
         let ended = self.live.late.iter().flat_map(Holds::iter);
-        let late: Vec<_> = ended.chain(registry.late_holds(self.live.id)).collect();
+        let covered = registry
+            .iter()
+            .flat_map(|registry| registry.late_holds(self.live.id));
+        let late: Vec<_> = ended.chain(covered).collect();
         // A name that nothing answered to at first may be loaded by now.
         let found = |selector: &&Selector| late.iter().any(|(held, _)| names(selector, held.pool));
         let unmatched = self
@@ -72,16 +76,22 @@ impl Scope {
     /// Ends the scope; a second time does nothing. [`Scope::endings`] tells
     /// what was done to each pool.
     pub fn end(&mut self) {
-        if !std::mem::replace(&mut self.ended, true) {
-            registry().leave(&mut self.live, threads::current_if_known());
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        match gate::lock() {
+            Ok(mut registry) => registry.leave(&mut self.live, threads::current_if_known()),
+            Err(_) => gate::end_later(self.live.take()),
         }
     }
 
     /// Ends the scope without restoring anything: what it set stays, for good
     /// if no other scope is live, else until the last of those ends.
     pub fn keep(&mut self) {
-        if !std::mem::replace(&mut self.ended, true) {
-            registry().keep(&mut self.live);
+        if !std::mem::replace(&mut self.ended, true)
+            && let Ok(mut registry) = gate::lock()
+        {
+            registry.keep(&mut self.live);
         }
     }
 

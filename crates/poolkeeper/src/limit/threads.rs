@@ -1,6 +1,7 @@
 //! Which threads have been here, and their ledgers of pools with thread reach.
 
 use crate::discover::PoolId;
+use crate::limit::gate;
 use crate::limit::ledger::Ledger;
 use std::cell::OnceCell;
 
@@ -44,6 +45,8 @@ impl Ledgers {
 pub(crate) struct Thread {
     key: u64,
     pub(crate) ledgers: Ledgers,
+    /// The last pool that this thread's live scopes were made to cover.
+    pub(crate) covered: PoolId,
     /// Scopes of this thread have been ended from elsewhere: its pools are to
     /// be put right when it next comes by.
     pub(crate) unsettled: bool,
@@ -69,10 +72,12 @@ impl Threads {
         self.slots.iter_mut().flatten()
     }
 
-    pub(crate) fn begin(&mut self) -> ThreadRef {
+    /// A thread that has not been here, in a process whose newest pool is that.
+    pub(crate) fn begin(&mut self, newest: PoolId) -> ThreadRef {
         self.last_key += 1;
         let state = Thread {
             key: self.last_key,
+            covered: newest,
             ..Thread::default()
         };
         let slot = match self.slots.iter().position(Option::is_none) {
@@ -110,7 +115,10 @@ struct Presence(ThreadRef);
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        super::registry().threads.end(self.0);
+        // A pool's function can't end its thread, so this thread has the lock not yet.
+        if let Ok(mut registry) = gate::lock() {
+            registry.threads.end(self.0);
+        }
     }
 }
 

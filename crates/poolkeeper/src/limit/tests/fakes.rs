@@ -1,7 +1,8 @@
 //! A process with two pools: a BLAS with process reach and an OpenMP runtime
 //! with thread reach.
 
-use crate::discover::{Catalog, LoadedPool};
+use crate::catalog::Catalog;
+use crate::discover::LoadedPool;
 use crate::limit::registry::{Live, Registry};
 use crate::limit::request::Request;
 use crate::limit::threads::ThreadRef;
@@ -104,7 +105,7 @@ impl Stage {
     }
 
     pub(super) fn thread(&mut self) -> ThreadRef {
-        self.registry.threads.begin()
+        self.registry.begin_thread()
     }
 
     pub(super) fn thread_ends(&mut self, thread: ThreadRef) {
@@ -112,14 +113,14 @@ impl Stage {
     }
 
     pub(super) fn enter(&mut self, thread: ThreadRef, request: Request) -> Live {
-        self.process.values().calling = thread.key;
+        self.call(thread);
         self.registry
             .enter(&request, thread)
             .expect("a valid request")
     }
 
     pub(super) fn set_baseline(&mut self, thread: ThreadRef, request: &Request) {
-        self.process.values().calling = thread.key;
+        self.call(thread);
         self.registry
             .set_baseline(request, thread)
             .expect("a valid request");
@@ -133,7 +134,7 @@ impl Stage {
     /// Any call of the library from that thread.
     pub(super) fn call(&mut self, thread: ThreadRef) {
         self.process.values().calling = thread.key;
-        self.registry.refresh(Some(thread)).expect("Linux");
+        self.registry.settle_all(Some(thread));
     }
 
     pub(super) fn blas(&self) -> c_int {

@@ -8,7 +8,9 @@ mod fakes;
 mod model;
 mod plans;
 
+use crate::limit::hold::Standing;
 use crate::limit::outcome::EndStatus;
+use crate::limit::registry::Live;
 use crate::limit::request::{Request, Selector};
 use fakes::{FakeProcess, Stage};
 
@@ -140,12 +142,40 @@ fn a_witness_limits_nothing_and_undoes_what_was_left_behind() {
 fn a_clamped_value_is_not_taken_for_somebody_elses() {
     let mut stage = Stage::new(FakeProcess::starting_at(8).at_most(16));
     let thread = stage.thread();
-    let mut scope = stage.enter(thread, Request::new().blas(100));
+    let mut scope = stage.enter(thread, Request::new().blas(100).force());
     assert_eq!(stage.blas(), 16);
     let (_, hold) = scope.holds().next().expect("one pool");
     assert_eq!(hold.observed, 16);
     stage.end(thread, &mut scope);
     assert_eq!(stage.blas(), 8);
+}
+
+#[test]
+fn a_limit_only_lowers_and_force_raises() {
+    let mut stage = Stage::new(FakeProcess::starting_at(8));
+    let thread = stage.thread();
+    let standing = |scope: &Live| scope.holds().next().expect("one pool").1.standing;
+    let mut high = stage.enter(thread, Request::new().blas(12));
+    assert_eq!((stage.blas(), standing(&high)), (8, Standing::Below));
+    let mut forced = stage.enter(thread, Request::new().blas(20).force());
+    assert_eq!((stage.blas(), standing(&forced)), (20, Standing::Applied));
+    let mut inside = stage.enter(thread, Request::new().blas(16));
+    assert_eq!((stage.blas(), standing(&inside)), (16, Standing::Applied));
+    stage.end(thread, &mut forced);
+    assert_eq!(stage.blas(), 8, "without force nothing is above the start");
+    stage.end(thread, &mut high);
+    stage.end(thread, &mut inside);
+    assert_eq!(stage.blas(), 8);
+}
+
+#[test]
+fn a_limit_below_another_ones_number_is_told_from_one_below_the_start() {
+    let mut stage = Stage::new(FakeProcess::starting_at(8));
+    let thread = stage.thread();
+    let standing = |scope: &Live| scope.holds().next().expect("one pool").1.standing;
+    let _low = stage.enter(thread, Request::new().blas(2));
+    let shared = stage.enter(thread, Request::new().blas(4));
+    assert_eq!(standing(&shared), Standing::Shared);
 }
 
 #[test]

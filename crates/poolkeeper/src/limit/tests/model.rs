@@ -53,7 +53,7 @@ fn event(others: bool, most: usize) -> impl Strategy<Value = Event> {
         1 => Just(Kind::Forces),
         2 => (1u64..4).prop_map(Kind::InnermostOf),
     ];
-    let enter = (0..THREADS, 1u32..6, kind).prop_map(|(thread, threads, kind)| Event::Enter {
+    let enter = (0..THREADS, 1u32..12, kind).prop_map(|(thread, threads, kind)| Event::Enter {
         thread,
         threads,
         kind,
@@ -80,6 +80,9 @@ struct Value {
     /// What this library set last: another value is somebody else's.
     ours: i32,
     before: i32,
+    /// What there was before the first scope that is live: what only lowers never
+    /// exceeds it.
+    ceiling: i32,
     /// Number, threads, kind, and whether it may still restore.
     live: Vec<(usize, i32, Kind, bool)>,
     /// A scope was ended by another thread, which could not set this value.
@@ -92,6 +95,7 @@ impl Value {
             now: START,
             ours: START,
             before: START,
+            ceiling: START,
             live: Vec::new(),
             pending: false,
         }
@@ -103,13 +107,14 @@ impl Value {
         if noticed {
             self.live.iter_mut().for_each(|scope| scope.3 = false);
             self.before = self.now;
+            self.ceiling = self.now;
             self.ours = self.now;
         }
         noticed
     }
 
-    /// Rules 1 to 3: the smallest, counted from the latest forced scope on; of
-    /// one context the innermost.
+    /// Rules 1 to 3 and 11: the smallest, counted from the latest forced scope on; of
+    /// one context the innermost; where none of them sets, no more than before.
     fn smallest(&self) -> i32 {
         let forced = self.live.iter().rposition(|scope| scope.2 == Kind::Forces);
         let from = forced.unwrap_or(0);
@@ -118,11 +123,16 @@ impl Value {
             let later = &self.live[from + place + 1..];
             matches!(kind, Kind::InnermostOf(_)) && later.iter().any(|scope| scope.2 == kind)
         };
-        counted
+        let smallest = counted
             .filter(|(place, scope)| !is_around(*place, scope.2))
             .map(|(_, scope)| scope.1)
             .min()
-            .expect("a live scope")
+            .expect("a live scope");
+        if self.live.iter().all(|scope| scope.2 == Kind::Keeps) {
+            smallest.min(self.ceiling)
+        } else {
+            smallest
+        }
     }
 
     /// What the value's own thread does when it comes by.
@@ -145,6 +155,7 @@ impl Value {
     fn enter(&mut self, number: usize, threads: i32, kind: Kind) {
         if self.live.is_empty() {
             self.before = self.now;
+            self.ceiling = self.now;
         } else {
             self.notice();
         }
@@ -178,6 +189,7 @@ impl Value {
         if !self.holds() {
             self.now = threads;
             self.ours = threads;
+            self.ceiling = threads;
         }
     }
 }
@@ -320,6 +332,7 @@ proptest! {
                 other => other,
             };
             both.happen(&event);
+            prop_assert!(both.stage.blas() <= START, "a limit raised");
             for (number, thread, _) in &both.scopes {
                 let limits = |value: &Value| value.live.iter().find(|s| s.0 == *number).map(|s| s.1);
                 let blas = limits(&both.blas).expect("live");

@@ -1,0 +1,321 @@
+//! Loaded objects x known runtimes -> the pools of the process, cached on the
+//! loader's counters.
+//!
+//! A look at the loader's list waits for the loader, whose lock another thread
+//! may hold while it runs code of its own: so [`look`] needs no lock of this
+//! library, and what it found is published afterwards.
+
+use crate::Result;
+use crate::discover::{LoadedPool, PoolId};
+use crate::native::Object;
+use crate::platform::{self, Epoch, Library, SymbolTable};
+use crate::runtimes::{RUNTIMES, Runtime};
+use std::ffi::CString;
+use std::sync::Arc;
+
+/// The pools that were loaded at one time.
+pub(crate) type Snapshot = Arc<Vec<Arc<LoadedPool>>>;
+
+/// The pools found so far, and when the loader last changed.
+#[derive(Default)]
+pub(crate) struct Catalog {
+    pools: Snapshot,
+    epoch: Option<Epoch>,
+    last_id: PoolId,
+    /// Rises whenever the list of pools is replaced.
+    generation: u64,
+    /// Pools whose references are being given back and taken again.
+    resting: Vec<Arc<LoadedPool>>,
+    /// Pools that are listed no more, but may be named by a scope. Dropping the
+    /// last reference to one waits for the loader, which a scope must not do
+    /// wherever it happens to be dropped.
+    retired: Vec<Arc<LoadedPool>>,
+}
+
+/// What a [`look`] starts from.
+pub(crate) struct Known {
+    pools: Snapshot,
+    generation: u64,
+}
+
+/// What a look at the loader's list found.
+pub(crate) struct Look {
+    pools: Vec<Arc<LoadedPool>>,
+    epoch: Epoch,
+    generation: u64,
+    has_new: bool,
+}
+
+impl Look {
+    /// Whether it found pools that were not known.
+    pub(crate) fn has_new(&self) -> bool {
+        self.has_new
+    }
+}
+
+/// Pools that rest, and when they began to.
+pub(crate) struct Resting {
+    pools: Vec<Arc<LoadedPool>>,
+    epoch: Option<Epoch>,
+    generation: u64,
+}
+
+/// What nobody needs any more: to be dropped where waiting for the loader is safe.
+#[must_use = "drop it without a lock"]
+pub(crate) struct Spare(#[expect(dead_code, reason = "kept to be dropped")] Vec<Arc<LoadedPool>>);
+
+impl Catalog {
+    pub(crate) fn pools(&self) -> &[Arc<LoadedPool>] {
+        &self.pools
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Arc::clone(&self.pools)
+    }
+
+    /// The number of the newest pool that was ever found.
+    pub(crate) fn last_id(&self) -> PoolId {
+        self.last_id
+    }
+
+    /// Whether the list is that of the loader's counters.
+    pub(crate) fn is_of(&self, epoch: Epoch) -> bool {
+        self.epoch == Some(epoch)
+    }
+
+    /// Makes the next call look again, changed or not.
+    pub(crate) fn look_again(&mut self) {
+        self.epoch = None;
+        self.generation += 1;
+    }
+
+    /// What to [`look`] with.
+    pub(crate) fn known(&self) -> Known {
+        Known {
+            pools: self.snapshot(),
+            generation: self.generation,
+        }
+    }
+
+    /// Makes what a look found the list; says whether it did. It doesn't where
+    /// the list has changed since the look began: look again.
+    pub(crate) fn publish(&mut self, look: Look) -> (bool, Spare) {
+        if look.generation != self.generation {
+            return (false, Spare(look.pools));
+        }
+        let numbered = look.pools.into_iter().map(|pool| self.number(pool));
+        let pools: Vec<_> = numbered.collect();
+        let gone = |pool: &&Arc<LoadedPool>| !pools.iter().any(|other| other.id == pool.id);
+        let gone: Vec<_> = self.pools.iter().filter(gone).cloned().collect();
+        self.retired.extend(gone);
+        self.pools = Arc::new(pools);
+        self.epoch = Some(look.epoch);
+        self.generation += 1;
+        (true, Spare(Vec::new()))
+    }
+
+    /// Gives a new pool its number: that of its twin, if that rests.
+    fn number(&mut self, pool: Arc<LoadedPool>) -> Arc<LoadedPool> {
+        if pool.id != 0 {
+            return pool;
+        }
+        let mut pool = pool;
+        let twin = self.resting.iter().find(|other| other.is_twin(&pool));
+        let id = twin.map_or(self.last_id + 1, |twin| twin.id);
+        self.last_id = self.last_id.max(id);
+        if let Some(pool) = Arc::get_mut(&mut pool) {
+            pool.id = id;
+        }
+        pool
+    }
+
+    /// Takes all pools off the list, to [renew](Resting::renew) their references
+    /// without a lock. No scope may be live. Who calls meanwhile looks for
+    /// itself, and takes references of its own.
+    pub(crate) fn rest(&mut self) -> (Resting, Spare) {
+        let pools = std::mem::take(&mut self.pools).to_vec();
+        self.resting.extend(pools.iter().cloned());
+        self.generation += 1;
+        let resting = Resting {
+            pools,
+            epoch: self.epoch.take(),
+            generation: self.generation,
+        };
+        (resting, Spare(std::mem::take(&mut self.retired)))
+    }
+
+    /// Puts pools back that rested.
+    pub(crate) fn wake(&mut self, resting: Resting, stay: Vec<Arc<LoadedPool>>) -> Spare {
+        self.resting.retain(|pool| {
+            let rested = |other: &Arc<LoadedPool>| Arc::ptr_eq(pool, other);
+            !resting.pools.iter().any(rested)
+        });
+        if resting.generation == self.generation {
+            self.pools = Arc::new(stay);
+            self.epoch = resting.epoch;
+            self.generation += 1;
+            return Spare(resting.pools);
+        }
+        // Somebody else has looked meanwhile, and holds references of its own.
+        Spare(resting.pools.into_iter().chain(stay).collect())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn fake(pools: Vec<LoadedPool>) -> Self {
+        let last_id = pools.iter().map(|pool| pool.id).max().unwrap_or(0);
+        Catalog {
+            pools: Arc::new(pools.into_iter().map(Arc::new).collect()),
+            epoch: Some(platform::epoch()),
+            last_id,
+            ..Catalog::default()
+        }
+    }
+}
+
+impl Resting {
+    /// Gives each reference back and takes it again, so that a library which
+    /// the program has closed really goes; answers the pools that are still there.
+    pub(crate) fn renew(&self) -> Vec<Arc<LoadedPool>> {
+        let stay = self.pools.iter().filter(|pool| pool.renew());
+        stay.cloned().collect()
+    }
+}
+
+/// Looks through the loaded objects. Waits for the loader; taking hold of a pool
+/// may load others, as MKL's first use does.
+///
+/// # Errors
+/// [`crate::Error::UnsupportedPlatform`] where there is no loader to ask.
+pub(crate) fn look(known: Known) -> Result<Look> {
+    let (candidates, epoch) = candidates()?;
+    let mut pools = Vec::with_capacity(candidates.len());
+    let mut has_new = false;
+    for candidate in candidates {
+        match known.pools.iter().find(|pool| candidate.is(pool)) {
+            Some(pool) => pools.push(Arc::clone(pool)),
+            None => {
+                let new = candidate.take_hold();
+                has_new |= new.is_some();
+                pools.extend(new.map(Arc::new));
+            }
+        }
+    }
+    Ok(Look {
+        pools,
+        epoch,
+        generation: known.generation,
+        has_new,
+    })
+}
+
+/// An object in the loader's list that a runtime recognised.
+struct Candidate {
+    runtime: &'static dyn Runtime,
+    name: CString,
+    base: usize,
+    symbols: SymbolTable<'static>,
+    is_part: bool,
+}
+
+impl Candidate {
+    fn is(&self, pool: &LoadedPool) -> bool {
+        pool.is_in(self.runtime, &self.name, self.base)
+    }
+
+    fn take_hold(self) -> Option<LoadedPool> {
+        let library = Library::pin(&self.name, self.base)?;
+        // SAFETY: `pin` made sure that the object at this base is the one that
+        // the table was found in.
+        let object = unsafe { Object::new(library, self.symbols) };
+        let bound = self.runtime.bind(&object)?;
+        // A runtime may start, load its parts and register its own fork handlers
+        // when it is first asked: here, where no lock of ours is held.
+        let _ = bound.control.threads();
+        Some(LoadedPool::new(
+            self.runtime,
+            bound,
+            self.name,
+            self.base,
+            object.library,
+        ))
+    }
+}
+
+/// Walks the loader's list once. No `dlopen`, no waiting, no foreign code.
+fn candidates() -> Result<(Vec<Candidate>, Epoch)> {
+    let mut found = Vec::new();
+    let epoch = platform::each_image(|image| {
+        let Some(symbols) = image.symbols() else {
+            return;
+        };
+        for runtime in RUNTIMES
+            .iter()
+            .filter(|runtime| runtime.recognises(&symbols))
+        {
+            found.push(Candidate {
+                runtime: *runtime,
+                name: image.name().to_owned(),
+                base: image.base(),
+                is_part: runtime.is_part(&symbols),
+                // SAFETY: only the lifetime changes. The table is not read
+                // again until `Library::pin` has made sure that the object is
+                // mapped, and then only while it is pinned.
+                symbols: unsafe {
+                    std::mem::transmute::<SymbolTable<'_>, SymbolTable<'static>>(symbols)
+                },
+            });
+        }
+    })?;
+    let wholes: Vec<_> = found
+        .iter()
+        .filter(|c| !c.is_part)
+        .map(|c| c.runtime.card().id)
+        .collect();
+    found.retain(|c| !c.is_part || !wholes.contains(&c.runtime.card().id));
+    Ok((found, epoch))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looked(catalog: &mut Catalog) -> bool {
+        let look = look(catalog.known()).unwrap();
+        catalog.publish(look).0
+    }
+
+    #[test]
+    fn what_was_published_is_of_the_loaders_counters() {
+        let mut catalog = Catalog::default();
+        assert!(looked(&mut catalog));
+        // Other tests of this process may load something meanwhile.
+        let epoch = platform::epoch();
+        assert!(catalog.is_of(epoch) || catalog.epoch.is_some());
+        catalog.look_again();
+        assert!(!catalog.is_of(epoch));
+    }
+
+    #[test]
+    fn a_look_that_began_before_another_was_published_is_not_published() {
+        let mut catalog = Catalog::default();
+        let early = look(catalog.known()).unwrap();
+        assert!(looked(&mut catalog));
+        let (published, _spare) = catalog.publish(early);
+        assert!(!published);
+        assert!(looked(&mut catalog));
+    }
+
+    #[test]
+    fn who_looks_while_pools_rest_is_not_overwritten_by_those() {
+        let mut catalog = Catalog::default();
+        assert!(looked(&mut catalog));
+        let (resting, _spare) = catalog.rest();
+        assert!(catalog.pools().is_empty() && catalog.epoch.is_none());
+        assert!(looked(&mut catalog));
+        let generation = catalog.generation;
+        let stay = resting.renew();
+        let _spare = catalog.wake(resting, stay);
+        assert_eq!(catalog.generation, generation);
+        assert!(catalog.resting.is_empty() && catalog.epoch.is_some());
+    }
+}

@@ -1,0 +1,133 @@
+//! The registry's lock.
+//!
+//! Under it only two things happen: changes of the registry, and calls of the
+//! pools' own functions that read and set thread counts. Its holder never waits
+//! for the loader, for an interpreter's lock or for code of a caller: so whoever
+//! waits for it, in whatever place (a library's constructor, a fork handler),
+//! waits only for pools.
+//!
+//! Its owner is known. A pool's function that calls this library again, or
+//! forks, comes back on a thread that holds the lock: it is told so, and doesn't
+//! wait for itself.
+
+use crate::limit::registry::{Live, Registry};
+use crate::limit::threads;
+use crate::{Error, Result};
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
+
+/// The thread that holds the lock, by an address that only it has; 0 for none.
+/// A thread asks only whether it is itself, which only itself can change.
+static OWNER: AtomicUsize = AtomicUsize::new(0);
+
+/// What happened on the owner's thread while it held the lock.
+static MISSED: Mutex<Missed> = Mutex::new(Missed {
+    ended: Vec::new(),
+    has_forked: false,
+});
+static HAS_MISSED: AtomicBool = AtomicBool::new(false);
+
+struct Missed {
+    ended: Vec<Live>,
+    has_forked: bool,
+}
+
+/// The registry, locked.
+pub(crate) struct Locked(ManuallyDrop<MutexGuard<'static, Registry>>);
+
+impl Deref for Locked {
+    type Target = Registry;
+
+    fn deref(&self) -> &Registry {
+        &self.0
+    }
+}
+
+impl DerefMut for Locked {
+    fn deref_mut(&mut self) -> &mut Registry {
+        &mut self.0
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        if HAS_MISSED.load(Relaxed) {
+            self.catch_up();
+        }
+        OWNER.store(0, Relaxed);
+        // SAFETY: the guard is dropped here and nowhere else.
+        unsafe { ManuallyDrop::drop(&mut self.0) };
+    }
+}
+
+impl Locked {
+    /// Does what could not be done while the lock was held by the thread that
+    /// wanted it.
+    fn catch_up(&mut self) {
+        let mut missed = missed();
+        HAS_MISSED.store(false, Relaxed);
+        let ended = std::mem::take(&mut missed.ended);
+        let has_forked = std::mem::take(&mut missed.has_forked);
+        drop(missed);
+        if has_forked {
+            self.forked(threads::current_if_known());
+        }
+        for mut live in ended {
+            self.leave(&mut live, threads::current_if_known());
+        }
+    }
+}
+
+/// Locks the registry.
+///
+/// # Errors
+/// [`Error::Reentered`] on a thread that holds it: in a pool's own function.
+pub(crate) fn lock() -> Result<Locked> {
+    if is_mine() {
+        return Err(Error::Reentered);
+    }
+    let guard = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
+    OWNER.store(this_thread(), Relaxed);
+    let mut locked = Locked(ManuallyDrop::new(guard));
+    if HAS_MISSED.load(Relaxed) {
+        locked.catch_up();
+    }
+    Ok(locked)
+}
+
+/// Whether this thread holds the lock.
+pub(crate) fn is_mine() -> bool {
+    OWNER.load(Relaxed) == this_thread()
+}
+
+/// Ends a scope when the lock, which this thread holds, is let go of.
+pub(crate) fn end_later(live: Live) {
+    missed().ended.push(live);
+    HAS_MISSED.store(true, Relaxed);
+}
+
+/// This process was forked by a thread that holds the lock.
+pub(crate) fn forked_meanwhile() {
+    missed().has_forked = true;
+    HAS_MISSED.store(true, Relaxed);
+}
+
+/// Only ever locked by the registry's owner, for a moment.
+fn missed() -> MutexGuard<'static, Missed> {
+    MISSED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A number that no other thread that runs now has.
+fn this_thread() -> usize {
+    thread_local! {
+        static PLACE: u8 = const { 0 };
+    }
+    // A place without a destructor can be asked for as long as the thread runs.
+    PLACE
+        .try_with(|place| std::ptr::from_ref(place).addr())
+        .unwrap_or(0)
+}
