@@ -143,7 +143,7 @@ class Outcome:
     @property
     def observed(self) -> int | None: ...
     @property
-    def status(self) -> Literal["applied", "clamped", "shared", "ignored"]: ...
+    def status(self) -> Literal["applied", "below", "clamped", "shared", "ignored"]: ...
     @property
     def reason(self) -> str | None: ...
 
@@ -185,7 +185,7 @@ def limit(
     /,
     *,
     force: bool = False,
-    late: bool = False,
+    late: bool = True,
     **pools: SupportsIndex,
 ) -> Scope: ...
 @overload  # for limit(**limits), whose values are no bools

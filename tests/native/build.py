@@ -79,6 +79,10 @@ LIBRARIES = (
         ("-Wl,-rpath,$ORIGIN",),
         links="libopenblas_fake_gnu.so",
     ),
+    Library("awkward", "libopenblas_awkward.so", "awkward.c", ("-pthread",)),
+    Library("awkward-forks", "libopenblas_awkward_forks.so", "awkward.c", ("-pthread", "-DFORKS")),
+    Library("constructor", "libconstructor.so", "constructor.c", ("-ldl",)),
+    Library("opener", "libopener.so", "constructor.c", ("-DOPENER", "-ldl", "-pthread")),
     Library("mkl-static", "libfake_translate.so", "mkl_static.c"),
 )
 TINY_TEMPLATE = Library(

@@ -7,6 +7,7 @@ ignored" can't hide. Started as a program, this file is that interpreter's side.
 
 from __future__ import annotations
 
+import faulthandler
 import functools
 import importlib
 import inspect
@@ -79,7 +80,8 @@ def in_own_process(
 
 
 def main(module: str, name: str, arguments: str) -> int:
-    """Run the body of one test; show the variables where it fails."""
+    """Run the body of one test; show the variables where it fails, the stacks where it hangs."""
+    faulthandler.dump_traceback_later(TIMEOUT - 5, exit=True)
     body = inspect.unwrap(getattr(importlib.import_module(module), name))
     try:
         body(**json.loads(arguments))

@@ -86,7 +86,7 @@ impl LoadedPool {
     /// and has mapped at `base`.
     pub(crate) fn is_in(&self, runtime: &dyn Runtime, name: &CStr, base: usize) -> bool {
         let same_runtime = self.runtime.card().id == runtime.card().id;
-        same_runtime && self.base == base && &*self.loader_name == name
+        same_runtime && self.base == base && *self.loader_name == *name
     }
 
     /// Whether both are the same runtime in the same object.

@@ -107,7 +107,7 @@ class Extension:
         before = self._limits
         self.end_limit()
         try:
-            self.scope = limit(limits, late=True, force=force)
+            self.scope = limit(limits, force=force)
         except LimitError:
             if before is not None:
                 self.set_limit(before)

@@ -140,7 +140,7 @@ class PoolkeeperMagics(Magics):
     def _limit_cell(self, limits: Limits | None, force: bool) -> None:
         if limits is None:
             raise UsageError("%%limit: which pools? As in %%limit blas=1")
-        scope = _native.limit(limits, late=True, force=force)
+        scope = _native.limit(limits, force=force)
         self._extension.cells.enter(scope)
         # What is as asked for needs no word.
         for outcome in scope.outcomes:
