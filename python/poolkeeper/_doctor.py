@@ -118,8 +118,9 @@ def _thread_names() -> list[str]:
     names = []
     try:
         for task in os.listdir("/proc/self/task"):
-            with open(f"/proc/self/task/{task}/comm") as file:
-                names.append(file.read().strip())
+            # Any bytes: the kernel cuts a name at 15, also inside a character.
+            with open(f"/proc/self/task/{task}/comm", "rb") as file:
+                names.append(os.fsdecode(file.read()).strip())
     except OSError:  # a thread has ended meanwhile, or there is no /proc
         pass
     return names

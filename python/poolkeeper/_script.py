@@ -8,14 +8,14 @@ import runpy
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, TextIO
 
 
 class CannotRun(Exception):
     """There is no such program; the message says what is allowed."""
 
 
-def run(program: list[str], report: Callable[[], int]) -> None:
+def run(program: list[str], report: Callable[[str | None], int]) -> None:
     """Run a script (or ``-m`` and a module) with its arguments, as ``__main__``.
 
     Parameters
@@ -24,8 +24,8 @@ def run(program: list[str], report: Callable[[], int]) -> None:
         A file and its arguments, or ``-m``, a module's name and its arguments.
     report : callable
         Called once, when the program has ended: after its threads and its own
-        exit functions. Its result becomes the exit code if it isn't 0 and the
-        program's is.
+        exit functions, with what it ended with, if that was an error. Its result
+        becomes the exit code if it isn't 0 and the program's is.
 
     Raises
     ------
@@ -40,10 +40,12 @@ def run(program: list[str], report: Callable[[], int]) -> None:
     try:
         execute()
     except SystemExit as stop:
-        end.has_failed = stop.code not in (None, 0)
+        if stop.code not in (None, 0):
+            code = stop.code if isinstance(stop.code, int) else 1
+            end.failure = f"the program ended with exit code {int(code)}"
         raise
     except BaseException as error:
-        end.has_failed = True
+        end.failure = f"the program ended with {type(error).__name__}"
         _print(error)
         raise
 
@@ -51,8 +53,8 @@ def run(program: list[str], report: Callable[[], int]) -> None:
 class _End:
     """Reports when the interpreter ends."""
 
-    def __init__(self, report: Callable[[], int]) -> None:
-        self.has_failed = False
+    def __init__(self, report: Callable[[str | None], int]) -> None:
+        self.failure: str | None = None
         self._report = report
         self._process = os.getpid()
 
@@ -60,10 +62,9 @@ class _End:
         # A child that was forked goes through the same exit functions.
         if os.getpid() != self._process:
             return
-        if sys.stdout is not None:
-            sys.stdout.flush()
-        code = self._report()
-        if code and not self.has_failed:
+        _flush(sys.stdout)
+        code = self._report(self.failure)
+        if code and self.failure is None:
             _exit(code)
 
 
@@ -71,11 +72,18 @@ def _exit(code: int) -> None:
     """End this process with a code: it is too late for ``sys.exit``."""
     import ctypes
 
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
+    _flush(sys.stdout)
+    _flush(sys.stderr)
     ctypes.CDLL(None).fflush(None)  # what C code has printed
     os._exit(code)
+
+
+def _flush(stream: TextIO | None) -> None:
+    try:
+        if stream is not None:
+            stream.flush()
+    except (OSError, ValueError):  # its reader has gone, or the program has closed it
+        pass
 
 
 def _prepare(program: list[str]) -> Callable[[], Any]:

@@ -167,6 +167,16 @@ def test_loading_with_wrong_limits_says_so_and_goes_on(analysis: Path) -> None:
     assert (out, threads) == ("", "8")
 
 
+def test_a_notebook_too_deeply_nested_to_read_says_so_and_goes_on(analysis: Path) -> None:
+    deep = analysis.with_name("deep.ipynb")
+    deep.write_text("[" * 100_000)
+    out, err, threads = _threads(analysis, JPY_SESSION_NAME=str(deep))
+    assert err.startswith("poolkeeper: no limit from deep.ipynb")
+    assert (out, threads) == ("", "8")
+    _, err = _command("--set", "blas=1", deep, code=1)
+    assert "is no notebook" in err
+
+
 # --- the kernel
 
 

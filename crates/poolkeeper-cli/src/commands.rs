@@ -1,5 +1,6 @@
 //! What each command does.
 
+use crate::apart::Apart;
 use crate::args::Info;
 use crate::{EXIT_FAILED, EXIT_OK, Host, Look, pools_table};
 use clap::Command;
@@ -16,17 +17,29 @@ pub(crate) fn info(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<i32> {
-    let loaded = load_all(&info.libraries, err)?;
-    let imported = import_all(&info.modules, host, err)?;
+    let needs_child = info.command.is_some();
+    let needs_child = needs_child || !(info.modules.is_empty() && info.libraries.is_empty());
+    let failed = match Apart::go(host, needs_child) {
+        Apart::Here => {
+            let loaded = load_all(&info.libraries, host, err)?;
+            [loaded, import_all(&info.modules, host, err)?].concat()
+        }
+        Apart::Done(code) => return Ok(code),
+        Apart::Died(end) => {
+            warn(err, &end.what)?;
+            return Ok(EXIT_FAILED);
+        }
+    };
     if host.is_stopped() {
         return Ok(EXIT_FAILED);
     }
-    let mut code = if loaded && imported {
+    let mut code = if failed.is_empty() {
         EXIT_OK
     } else {
         EXIT_FAILED
     };
     if let Some(command) = &info.command {
+        host.doing("the code of --command");
         let executed = host.execute(command);
         if host.is_stopped() {
             return Ok(EXIT_FAILED);
@@ -49,38 +62,46 @@ fn warn(err: &mut dyn Write, what: &str) -> io::Result<()> {
     writeln!(err, "poolkeeper: warning: {}", printable(what))
 }
 
-/// Loads libraries, with a warning for each that doesn't load; says whether all
-/// did.
-pub(crate) fn load_all(libraries: &[PathBuf], err: &mut dyn Write) -> io::Result<bool> {
-    let mut all = true;
+/// Loads libraries, with a warning for each that doesn't load; says which didn't,
+/// and why.
+pub(crate) fn load_all(
+    libraries: &[PathBuf],
+    host: &mut dyn Host,
+    err: &mut dyn Write,
+) -> io::Result<Vec<String>> {
+    let mut failed = Vec::new();
     for library in libraries {
+        host.doing(&format!("loading {}", library.display()));
         if let Err(why) = load(library) {
-            all = false;
-            warn(err, &format!("could not load {}: {why}", library.display()))?;
+            let what = format!("could not load {}: {why}", library.display());
+            warn(err, &what)?;
+            failed.push(what);
         }
     }
-    Ok(all)
+    Ok(failed)
 }
 
 /// Imports modules, with a warning for each that can't be imported, until the
-/// user interrupts; says whether all could.
+/// user interrupts; says which can't, and why.
 pub(crate) fn import_all(
     modules: &[String],
     host: &mut dyn Host,
     err: &mut dyn Write,
-) -> io::Result<bool> {
-    let mut all = true;
+) -> io::Result<Vec<String>> {
+    let mut failed = Vec::new();
     for module in modules {
+        host.doing(&format!("importing {module}"));
         let imported = host.import(module);
         if host.is_stopped() {
-            return Ok(false);
+            break;
         }
         if let Err(why) = imported {
-            all = false;
-            warn(err, &format!("could not import {module}: {why}"))?;
+            let what = format!("could not import {module}: {why}");
+            warn(err, &what)?;
+            failed.push(what);
         }
     }
-    Ok(all)
+    Ok(failed)
 }
 
 /// Loads a library for good: unloading a runtime with live threads is unsafe.

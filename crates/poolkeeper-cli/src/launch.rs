@@ -6,7 +6,9 @@ use crate::look::Look;
 use crate::text::in_lines;
 use crate::{EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OK};
 use poolkeeper::Error;
-use poolkeeper::budget::{Changes, Levels, Setting, Split, budget, environment, exec, pin};
+use poolkeeper::budget::{
+    Changes, Levels, PINNED, Setting, Split, as_list, budget, environment, exec, pin,
+};
 use std::io::{self, Write};
 
 /// Becomes the command; returns only for `--dry-run` or if that fails.
@@ -24,12 +26,14 @@ pub(crate) fn run(
         return Ok(EXIT_OK);
     }
     report_kept(&changes, arguments.quiet, err)?;
+    let mut set = changes.set;
     if arguments.pin {
-        pin(split.cpus).map_err(io::Error::other)?;
+        let cpus = pin(split.cpus).map_err(io::Error::other)?;
+        set.push((PINNED, as_list(&cpus)));
     }
     out.flush()?;
     err.flush()?;
-    let error = exec(&arguments.command, &changes.set);
+    let error = exec(&arguments.command, &set);
     writeln!(err, "poolkeeper: {error}")?;
     Ok(match error {
         Error::CannotRun {

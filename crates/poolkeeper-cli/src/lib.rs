@@ -1,6 +1,7 @@
 //! The poolkeeper command, as a function: the Rust binary and the Python
 //! package run the same code, each with its own [`Host`].
 
+mod apart;
 mod args;
 mod budget;
 mod commands;
@@ -15,6 +16,7 @@ mod table;
 mod text;
 mod without_python;
 
+pub use apart::{Apart, End};
 pub use args::command;
 pub use budget::{budget_table, split_table};
 pub use doctor::{ReportOptions, Style, doctor_text, report};
@@ -55,6 +57,16 @@ pub trait Host {
     /// # Errors
     /// Why it failed, in one line.
     fn execute(&mut self, code: &str) -> Result<(), String>;
+
+    /// Goes on in a child of this process, if it can: an import may end the process
+    /// that does it. Answers in the child that it is the one, and in the parent when
+    /// the child has ended.
+    fn apart(&mut self) -> Apart {
+        Apart::Here
+    }
+
+    /// Notes what is about to be done, for the parent to tell if it ends the child.
+    fn doing(&mut self, _what: &str) {}
 
     /// Whether the user interrupted an import or code, and so the command.
     fn is_stopped(&self) -> bool {

@@ -328,3 +328,19 @@ fn a_program_with_the_address_sanitizer_is_shown_the_machine() {
     assert_eq!(report["is_shown"], true);
     assert_eq!(report["processes"][0]["peak_threads"], 20, "{report}");
 }
+
+#[test]
+fn what_a_program_is_killed_by_is_no_all_clear() {
+    let output = poolkeeper()
+        .args(CPUS)
+        .args(["--", "sh", "-c", "kill -9 $$"])
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(128 + 9));
+    let told = text(&output.stderr);
+    assert!(told.contains("killed by SIGKILL"), "{told}");
+    assert!(
+        told.contains("nothing was judged") && !told.contains("all is well"),
+        "{told}"
+    );
+}

@@ -3,7 +3,8 @@
 
 use crate::doctor;
 use crate::look::is_terminal;
-use poolkeeper_cli::{Host, ReportOptions};
+use poolkeeper_cli::{Apart, End, Host, ReportOptions};
+use pyo3::call::PyCallArgs;
 use pyo3::exceptions::{PyBrokenPipeError, PyKeyboardInterrupt, PyUnicodeEncodeError};
 use pyo3::prelude::*;
 use std::ffi::{CString, OsString};
@@ -15,6 +16,8 @@ use std::io::{self, Write};
 /// ----------
 /// arguments : list of str
 ///     The command line, the program's name first.
+/// is_process : bool
+///     Whether the process is there for the command alone, which may fork it then.
 ///
 /// Returns
 /// -------
@@ -26,11 +29,22 @@ use std::io::{self, Write};
 /// KeyboardInterrupt
 ///     If an import or the code of ``--command`` was interrupted.
 #[pyfunction]
-pub(crate) fn run_command(py: Python<'_>, arguments: Vec<OsString>) -> PyResult<i32> {
+#[pyo3(signature = (arguments, *, is_process=false))]
+pub(crate) fn run_command(
+    py: Python<'_>,
+    arguments: Vec<OsString>,
+    is_process: bool,
+) -> PyResult<i32> {
     let mut out = Stream { py, name: "stdout" };
     let mut err = Stream { py, name: "stderr" };
     let mut interpreter = Interpreter::new(py, "stdout");
+    interpreter.may_fork = is_process;
     let code = poolkeeper_cli::run(arguments, &mut interpreter, &mut out, &mut err);
+    if is_process {
+        // A child ends here, and nothing that its parent has still to do is done twice.
+        let is_done = interpreter.stop.is_none();
+        interpreter.call_apart("finish", (code, is_done))?;
+    }
     interpreter.stop.map_or(Ok(code), Err)
 }
 
@@ -40,6 +54,8 @@ struct Interpreter<'py> {
     stop: Option<PyErr>,
     /// The stream that reports go to.
     stream: &'static str,
+    /// Whether imports may be made in a child.
+    may_fork: bool,
 }
 
 impl<'py> Interpreter<'py> {
@@ -48,6 +64,7 @@ impl<'py> Interpreter<'py> {
             py,
             stop: None,
             stream,
+            may_fork: false,
         }
     }
 
@@ -66,6 +83,25 @@ impl<'py> Interpreter<'py> {
             Err(error) if error.is_instance(self.py, &script.getattr("CannotRun")?) => Err(error),
             Err(error) => Ok(Err(error)),
         }
+    }
+
+    /// Calls a function of the module that knows of the child.
+    fn call_apart(
+        &self,
+        name: &str,
+        arguments: impl PyCallArgs<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let module = self.py.import("poolkeeper._apart")?;
+        module.getattr(name)?.call1(arguments)
+    }
+
+    fn go_apart(&self) -> PyResult<Apart> {
+        let ended = self.call_apart("go", ())?;
+        if ended.is_none() {
+            return Ok(Apart::Here);
+        }
+        let (code, what, said): (Option<i32>, String, Vec<String>) = ended.extract()?;
+        Ok(code.map_or(Apart::Died(End { what, said }), Apart::Done))
     }
 
     /// What went wrong, for a warning; an interrupt is kept.
@@ -104,6 +140,31 @@ impl<'py> Interpreter<'py> {
 }
 
 impl Host for Interpreter<'_> {
+    fn apart(&mut self) -> Apart {
+        if !self.may_fork {
+            return Apart::Here;
+        }
+        self.go_apart().unwrap_or_else(|error| {
+            let is_over = error.is_instance_of::<PyKeyboardInterrupt>(self.py);
+            let what = self.in_one_line(error);
+            // A system that can't fork imports here.
+            if is_over {
+                Apart::Died(End {
+                    what,
+                    said: Vec::new(),
+                })
+            } else {
+                Apart::Here
+            }
+        })
+    }
+
+    fn doing(&mut self, what: &str) {
+        if self.may_fork {
+            let _ = self.call_apart("doing", (what,));
+        }
+    }
+
     fn is_stopped(&self) -> bool {
         self.stop.is_some()
     }
@@ -172,10 +233,14 @@ struct AtEnd(ReportOptions);
 
 #[pymethods]
 impl AtEnd {
-    fn __call__(&self, py: Python<'_>) -> i32 {
+    /// `failure` says how the program ended, if that was no good end.
+    #[pyo3(signature = (failure=None))]
+    fn __call__(&self, py: Python<'_>, failure: Option<String>) -> i32 {
         let mut err = Stream { py, name: "stderr" };
         let mut interpreter = Interpreter::new(py, "stderr");
-        match poolkeeper_cli::report(&mut interpreter, &self.0, &mut err) {
+        let mut options = self.0.clone();
+        options.unseen.extend(failure);
+        match poolkeeper_cli::report(&mut interpreter, &options, &mut err) {
             Ok(code) => code,
             Err(error) => {
                 let _ = writeln!(err, "poolkeeper: {error}");
@@ -185,7 +250,8 @@ impl AtEnd {
     }
 }
 
-/// `sys.stdout` or `sys.stderr`, as they are at each write.
+/// `sys.stdout` or `sys.stderr`, as they are at each write; where code has closed
+/// them, the process's own.
 struct Stream<'py> {
     py: Python<'py>,
     name: &'static str,
@@ -198,11 +264,28 @@ impl Stream<'_> {
             // The process was started with this stream closed.
             return Ok(());
         }
+        if self.is_closed(&stream) {
+            return Ok(self.write_past_python(text.unwrap_or_default())?);
+        }
         match text {
             Some(text) => stream.call_method1(method, (text,))?,
             None => stream.call_method0(method)?,
         };
         Ok(())
+    }
+
+    fn is_closed(&self, stream: &Bound<'_, PyAny>) -> bool {
+        let closed = stream.getattr("closed");
+        closed.and_then(|closed| closed.extract()).unwrap_or(false)
+    }
+
+    /// Closing `sys.stdout` leaves the process's own stream open.
+    fn write_past_python(&self, text: &str) -> io::Result<()> {
+        if self.name == "stdout" {
+            io::stdout().write_all(text.as_bytes())?;
+            return io::stdout().flush();
+        }
+        io::stderr().write_all(text.as_bytes())
     }
 
     fn as_io(&self, done: PyResult<()>) -> io::Result<()> {

@@ -97,10 +97,16 @@ impl Report {
         self.0.findings.iter().cloned().map(Finding).collect()
     }
 
-    /// Whether there is neither an error nor a warning.
+    /// Whether there is neither an error nor a warning, and nothing was unseen.
     #[getter]
     fn is_healthy(&self) -> bool {
         self.0.is_healthy
+    }
+
+    /// What could not be looked at, a few words each: a list of str.
+    #[getter]
+    fn unseen(&self) -> Vec<String> {
+        self.0.unseen.clone()
     }
 
     /// CPUs that the process may use; with ``cpus=``, those of that machine.
@@ -113,6 +119,7 @@ impl Report {
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         dict.set_item("is_healthy", self.0.is_healthy)?;
+        dict.set_item("unseen", self.unseen())?;
         let findings = self.findings();
         let findings: PyResult<Vec<_>> = findings.iter().map(|found| found.to_dict(py)).collect();
         dict.set_item("findings", findings?)?;

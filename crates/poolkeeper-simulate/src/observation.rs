@@ -16,6 +16,8 @@ pub struct Observation {
     /// Whether any program of the run could be shown the machine: one that is
     /// linked statically can't, nor one that has more rights than its user.
     pub is_shown: bool,
+    /// Whether every thread was counted; a remark says which were not.
+    pub is_complete: bool,
     /// Processes that started threads.
     pub processes: Vec<Process>,
     /// What could not be pretended, or not be judged, a sentence each.

@@ -58,13 +58,15 @@ impl Stage {
             Ok(ledger) => (ledger, None),
             Err(error) => (read::empty(), Some(error)),
         };
+        let remarks = remarks(&ledger, damage.as_ref());
         let words = command.iter().map(|word| word.to_string_lossy());
         Ok(Observation {
             machine: self.machine(),
             command: words.map(|word| word.into_owned()).collect(),
             end: end(status),
             is_shown: read::programs(&ledger) > 0 || damage.is_some(),
-            remarks: remarks(&ledger, damage.as_ref()),
+            is_complete: remarks.is_empty(),
+            remarks,
             messages: messages.recv_timeout(REST).unwrap_or_default(),
             libraries: seen.libraries(&ledger, is_pool),
             loaded: seen.loaded.iter().cloned().collect(),

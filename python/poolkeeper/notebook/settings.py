@@ -82,7 +82,7 @@ def write(path: Path, limits: Limits | None) -> None:
 def _notebook(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter: too deeply nested
         raise ValueError(f"{path.name} is no notebook: {error}") from None
     if not isinstance(found, dict) or not isinstance(found.get("cells"), list):
         raise ValueError(f"{path.name} is no notebook of format 4: it has no list of cells")

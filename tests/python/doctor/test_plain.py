@@ -120,7 +120,29 @@ def test_a_missing_module_is_a_warning() -> None:
     done = command("-i", "no_such_module", "numpy")
     assert done.returncode == 1
     assert "could not import no_such_module" in done.stderr
-    assert "1 thread pool" in done.stdout
+    first = " ".join(done.stdout.split())
+    assert first.startswith("poolkeeper doctor: nothing wrong in 1 thread pool, ")
+    assert "; but could not import no_such_module: ModuleNotFoundError" in first
+
+
+def test_without_the_only_module_nothing_was_judged() -> None:
+    for module in ("no_such_module", "no.such", "numpy.no_such"):
+        done = command("-i", module)
+        assert done.returncode == 1
+        assert "all is well" not in done.stdout
+    done = command("-i", "no_such_module")
+    said = "poolkeeper doctor: nothing was judged: could not import no_such_module: "
+    assert " ".join(done.stdout.split()).startswith(said)
+    report = json.loads(command("--json", "-i", "no_such_module").stdout)
+    assert report["is_healthy"] is False
+    assert len(report["unseen"]) == 1
+
+
+def test_a_failed_import_is_told_beside_findings() -> None:
+    done = command("-i", "no_such_module", *STACK, env={"OMP_NUM_THREADS": "300"})
+    first = " ".join(done.stdout.partition("\nerror")[0].split())
+    assert first.startswith("poolkeeper doctor: 1 error")
+    assert "; could not import no_such_module" in first
 
 
 @in_own_process

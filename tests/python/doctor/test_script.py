@@ -68,7 +68,10 @@ def test_output_and_exit_code_are_the_programs(ending: str, script: Path, tmp_pa
         alone.returncode, alone.stdout, alone.stderr,
     )  # fmt: skip
     assert "a thread that outlives its main" in done.stdout
-    assert (tmp_path / "report").read_text().startswith("poolkeeper doctor: all is well")
+    report = (tmp_path / "report").read_text()
+    failed = ending in ("raise", "text", "number", "true", "interrupt", "hook")
+    said = "nothing was judged: the program ended with" if failed else "all is well"
+    assert report.startswith(f"poolkeeper doctor: {said}")
 
 
 def test_the_endings_are_what_they_are_meant_to_be(script: Path) -> None:
@@ -81,7 +84,22 @@ def test_the_report_comes_last_and_on_standard_error(script: Path) -> None:
     alone = _alone(str(script), "raise")
     assert done.stdout == alone.stdout
     assert done.stderr.startswith(alone.stderr)
-    assert done.stderr.removeprefix(alone.stderr).startswith("poolkeeper doctor: all is well")
+    report = done.stderr.removeprefix(alone.stderr)
+    assert "nothing was judged: the program ended with ValueError" in report
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize("close", ["sys.{0}.close()", "sys.{0} = None", "sys.__{0}__.close()"])
+def test_a_script_that_closes_a_stream_gets_its_report(
+    stream: str, close: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "closes.py"
+    path.write_text(f"import sys; print('before'); {close.format(stream)}")
+    done = command("--", str(path))
+    assert (done.returncode, done.stdout) == (0, "before\n")
+    if close.format(stream) != "sys.stderr = None":
+        assert done.stderr.startswith("poolkeeper doctor: all is well")
+    assert "Traceback" not in done.stderr
 
 
 def test_a_relative_script_and_a_syntax_error(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
-"""PK205, PK206, PK302, PK303: how threads wait, and where they may run."""
+"""PK205, PK206, PK302, PK303, PK304: how threads wait, and where they may run."""
 
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
-from isolated import in_own_process
+from isolated import in_own_process, run
 
 from doctor.findings import found, not_found
 
@@ -109,3 +110,70 @@ def test_a_mask_from_before_the_start_is_fine() -> None:
     )
     command = ["taskset", "-c", cpu, sys.executable, "-c", code]
     assert subprocess.run(command, check=False).returncode == 0
+
+
+@in_own_process
+def test_a_thread_bound_itself_outside_the_programs_cpus() -> None:
+    import threading
+
+    first, *_, last = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {first})
+    import poolkeeper  # noqa: F401
+
+    not_found("PK304")
+    bound, done = threading.Event(), threading.Event()
+
+    def stay() -> None:
+        os.sched_setaffinity(0, {last})
+        bound.set()
+        done.wait()
+
+    thread = threading.Thread(target=stay)
+    thread.start()
+    bound.wait()
+    found("PK304", "warning")
+    done.set()
+    thread.join()
+    not_found("PK304")
+
+
+ELSEWHERE = """
+import os, threading
+def stay(bound, done):
+    os.sched_setaffinity(0, {1})  # as onnxruntime does for its workers
+    bound.set(); done.wait()
+bound, done = threading.Event(), threading.Event()
+thread = threading.Thread(target=stay, args=(bound, done))
+thread.start(); bound.wait()
+from doctor.findings import found, not_found
+try:
+    not_found("PK303")  # no proof that the program had that CPU
+    finding = found("PK304", "warning")
+    assert "CPUs of the program: 0" in finding.evidence
+    assert "CPUs of other threads: 1" in finding.evidence
+    assert "intra_op_num_threads" in finding.fix["advice"]
+finally:
+    done.set()
+thread.join()
+not_found("PK304")
+"""
+
+
+@pytest.mark.parametrize("before", ["import poolkeeper", ""])
+@pytest.mark.parametrize(
+    "start", [["-m", "poolkeeper", "run", "--cpus", "1", "--pin", "--"], ["taskset -c 0"]]
+)
+def test_a_thread_that_bound_itself_elsewhere(start: list[str], before: str) -> None:
+    program = [sys.executable, "-c", before + ELSEWHERE]
+    simulate = [sys.executable, "-m", "poolkeeper", "simulate", "--cpus", "2", "-o", "/dev/null"]
+    inside = start[0].split() if len(start) == 1 else [sys.executable, *start]
+    done = run([*simulate, "--", *inside, *program])
+    assert done.returncode == 0, done.stderr
+
+
+def test_run_pins_and_says_to_what() -> None:
+    pinned = "import os; print(os.environ['POOLKEEPER_PINNED'], sorted(os.sched_getaffinity(0)))"
+    command = [sys.executable, "-m", "poolkeeper", "run", "--cpus", "1", "--pin", "--"]
+    done = run([*command, sys.executable, "-c", pinned])
+    name, _, cpus = done.stdout.strip().partition(" ")
+    assert cpus == f"[{name}]", done.stderr

@@ -62,6 +62,7 @@ impl DoctorArgs {
             notes: self.notes,
             cpus: self.cpus,
             output: self.output.clone(),
+            unseen: Vec::new(),
         }
     }
 }

@@ -7,9 +7,10 @@ mod text;
 pub(crate) use args::DoctorArgs;
 pub use text::{Style, doctor_text};
 
+use crate::apart::{Apart, End};
 use crate::look::Look;
 use crate::{EXIT_FAILED, EXIT_FINDINGS, EXIT_OK, EXIT_USAGE, Host, commands};
-use poolkeeper::doctor::{Facts, Report, diagnose};
+use poolkeeper::doctor::{Facts, Report, Room, diagnose};
 use poolkeeper::printable;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
@@ -28,6 +29,8 @@ pub struct ReportOptions {
     pub cpus: Option<u32>,
     /// The file to write to, in place of a stream.
     pub output: Option<PathBuf>,
+    /// What could not be done before looking, a few words each.
+    pub unseen: Vec<String>,
 }
 
 pub(crate) fn doctor(
@@ -40,7 +43,7 @@ pub(crate) fn doctor(
     if let Some(code) = &arguments.explain {
         return pages::explain(code, arguments, look, out, err);
     }
-    let options = arguments.options();
+    let mut options = arguments.options();
     if let Some(path) = &options.output {
         // A wrong path is told now, and not after a program of hours.
         let opened = OpenOptions::new().append(true).create(true).open(path);
@@ -51,17 +54,53 @@ pub(crate) fn doctor(
     if !arguments.program.is_empty() {
         return run_program(arguments, &options, host, err);
     }
-    let loaded = commands::load_all(&arguments.libraries, err)?;
-    let imported = commands::import_all(&arguments.modules, host, err)?;
+    match Apart::go(
+        host,
+        !arguments.modules.is_empty() || !arguments.libraries.is_empty(),
+    ) {
+        Apart::Here => {
+            let loaded = commands::load_all(&arguments.libraries, host, err)?;
+            let imported = commands::import_all(&arguments.modules, host, err)?;
+            options.unseen = [loaded, imported].concat();
+        }
+        Apart::Done(code) => return Ok(code),
+        Apart::Died(end) => options.unseen = told_of(&end)?,
+    }
     if host.is_stopped() {
         return Ok(EXIT_FAILED);
     }
     let code = report(host, &options, out)?;
-    Ok(if loaded && imported {
+    Ok(if options.unseen.is_empty() {
         code
     } else {
         EXIT_FAILED
     })
+}
+
+/// What is known of a process that an import or a library has ended: how, its last
+/// words, and the limits that it may have met.
+fn told_of(end: &End) -> io::Result<Vec<String>> {
+    let system = Facts::gather(Default::default())
+        .map_err(io::Error::other)?
+        .system;
+    let room = |room: &Room| {
+        format!(
+            "limit {}: {} of {} taken",
+            room.place, room.used, room.limit
+        )
+    };
+    let memory = |room: &Room| {
+        let megabytes = |bytes: u64| format!("{} MB", bytes >> 20);
+        let (used, limit) = (megabytes(room.used), megabytes(room.limit));
+        format!("limit {}: {limit}; {used} taken without it", room.place)
+    };
+    let said = end.said.iter().map(|line| format!("it said: {line}"));
+    Ok([end.what.clone()]
+        .into_iter()
+        .chain(said)
+        .chain(system.threads.iter().map(room))
+        .chain(system.address_space.iter().map(memory))
+        .collect())
 }
 
 /// Runs the program in this process; the host reports when it ends.
@@ -107,7 +146,8 @@ pub fn report(
     options: &ReportOptions,
     stream: &mut dyn Write,
 ) -> io::Result<i32> {
-    let facts = Facts::gather(host.facts()).map_err(io::Error::other)?;
+    let mut facts = Facts::gather(host.facts()).map_err(io::Error::other)?;
+    facts.unseen.splice(0..0, options.unseen.iter().cloned());
     let facts = match options.cpus {
         Some(cpus) => facts.on_machine(cpus).map_err(io::Error::other)?,
         None => facts,

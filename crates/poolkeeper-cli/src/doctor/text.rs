@@ -51,6 +51,9 @@ pub fn doctor_text(report: &Report, style: Style) -> String {
         .map(|finding| one(finding, style))
         .collect();
     let mut text = headline(report, style);
+    for more in report.unseen.iter().skip(1) {
+        text += &paragraph(style.look, &printable(more), "  and      ", INDENT);
+    }
     for finding in &findings {
         text += "\n";
         text += finding;
@@ -78,12 +81,19 @@ fn headline(report: &Report, style: Style) -> String {
     } else {
         String::new()
     };
-    if !report.is_healthy {
+    let but = report.unseen.first().map(|what| printable(what));
+    if report.count(Severity::Error) + report.count(Severity::Warning) > 0 {
         let counts = [Severity::Error, Severity::Warning]
             .map(|severity| (report.count(severity), severity.name()));
         let counts = counts.iter().filter(|(count, _)| *count > 0);
         let counts: Vec<_> = counts.map(|(count, name)| counted(*count, name)).collect();
-        return format!("poolkeeper doctor: {}{machine}\n", counts.join(", "));
+        let but = but.map_or_else(String::new, |what| format!("; {what}"));
+        let line = format!("poolkeeper doctor: {}{machine}{but}", counts.join(", "));
+        return paragraph(style.look, &line, "", "  ");
+    }
+    if let (0, Some(what)) = (report.pools, &but) {
+        let line = format!("poolkeeper doctor: nothing was judged: {what}");
+        return paragraph(style.look, &line, "", "  ");
     }
     let pools = match report.pools {
         0 => "no thread pool is loaded".to_owned(),
@@ -102,7 +112,12 @@ fn headline(report: &Report, style: Style) -> String {
         }
         _ => String::new(),
     };
-    let line = format!("poolkeeper doctor: all is well: {pools}, {cpus}{notes}");
+    let line = match but {
+        None => format!("poolkeeper doctor: all is well: {pools}, {cpus}{notes}"),
+        Some(what) => {
+            format!("poolkeeper doctor: nothing wrong in {pools}, {cpus}{notes}; but {what}")
+        }
+    };
     paragraph(style.look, &line, "", "  ")
 }
 

@@ -3,12 +3,12 @@
 use super::args::JudgeArgs;
 use super::text;
 use crate::look::Look;
-use crate::{EXIT_OK, commands};
+use crate::{EXIT_OK, NoPython, commands};
 use poolkeeper::Level;
 use poolkeeper::Pool;
 use poolkeeper::budget::budget;
 use poolkeeper::doctor::{Facts, Host, PoolFacts, Report, diagnose};
-use poolkeeper_simulate::{Loaded, Observation, Starter};
+use poolkeeper_simulate::{End, Loaded, Observation, Starter};
 use serde::Serialize;
 use std::io;
 use std::num::NonZeroU32;
@@ -18,10 +18,13 @@ use std::path::Path;
 pub(crate) fn judge(arguments: &JudgeArgs) -> io::Result<i32> {
     let seen: Observation = serde_json::from_reader(io::stdin().lock())?;
     let mut seen = seen.unescaped();
+    let mut unseen = Vec::new();
     // Before libraries are loaded: one of them may bind this thread to fewer CPUs.
     let budget = budget().map_err(io::Error::other)?.cpus;
-    load(&mut seen)?;
+    load(&mut seen, &mut unseen)?;
     let mut facts = Facts::gather(Host::default()).map_err(io::Error::other)?;
+    unseen.append(&mut facts.unseen);
+    facts.unseen = unseen;
     facts.cpus.budget = budget;
     let report =
         Judged::new(&seen, facts).in_words(arguments.look(), arguments.json, arguments.notes)?;
@@ -31,18 +34,17 @@ pub(crate) fn judge(arguments: &JudgeArgs) -> io::Result<i32> {
 
 /// Loads the libraries that the program had, with what they need from where the
 /// program had it; one that can't be loaded is remarked.
-fn load(seen: &mut Observation) -> io::Result<()> {
+fn load(seen: &mut Observation, unseen: &mut Vec<String>) -> io::Result<()> {
     let loaded = Loaded::read(&seen.loaded);
-    let mut complaints = Vec::new();
     for library in &seen.libraries {
         loaded.load_needed(library);
-        commands::load_all(std::slice::from_ref(library), &mut complaints)?;
-    }
-    for complaint in String::from_utf8_lossy(&complaints).lines() {
-        let what = complaint.strip_prefix("poolkeeper: warning: ");
-        let what = what.unwrap_or(complaint);
-        seen.remarks
-            .push(format!("{what}: the doctor judges without it"));
+        let one = std::slice::from_ref(library);
+        let failed = commands::load_all(one, &mut NoPython, &mut io::sink())?;
+        for what in failed {
+            seen.remarks
+                .push(format!("{what}: the doctor judges without it"));
+            unseen.push(format!("{} is missing", library.display()));
+        }
     }
     Ok(())
 }
@@ -92,6 +94,10 @@ impl<'run> Judged<'run> {
         let pools = facts.pools.iter().map(|found| Used::new(seen, found));
         let pools: Vec<Used> = pools.collect();
         as_it_ran(&mut facts, &pools);
+        let part = (!seen.is_complete).then(|| "not every thread was counted".to_owned());
+        facts
+            .unseen
+            .splice(0..0, early_end(seen, &pools).into_iter().chain(part));
         let others = others(seen, &pools);
         let own = others.iter().filter(|starter| is_program(&starter.path));
         facts.own_threads = own.map(|starter| starter.peak).max().unwrap_or(0);
@@ -148,6 +154,18 @@ fn as_it_ran(facts: &mut Facts, pools: &[Used]) {
         found.pool.num_threads = NonZeroU32::new(threads);
         found.pool.capacity = used.pool.capacity;
         found.workers = used.started;
+    }
+}
+
+/// What an end that was no good one leaves open.
+fn early_end(seen: &Observation, pools: &[Used]) -> Option<String> {
+    match &seen.end {
+        End::Killed { name, .. } => Some(format!("the program was killed by {name}")),
+        End::Exited { code: 0 } => None,
+        End::Exited { .. } if !pools.is_empty() => None,
+        End::Exited { code } => Some(format!(
+            "the program ended with exit code {code}, and had loaded no thread pool"
+        )),
     }
 }
 

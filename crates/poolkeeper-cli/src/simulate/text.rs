@@ -46,7 +46,7 @@ fn wrapped(look: Look, text: &str) -> String {
     format!("{}\n{rest}", in_lines(look, first))
 }
 
-const NOT_JUDGED: &str = "The doctor could not judge this run: the program's libraries could not be \
+const NOT_JUDGED: &str = "poolkeeper doctor: nothing was judged: the program's libraries could not be \
     loaded a second time to ask them what they are.";
 
 const NOT_SHOWN: &str = "The program saw this machine as it is: it could not be shown another one. \

@@ -62,7 +62,7 @@ const MOST: u32 = 1 << 20;
 
 /// Reads the kernel's list format: `0-3,8,10-11`; see cpuset(7), "List Format".
 /// `None` if it is anything else, an empty list included.
-pub(super) fn parse_list(text: &str) -> Option<Vec<u32>> {
+pub(crate) fn parse_list(text: &str) -> Option<Vec<u32>> {
     let mut cpus = Vec::new();
     for part in text.trim().split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
@@ -78,7 +78,13 @@ pub(super) fn parse_list(text: &str) -> Option<Vec<u32>> {
 }
 
 /// Writes that format.
-pub(super) fn as_list(cpus: &[u32]) -> String {
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(poolkeeper::budget::as_list(&[0, 1, 2, 8]), "0-2,8");
+/// ```
+pub fn as_list(cpus: &[u32]) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut rest = cpus;
     while let Some(first) = rest.first() {

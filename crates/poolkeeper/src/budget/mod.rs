@@ -16,7 +16,8 @@ mod share;
 mod source;
 mod split;
 
-pub use affinity::pin;
+pub(crate) use affinity::parse_list;
+pub use affinity::{as_list, pin};
 pub(crate) use cgroup::tasks;
 pub(crate) use cgroup::{Stopped, stopped};
 pub use environment::{Setting, environment};
@@ -28,6 +29,10 @@ pub use split::{Levels, Share, Split};
 
 use crate::{Error, Result};
 use serde::Serialize;
+
+/// The variable by which `poolkeeper run --pin` tells the program which CPUs it bound
+/// it to, as a list: a thread elsewhere has gone there by itself.
+pub const PINNED: &str = "POOLKEEPER_PINNED";
 
 /// The variable by which a user (or a parent process) lowers the budget.
 pub const OVERRIDE: &str = "POOLKEEPER_CPUS";

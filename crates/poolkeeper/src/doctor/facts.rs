@@ -26,6 +26,11 @@ pub struct Facts {
     /// Threads that the program itself has started, and not a library's pool;
     /// there may be more.
     pub own_threads: u32,
+    /// Threads of which it can't be told who started them.
+    pub unknown_threads: u32,
+    /// What could not be looked at, or not be done before looking, a few words each:
+    /// rules that ask for it had nothing to judge.
+    pub unseen: Vec<String>,
     /// The CPUs of the process and of the machine.
     pub cpus: CpuFacts,
     /// Environment variables.
@@ -63,8 +68,14 @@ pub struct CpuFacts {
     pub mask_at_start: Option<Vec<u32>>,
     /// The calling thread's affinity mask now.
     pub mask: Vec<u32>,
-    /// The CPUs that any thread of the process may run on.
+    /// The CPUs that any thread of the process may run on. One that bound itself
+    /// elsewhere than to some of what the process had does not count.
     pub mask_of_any_thread: Vec<u32>,
+    /// The CPUs that the process was bound to when it started, by `poolkeeper run
+    /// --pin` or otherwise; `None` if that isn't known.
+    pub bound_to: Option<Vec<u32>>,
+    /// The CPUs outside of those that threads have bound themselves to.
+    pub bound_elsewhere: Vec<u32>,
     /// Whether these are a pretended machine's.
     pub is_pretended: bool,
 }

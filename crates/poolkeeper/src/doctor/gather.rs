@@ -1,12 +1,14 @@
 //! This process's facts.
 
 use super::facts::{CpuFacts, Facts, Host, PoolFacts, Room, SystemFacts, Variables};
+use super::masks::Masks;
 use super::start;
 use crate::budget::{self, Budget, Observed, SourceKind};
 use crate::limit::{Seen, seen};
 use crate::{Result, platform};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// `capabilities(7)`: CAP_SYS_ADMIN and CAP_SYS_RESOURCE lift RLIMIT_NPROC.
@@ -20,21 +22,49 @@ impl Facts {
     /// As [`crate::pools`] and [`crate::budget::budget`].
     pub fn gather(host: Host) -> Result<Facts> {
         let observed = Observed::this_process()?;
+        let mut unseen = Vec::new();
         let owners = platform::thread_owners();
+        let mut owners = told(owners, "whose the threads are", &mut unseen);
+        owners.retain(|owner| Some(owner) != shim().as_ref());
+        let environment = variables();
         Ok(Facts {
             pools: pools(seen()?, &owners),
             own_threads: own_threads(&owners),
-            cpus: cpus(&Budget::read(&observed)?)?,
-            environment: variables(),
-            system: system(&observed),
+            unknown_threads: threads().saturating_sub(1 + owners.len() as u32),
+            cpus: cpus(&Budget::read(&observed)?, &environment)?,
+            environment,
+            system: system(&observed, &mut unseen),
+            unseen,
             host,
         })
     }
 }
 
+/// What was read, or nothing: then it is noted what could not be seen, and why.
+fn told<T: Default>(read: io::Result<T>, what: &str, unseen: &mut Vec<String>) -> T {
+    read.unwrap_or_else(|error| {
+        unseen.push(format!("could not see {what}: {error}"));
+        T::default()
+    })
+}
+
+/// What starts the threads of a program under `poolkeeper simulate`, whoever asked
+/// for them.
+fn shim() -> Option<PathBuf> {
+    let ledger = PathBuf::from(std::env::var_os("POOLKEEPER_SIMULATE_LEDGER")?);
+    Some(ledger.with_file_name("shim.so"))
+}
+
+/// The threads of this process, with the main one.
+fn threads() -> u32 {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
+    tasks.flatten().count() as u32
+}
+
 /// The threads that began in the program's own code, or in Python's.
 fn own_threads(owners: &[PathBuf]) -> u32 {
     let program = std::env::current_exe().unwrap_or_default();
+    let program = platform::file_of(program.as_os_str().as_encoded_bytes());
     let is_python = |file: &Path| {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         name.starts_with("libpython")
@@ -56,8 +86,9 @@ fn pools(seen: Vec<Seen>, owners: &[PathBuf]) -> Vec<PoolFacts> {
     facts.collect()
 }
 
-fn cpus(budget: &Budget) -> Result<CpuFacts> {
+fn cpus(budget: &Budget, environment: &Variables) -> Result<CpuFacts> {
     let mask = platform::affinity(None)?;
+    let masks = Masks::of_threads(&mask, environment);
     let deciding = budget.deciding();
     let source = match deciding.kind {
         SourceKind::Affinity => "the affinity mask".to_owned(),
@@ -73,22 +104,12 @@ fn cpus(budget: &Budget) -> Result<CpuFacts> {
         source,
         counted: mask.len() as u32,
         mask_at_start: start::mask().cloned(),
-        mask_of_any_thread: mask_of_any_thread(),
+        mask_of_any_thread: masks.of_any_thread,
+        bound_to: masks.bound_to,
+        bound_elsewhere: masks.elsewhere,
         mask,
         is_pretended: false,
     })
-}
-
-fn mask_of_any_thread() -> Vec<u32> {
-    let Ok(tasks) = fs::read_dir("/proc/self/task") else {
-        return Vec::new();
-    };
-    let ids = tasks
-        .flatten()
-        .filter_map(|task| task.file_name().to_str()?.parse().ok());
-    let masks = ids.filter_map(|id| platform::affinity(Some(id)).ok());
-    let all: BTreeSet<u32> = masks.flatten().collect();
-    all.into_iter().collect()
 }
 
 fn variables() -> Variables {
@@ -114,9 +135,15 @@ fn at_start(bytes: &[u8]) -> BTreeMap<String, String> {
     variables.collect()
 }
 
-fn system(observed: &Observed) -> SystemFacts {
-    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// A file of the kernel's; the name of a process in it may have any bytes.
+fn text(path: impl AsRef<Path>) -> io::Result<String> {
+    Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned())
+}
+
+fn system(observed: &Observed, unseen: &mut Vec<String>) -> SystemFacts {
+    let what = "the limits on threads and memory";
+    let limits = told(text("/proc/self/limits"), what, unseen);
+    let status = told(text("/proc/self/status"), "what is taken of them", unseen);
     let mut threads: Vec<Room> = process_limit(&limits, &status).into_iter().collect();
     threads.extend(budget::tasks(observed).into_iter().map(|tasks| Room {
         place: tasks.file.display().to_string(),
@@ -162,7 +189,7 @@ fn threads_of_user(user: u64) -> u64 {
                 .file_name()
                 .is_some_and(|name| is_number(Path::new(name)))
         })
-        .filter_map(|folder| fs::read_to_string(folder.join("status")).ok());
+        .filter_map(|folder| text(folder.join("status")).ok());
     let own = statuses.filter(|status| number(status, "Uid:") == Some(user));
     own.filter_map(|status| number(&status, "Threads:")).sum()
 }

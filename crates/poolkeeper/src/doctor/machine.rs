@@ -32,6 +32,8 @@ impl Facts {
             mask_at_start: Some(mask.clone()),
             mask: mask.clone(),
             mask_of_any_thread: mask,
+            bound_to: None,
+            bound_elsewhere: Vec::new(),
             is_pretended: true,
         };
         for (found, there) in self.pools.iter().zip(&mut facts.pools) {

@@ -8,6 +8,7 @@ mod facts;
 mod finding;
 mod gather;
 mod machine;
+mod masks;
 mod report;
 mod rules;
 mod safe;

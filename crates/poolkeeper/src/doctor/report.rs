@@ -8,8 +8,11 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// Whether there is neither an error nor a warning.
+    /// Whether there is neither an error nor a warning, and nothing was unseen.
     pub is_healthy: bool,
+    /// What could not be looked at, or not be done before looking: a module that
+    /// could not be imported, say. A few words each.
+    pub unseen: Vec<String>,
     /// Every finding, the worst first.
     pub findings: Vec<Finding>,
     /// How many pools were looked at.
@@ -25,9 +28,11 @@ impl Report {
     pub(super) fn new(facts: &Facts, mut findings: Vec<Finding>) -> Self {
         findings.sort_by_key(|finding| (finding.severity, finding.code));
         Report {
-            is_healthy: findings
-                .iter()
-                .all(|finding| finding.severity == Severity::Note),
+            is_healthy: facts.unseen.is_empty()
+                && findings
+                    .iter()
+                    .all(|finding| finding.severity == Severity::Note),
+            unseen: facts.unseen.clone(),
             findings,
             pools: facts.pools.len(),
             cpus: facts.cpus.budget,

@@ -106,23 +106,6 @@ pub(crate) fn path_of(name: &CStr) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(name.to_bytes()))
 }
 
-/// The file that is mapped at this address, as the kernel knows it.
-pub(crate) fn mapped_file(address: usize) -> Option<PathBuf> {
-    let maps = std::fs::read("/proc/self/maps").ok()?;
-    maps.split(|byte| *byte == b'\n').find_map(|line| {
-        let text = String::from_utf8_lossy(line);
-        let (start, end) = text.split_whitespace().next()?.split_once('-')?;
-        let number = |digits| usize::from_str_radix(digits, 16).ok();
-        let inside = (number(start)?..number(end)?).contains(&address);
-        // proc_pid_maps(5): the path is the rest of the line.
-        let path = line
-            .iter()
-            .position(|byte| *byte == b'/')
-            .filter(|_| inside)?;
-        Some(PathBuf::from(OsStr::from_bytes(&line[path..])))
-    })
-}
-
 /// Asks for the three calls around every `fork` of this process; see
 /// pthread_atfork(3).
 pub(crate) fn on_fork(

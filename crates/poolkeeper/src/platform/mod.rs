@@ -12,6 +12,8 @@ mod library;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod linux;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod maps;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod stacks;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod start;
@@ -22,7 +24,8 @@ pub(crate) use self::{
     affinity::{affinity, set_affinity},
     elf::SymbolTable,
     library::Library,
-    linux::{each_image, epoch, exec, mapped_file, on_fork, path_of},
+    linux::{each_image, epoch, exec, on_fork, path_of},
+    maps::{file_of, mapped_file},
     stacks::thread_owners,
     start::StartRoutines,
     tasks::{Spent, Task, own_task, spent_by_process, spent_by_thread, tasks},
@@ -32,7 +35,7 @@ pub(crate) use self::{
 mod unsupported;
 #[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
 pub(crate) use unsupported::{
-    Library, Spent, StartRoutines, SymbolTable, Task, affinity, each_image, epoch, exec,
+    Library, Spent, StartRoutines, SymbolTable, Task, affinity, each_image, epoch, exec, file_of,
     mapped_file, on_fork, own_task, path_of, set_affinity, spent_by_process, spent_by_thread,
     tasks, thread_owners,
 };

@@ -8,7 +8,9 @@
 //! found, as on other processors and with other C libraries, a thread's owner is
 //! not known: what is returned is a lower bound.
 
+use super::maps::{Mapping, mappings};
 use std::collections::HashSet;
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -19,29 +21,20 @@ const END_OF_STACK: usize = 2560;
 const WORDS_TO_NUMBER: usize = 96;
 const WORD: usize = size_of::<usize>();
 
-/// A line of `/proc/self/maps`.
-struct Mapping {
-    range: Range<usize>,
-    is_code: bool,
-    is_memory: bool,
-    file: Option<PathBuf>,
-}
-
 /// The file of the library that made each thread, but for the main thread and
 /// those whose maker can't be told.
-pub(crate) fn thread_owners() -> Vec<PathBuf> {
-    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else {
-        return Vec::new();
-    };
-    let mappings: Vec<Mapping> = maps.lines().filter_map(parse).collect();
+///
+/// # Errors
+/// Those of reading what is mapped.
+pub(crate) fn thread_owners() -> io::Result<Vec<PathBuf>> {
+    let mappings = mappings()?;
     let threads = threads();
     let stacks = mappings.iter().filter(|mapping| mapping.is_memory);
-    stacks
-        .filter_map(|stack| {
-            let pthread = pthread_in(&stack.range, &threads)?;
-            owner(&pthread, &mappings)
-        })
-        .collect()
+    let owners = stacks.filter_map(|stack| {
+        let pthread = pthread_in(&stack.range, &threads)?;
+        owner(&pthread, &mappings)
+    });
+    Ok(owners.collect())
 }
 
 /// The numbers of this process's threads, but for the main thread.
@@ -53,21 +46,6 @@ fn threads() -> HashSet<u32> {
     numbers
         .filter(|thread| *thread != std::process::id())
         .collect()
-}
-
-/// "7f25-7f26 r-xp 00000000 08:01 42   /path"
-fn parse(line: &str) -> Option<Mapping> {
-    let mut words = line.split_whitespace();
-    let (start, end) = words.next()?.split_once('-')?;
-    let rights = words.next()?;
-    let number = |digits| usize::from_str_radix(digits, 16).ok();
-    let file = line.find('/').map(|start| PathBuf::from(&line[start..]));
-    Some(Mapping {
-        range: number(start)?..number(end)?,
-        is_code: rights.contains('x'),
-        is_memory: rights.starts_with("rw") && file.is_none(),
-        file,
-    })
 }
 
 /// The words of the `struct pthread` at the end of a mapping, if one of these
@@ -131,14 +109,6 @@ mod tests {
     use std::sync::Barrier;
 
     #[test]
-    fn a_line_of_the_kernels_is_read_by_words() {
-        let mapping = parse("7f00-7f10 r-xp 00000000 08:01 42   /a b/lib.so").unwrap();
-        assert_eq!((mapping.range, mapping.is_code), (0x7f00..0x7f10, true));
-        assert_eq!(mapping.file, Some(PathBuf::from("/a b/lib.so")));
-        assert!(parse("7f00-7f10 rw-p 00000000 00:00 0").unwrap().is_memory);
-    }
-
-    #[test]
     #[cfg(target_arch = "x86_64")]
     fn threads_of_this_program_are_its_own_running_or_not() {
         let program = std::env::current_exe().unwrap();
@@ -148,7 +118,7 @@ mod tests {
                 scope.spawn(|| done.wait());
             }
             // They are at the barrier by now, or on the way there.
-            let owners = thread_owners();
+            let owners = thread_owners().unwrap();
             let own = owners.iter().filter(|file| **file == program).count();
             done.wait();
             assert!(own >= 2, "{owners:?}");

@@ -149,6 +149,10 @@ impl StartRoutines {
     }
 }
 
-pub(crate) fn thread_owners() -> Vec<std::path::PathBuf> {
-    Vec::new()
+pub(crate) fn thread_owners() -> std::io::Result<Vec<std::path::PathBuf>> {
+    Ok(Vec::new())
+}
+
+pub(crate) fn file_of(path: &[u8]) -> std::path::PathBuf {
+    String::from_utf8_lossy(path).into_owned().into()
 }

@@ -1,7 +1,7 @@
 //! Which CPUs the calling thread may run on, and who took some away.
 
 use super::counted;
-use crate::doctor::facts::Facts;
+use crate::doctor::facts::{Facts, Variables};
 use crate::doctor::finding::{Finding, Page, Severity};
 use crate::model::Level;
 
@@ -34,6 +34,24 @@ pub(super) static SHRUNK: Page = Page {
     ],
 };
 
+pub(super) static ELSEWHERE: Page = Page {
+    code: "PK304",
+    title: "threads run on CPUs that the program was not to use",
+    severity: Severity::Warning,
+    found_when: "A thread is bound to CPUs outside of those that `poolkeeper run --pin` bound the program to, \
+                 or that it had when poolkeeper was imported, while no variable tells an OpenMP runtime to bind its threads.",
+    why: "The system lets a thread choose other CPUs than its program was started on. Libraries that bind \
+          their threads themselves leave a pin so, and take CPUs from others: onnxruntime does, for a \
+          session that is not told its number of threads.",
+    fix: "Tell the library its number of threads: onnxruntime then binds none. Only a cpuset, which a \
+          container or a scheduler sets, holds every thread.",
+    references: &[
+        "https://github.com/microsoft/onnxruntime/issues/8313",
+        "sched_setaffinity(2)",
+        "cpuset(7)",
+    ],
+};
+
 /// Variables by which an OpenMP runtime binds its threads.
 const BINDING: [&str; 4] = [
     "OMP_PROC_BIND",
@@ -54,11 +72,20 @@ pub(super) fn bound_twice(facts: &Facts) -> Vec<Finding> {
     vec![finding]
 }
 
+/// Whether a variable tells an OpenMP runtime to bind its threads.
+pub(in crate::doctor) fn is_bound(environment: &Variables) -> bool {
+    of_variables(environment).next().is_some()
+}
+
 /// The variables that bind threads here, with their values.
 fn binding(facts: &Facts) -> impl Iterator<Item = (&'static str, &str)> {
+    of_variables(&facts.environment)
+}
+
+fn of_variables(environment: &Variables) -> impl Iterator<Item = (&'static str, &str)> {
     let set = BINDING
         .into_iter()
-        .filter_map(|name| Some((name, facts.environment.now(name)?)));
+        .filter_map(|name| Some((name, environment.now(name)?)));
     set.filter(|(_, value)| {
         let value = value.trim().to_lowercase();
         !["", "false", "none", "disabled"].contains(&&*value)
@@ -102,6 +129,31 @@ pub(super) fn shrunk(facts: &Facts) -> Vec<Finding> {
         Some((name, _)) => finding.shell(format!("unset {name}")),
         None => finding,
     }]
+}
+
+pub(super) fn elsewhere(facts: &Facts) -> Vec<Finding> {
+    let cpus = &facts.cpus;
+    let Some(bound_to) = cpus
+        .bound_to
+        .as_ref()
+        .filter(|_| !cpus.bound_elsewhere.is_empty())
+    else {
+        return Vec::new();
+    };
+    let summary = format!(
+        "A library has bound threads to CPUs outside the {} that the program was started on.",
+        counted(bound_to.len() as u64, "CPU")
+    );
+    let finding = Finding::new(&ELSEWHERE, summary)
+        .evidence([
+            format!("CPUs of the program: {}", ranges(bound_to)),
+            format!("CPUs of other threads: {}", ranges(&cpus.bound_elsewhere)),
+        ])
+        .advice(
+            "With onnxruntime, give each session its numbers: options = onnxruntime.SessionOptions(); \
+             options.intra_op_num_threads = 1",
+        );
+    vec![finding]
 }
 
 /// "0-3, 8"

@@ -12,7 +12,7 @@ mod crowd;
 mod fixed;
 mod fork;
 mod late;
-mod mask;
+pub(super) mod mask;
 pub(super) mod room;
 mod spin;
 mod values;
@@ -48,6 +48,7 @@ pub(super) static RULES: &[Rule] = &[
     rule(&copies::COPIES, copies::copies),
     rule(&mask::BOUND_TWICE, mask::bound_twice),
     rule(&mask::SHRUNK, mask::shrunk),
+    rule(&mask::ELSEWHERE, mask::elsewhere),
     rule(&late::PAGE, late::check),
     rule(&values::IGNORED, values::ignored),
     rule(&values::MISREAD, values::misread),

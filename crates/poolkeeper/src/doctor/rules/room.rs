@@ -8,8 +8,9 @@ pub(super) static THREADS: Page = Page {
     code: "PK601",
     title: "the system allows fewer threads than the pools will start",
     severity: Severity::Error,
-    found_when: "The threads that the loaded pools have still to start at their first use are more than a \
-                 limit of the system leaves: RLIMIT_NPROC (ulimit -u), or pids.max of the container.",
+    found_when: "The threads that the loaded pools have still to start at their first use, or could not \
+                 start when they were loaded, are more than a limit of the system leaves: RLIMIT_NPROC \
+                 (ulimit -u), or pids.max of the container.",
     why: "OpenMP runtimes end the program when they can't start a thread (\"Thread creation failed: Resource \
           temporarily unavailable\"), and OpenBLAS may wait for a thread that never came.",
     fix: "Use fewer threads, or have the limit raised.",
@@ -40,25 +41,35 @@ const DEFAULT_STACK: u64 = 2 << 20;
 const MEGABYTE: u64 = 1 << 20;
 
 /// Threads that a pool has still to start: it starts them at its first parallel
-/// call. An OpenBLAS on pthreads has started its own when it was loaded.
-fn to_come(found: &PoolFacts) -> u64 {
+/// call. An OpenBLAS on pthreads has started its own when it was loaded (or starts
+/// them again after a fork): those that are missing could not be started, unless
+/// they are among the threads of which nobody knows whose they are.
+fn to_come(facts: &Facts, found: &PoolFacts) -> u64 {
     let workers = u64::from(found.threads().saturating_sub(1));
-    if found.is_on_pthreads() {
-        return 0;
-    }
-    workers.saturating_sub(found.workers.into())
+    let unknown = if found.is_on_pthreads() {
+        facts.unknown_threads
+    } else {
+        0
+    };
+    workers.saturating_sub(u64::from(found.workers) + u64::from(unknown))
 }
 
 /// All of them, and a line for each pool.
 fn all_to_come(facts: &Facts) -> (u64, Vec<Evidence>) {
     let pools: Vec<_> = facts
         .independent()
-        .filter(|found| to_come(found) > 0)
+        .map(|found| (found, to_come(facts, found)))
+        .filter(|(_, count)| *count > 0)
         .collect();
-    let lines = pools
-        .iter()
-        .map(|found| found.says(&format!("{} to start", counted(to_come(found), "thread"))));
-    let sum = pools.iter().map(|found| to_come(found)).sum();
+    let lines = pools.iter().map(|(found, count)| {
+        let count = counted(*count, "thread");
+        let all = found.threads().saturating_sub(1);
+        found.says(&match found.is_on_pthreads() {
+            true => format!("{count} of {all} missing: it could not start them"),
+            false => format!("{count} to start"),
+        })
+    });
+    let sum = pools.iter().map(|(_, count)| count).sum();
     (sum, lines.collect())
 }
 
@@ -96,7 +107,7 @@ pub(super) fn threads(facts: &Facts) -> Vec<Finding> {
         return Vec::new();
     };
     let summary = format!(
-        "The pools will start {}, and the system leaves room for {}.",
+        "The pools need {} more, and the system leaves room for {}.",
         counted(sum, "thread"),
         room.left()
     );
@@ -149,12 +160,16 @@ pub(super) fn memory(facts: &Facts) -> Vec<Finding> {
 /// A thread count for every pool with which so many new threads will do. What a
 /// pool has started already stays.
 fn fitting(facts: &Facts, room: u64) -> u64 {
-    let pools: Vec<_> = facts
-        .independent()
-        .filter(|found| !found.is_on_pthreads())
-        .collect();
-    let started = pools.iter().map(|found| u64::from(found.workers)).min();
-    1 + started.unwrap_or(0) + room / pools.len().max(1) as u64
+    let all: Vec<_> = facts.independent().collect();
+    let is_incomplete = |found: &PoolFacts| found.is_on_pthreads() && to_come(facts, found) > 0;
+    // One that could not start all of its threads has to do with those that it has.
+    let incomplete = all.iter().filter(|found| is_incomplete(found));
+    let bound = incomplete.map(|found| 1 + u64::from(found.workers)).min();
+    let pools = all.iter().filter(|found| !found.is_on_pthreads());
+    let started: Vec<u64> = pools.map(|found| u64::from(found.workers)).collect();
+    let least = started.iter().min().copied();
+    let fitting = 1 + least.unwrap_or(0) + room / started.len().max(1) as u64;
+    bound.map_or(fitting, |bound| bound.min(fitting))
 }
 
 /// The same, and no more than there are CPUs.
