@@ -46,6 +46,8 @@ docs: ## Make the generated pages, the site (site/) and the Rust docs (target/do
 	@mv target/runtimes.md docs/runtimes.md
 	@cargo run --quiet --locked -p poolkeeper-cli -- doctor --explain all --markdown > target/findings.md
 	@mv target/findings.md docs/reference/findings.md
+	@cargo run --quiet --locked -p poolkeeper-cli -- cpus --variables --markdown > target/variables.md
+	@python3 scripts/table.py docs/guide/budget.md < target/variables.md
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build --quiet --strict
 	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --workspace
 	@echo "site/index.html  target/doc/poolkeeper/index.html"

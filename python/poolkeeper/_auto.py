@@ -91,7 +91,7 @@ class Auto:
     def __repr__(self) -> str:
         # A level without a pool is no news: the variables are for those to come.
         loaded = (outcome for outcome in self.outcomes if outcome.filepath is not None)
-        lines = [str(self.split), *map(str, loaded)]
+        lines = [str(self.split), *self.cpus.not_known(), *map(str, loaded)]
         lines.append(f"{len(self.environment) - 1} variables set for children and later libraries")
         lines += [
             f"kept {name}={theirs}, which you had set (not {ours})"

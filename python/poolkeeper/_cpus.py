@@ -49,6 +49,17 @@ class Cpus(int):
         """The source that decided."""
         return next(source for source in self.sources if source.status == "decides")
 
+    def not_known(self) -> list[str]:
+        """Return what could not be seen, a sentence each: the CPUs may be fewer."""
+        if self.deciding.kind == "override":
+            return []
+        unknown = (source for source in self.sources if source.status == "unknown")
+        return [
+            f"the CPUs may be fewer: {source.place}: {source.note}. "
+            "POOLKEEPER_CPUS=N says how many there are."
+            for source in unknown
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """Every number and source, as ``poolkeeper cpus --json`` writes them."""
         fields = ("kind", "place", "value", "cpus", "status", "note")
@@ -81,11 +92,13 @@ class Cpus(int):
 def cpus(pid: int | None = None) -> Cpus:
     """Return the CPUs that this process may use, and who says so.
 
-    The smallest of every source counts: the variable ``POOLKEEPER_CPUS``, a batch
-    scheduler's variables (Slurm, PBS, LSF, Grid Engine), the CPU quota of the
-    process's cgroup and of every group above it (version 1 and 2), its cpuset,
-    the calling thread's affinity mask, the machine. Nothing is cached: a quota
-    can change. Takes about a tenth of a millisecond.
+    The smallest of every source counts: the variable ``POOLKEEPER_CPUS``,
+    variables that say how many CPUs programs may use, a batch scheduler's or a
+    platform's, a launcher's number of processes on this node (MPI, torchrun,
+    srun, flux), the CPU quota of the process's cgroup and of every group above
+    it (version 1 and 2), its cpuset, the calling thread's affinity mask, the
+    machine. ``poolkeeper cpus --variables`` lists the variables. Nothing is
+    cached: a quota can change. Takes about a tenth of a millisecond.
 
     Parameters
     ----------
@@ -112,7 +125,7 @@ def cpus(pid: int | None = None) -> Cpus:
     >>> budget = poolkeeper.cpus()
     >>> budget >= 1
     True
-    >>> budget.deciding.kind in ("override", "scheduler", "quota", "cpuset", "affinity", "machine")
+    >>> budget.deciding.cpus == budget.fraction
     True
     """
     count, fraction, physical, performance, sources, table = _cpus(pid)

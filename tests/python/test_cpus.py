@@ -79,9 +79,9 @@ def test_a_batch_job_has_its_share() -> None:
     budget = poolkeeper.cpus()
     assert budget == 1
     assert budget.deciding.place == "SLURM_CPUS_PER_TASK" or budget.deciding.kind == "machine"
-    unknown = next(s for s in budget.sources if s.place == "SLURM_CPUS_ON_NODE")
-    assert (unknown.status, unknown.cpus) == ("ignored", None)
-    assert "not known" in (unknown.note or "")
+    node = next(s for s in budget.sources if s.place == "SLURM_CPUS_ON_NODE")
+    assert (node.status, node.cpus) == ("allows", 1)
+    assert "is not said" in (node.note or "")
 
 
 def test_another_process_has_its_own_environment() -> None:
@@ -103,7 +103,7 @@ def test_another_process_has_its_own_environment() -> None:
 
 @pytest.mark.parametrize("pid", [0, -1, 2**22 + 1, 2**80])
 def test_a_process_that_is_not_there(pid: int) -> None:
-    with pytest.raises(ProcessLookupError):
+    with pytest.raises(ProcessLookupError, match=f"process {pid}: No such process"):
         poolkeeper.cpus(pid)
 
 

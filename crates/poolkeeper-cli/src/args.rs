@@ -23,7 +23,8 @@ command's own.";
 const CPUS_EXAMPLES: &str = "Examples:
   poolkeeper cpus                every source, the deciding one marked
   poolkeeper cpus --json | jq .cpus
-  poolkeeper cpus --pid 4242     of another process";
+  poolkeeper cpus --pid 4242     of another process
+  poolkeeper cpus --variables    which variables count, and what they mean";
 
 const SPLIT_EXAMPLES: &str = "Examples:
   poolkeeper split                    all of it to OpenMP, one thread per BLAS call
@@ -152,6 +153,12 @@ pub(crate) struct Cpus {
     /// Another process, by its number
     #[arg(long, value_name = "PID")]
     pub(crate) pid: Option<u32>,
+    /// Every variable that counts: who sets it, and what it means
+    #[arg(long, conflicts_with = "pid")]
+    pub(crate) variables: bool,
+    /// Write that table as Markdown
+    #[arg(long, requires = "variables", conflicts_with = "json")]
+    pub(crate) markdown: bool,
     /// Write JSON, with every field
     #[arg(long)]
     pub(crate) json: bool,

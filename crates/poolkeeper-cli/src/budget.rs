@@ -5,12 +5,22 @@ use crate::args::{Cpus, LevelArgs, SplitArgs};
 use crate::look::Look;
 use crate::table::{Kind, Row, table};
 use crate::text::{counted, in_lines};
-use poolkeeper::budget::{Budget, Levels, Source, SourceStatus, Split, budget, budget_of};
+use crate::variables;
+use poolkeeper::budget::{Budget, Levels, Source, SourceStatus, Split, budget, budget_of, written};
 use poolkeeper::printable;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 pub(crate) fn cpus(arguments: &Cpus, look: Look, out: &mut dyn Write) -> io::Result<i32> {
+    if arguments.variables {
+        let text = match arguments {
+            Cpus { markdown: true, .. } => variables::markdown(),
+            Cpus { json: true, .. } => format!("{:#}\n", variables::as_json()),
+            _ => variables::text(look),
+        };
+        write!(out, "{text}")?;
+        return Ok(EXIT_OK);
+    }
     let budget = match arguments.pid {
         Some(pid) => budget_of(pid),
         None => budget(),
@@ -27,7 +37,7 @@ pub(crate) fn cpus(arguments: &Cpus, look: Look, out: &mut dyn Write) -> io::Res
 /// The budget with the note of each source beside its status.
 fn as_json(budget: &Budget) -> serde_json::Result<serde_json::Value> {
     let mut value = serde_json::to_value(budget)?;
-    let notes = budget.sources.iter().map(|source| source.status.note());
+    let notes = budget.sources.iter().map(Source::note);
     for (index, note) in notes.enumerate() {
         value["sources"][index]["note"] = note.into();
     }
@@ -51,6 +61,10 @@ pub fn budget_table(budget: &Budget, look: Look) -> String {
     text += "\n\n";
     text += &table(look, &SOURCES, &rows);
     text += "* decides\n";
+    for source in budget.unknown() {
+        text += &in_lines(look, &not_known(source));
+        text.push('\n');
+    }
     if let Some(cores) = budget.physical_cores {
         let _ = write!(text, "physical cores: {cores}");
         if let Some(fast) = budget.performance_cores {
@@ -61,7 +75,7 @@ pub fn budget_table(budget: &Budget, look: Look) -> String {
     text
 }
 
-/// "2 CPUs" or "1 CPU (1.50 rounded down)".
+/// "2 CPUs" or "1 CPU (1.50, rounded down)".
 fn amount(budget: &Budget) -> String {
     let whole = counted(budget.cpus as usize, "CPU");
     if budget.exact == f64::from(budget.cpus) {
@@ -72,18 +86,20 @@ fn amount(budget: &Budget) -> String {
     } else {
         "rounded down"
     };
-    format!("{whole} (exactly {:.2}, {how})", budget.exact)
+    format!("{whole} ({}, {how})", written(budget.exact))
 }
 
 /// Who says it, and where.
 pub(crate) fn reader(source: &Source) -> String {
-    format!("{}: {}", described(source), source.place)
+    format!("{}: {}", described(source), printable(&source.place))
 }
 
 fn described(source: &Source) -> &'static str {
     match source.kind.name() {
-        "override" => "user",
+        "override" | "user" => "user",
         "scheduler" => "batch scheduler",
+        "platform" => "platform",
+        "launcher" => "launcher",
         "quota" => "container's (cgroup's) quota",
         "cpuset" => "container's (cgroup's) set of CPUs",
         "affinity" => "affinity mask",
@@ -99,11 +115,20 @@ const SOURCES: [(&str, Kind); 5] = [
     ("value", Kind::Text),
 ];
 
+/// What a source that could not be seen leaves open.
+pub(crate) fn not_known(source: &Source) -> String {
+    let note = printable(source.note().unwrap_or_default());
+    format!(
+        "the CPUs may be fewer: {}: {note}. POOLKEEPER_CPUS=N says how many there are.",
+        printable(&source.place),
+    )
+}
+
 fn row(source: &Source) -> Row {
     let decides = matches!(source.status, SourceStatus::Decides);
     let mark = if decides { "*" } else { "" };
-    let cpus = source.cpus.map_or_else(|| "-".to_owned(), number);
-    let value = match source.status.note() {
+    let cpus = source.cpus.map_or_else(|| "-".to_owned(), written);
+    let value = match source.note() {
         Some(note) if source.value.is_empty() => format!("({note})"),
         Some(note) => format!("{} ({note})", source.value),
         None => source.value.clone(),
@@ -114,15 +139,6 @@ fn row(source: &Source) -> Row {
         cells: cells.map(|cell| printable(&cell).into_owned()).to_vec(),
         is_marked: decides,
         ..Row::default()
-    }
-}
-
-/// A number of CPUs without a fraction that is 0.
-fn number(cpus: f64) -> String {
-    if cpus.fract() == 0.0 {
-        format!("{cpus:.0}")
-    } else {
-        format!("{cpus:.2}")
     }
 }
 

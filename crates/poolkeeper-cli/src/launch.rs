@@ -1,13 +1,13 @@
 //! `run` and `env`: a command, or a shell, that keeps the budget.
 
 use crate::args::{EnvArgs, EnvFormat, LevelArgs, RunArgs};
-use crate::budget::{any_number, divide, levels, reader};
+use crate::budget::{any_number, divide, levels, not_known, reader};
 use crate::look::Look;
 use crate::text::in_lines;
 use crate::{EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OK};
 use poolkeeper::Error;
 use poolkeeper::budget::{
-    Changes, Levels, PINNED, Setting, Split, as_list, budget, environment, exec, pin,
+    Budget, Changes, Levels, PINNED, Setting, Split, as_list, budget, environment, exec, pin,
 };
 use std::io::{self, Write};
 
@@ -18,7 +18,10 @@ pub(crate) fn run(
     err: &mut dyn Write,
 ) -> io::Result<i32> {
     let levels = with_turns(&arguments.levels, arguments.nested);
-    let split = divide(within_budget(arguments.levels.cpus, err)?, &levels)?;
+    let split = divide(
+        within_budget(arguments.levels.cpus, arguments.quiet, err)?,
+        &levels,
+    )?;
     let lookup = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
     let changes = Changes::new(&split.smallest(), lookup, arguments.force);
     if arguments.dry_run {
@@ -53,8 +56,11 @@ fn with_turns(arguments: &LevelArgs, nested: bool) -> Levels {
 }
 
 /// The budget, or less of it.
-fn within_budget(cpus: Option<u32>, err: &mut dyn Write) -> io::Result<u32> {
+fn within_budget(cpus: Option<u32>, quiet: bool, err: &mut dyn Write) -> io::Result<u32> {
     let budget = budget().map_err(io::Error::other)?;
+    if cpus.is_none() && !quiet {
+        report_unknown(&budget, err)?;
+    }
     match cpus {
         Some(cpus) if cpus > budget.cpus => {
             let source = reader(budget.deciding());
@@ -68,6 +74,15 @@ fn within_budget(cpus: Option<u32>, err: &mut dyn Write) -> io::Result<u32> {
         Some(cpus) => Ok(cpus),
         None => Ok(budget.cpus),
     }
+}
+
+/// Says what could not be seen of the budget, and what to do about it.
+fn report_unknown(budget: &Budget, err: &mut dyn Write) -> io::Result<()> {
+    for source in budget.unknown() {
+        let text = format!("poolkeeper: {}", not_known(source));
+        writeln!(err, "{}", in_lines(Look::default(), &text))?;
+    }
+    Ok(())
 }
 
 fn dry_run(

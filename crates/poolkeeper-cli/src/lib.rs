@@ -14,6 +14,7 @@ mod runtimes;
 mod simulate;
 mod table;
 mod text;
+mod variables;
 mod without_python;
 
 pub use apart::{Apart, End};

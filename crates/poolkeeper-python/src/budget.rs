@@ -3,7 +3,7 @@
 use crate::errors::raise;
 use crate::look::look;
 use crate::numbers;
-use poolkeeper::budget::{self, Observed};
+use poolkeeper::budget::{self, Budget, Observed};
 use poolkeeper::printable;
 use pyo3::prelude::*;
 
@@ -13,8 +13,8 @@ pub(crate) struct Source(budget::Source);
 
 #[pymethods]
 impl Source {
-    /// ``"override"``, ``"scheduler"``, ``"quota"``, ``"cpuset"``,
-    /// ``"affinity"`` or ``"machine"``.
+    /// ``"override"``, ``"user"``, ``"scheduler"``, ``"platform"``,
+    /// ``"launcher"``, ``"quota"``, ``"cpuset"``, ``"affinity"`` or ``"machine"``.
     #[getter]
     fn kind(&self) -> &str {
         self.0.kind.name()
@@ -38,16 +38,16 @@ impl Source {
         self.0.cpus
     }
 
-    /// ``"decides"``, ``"allows"``, ``"no-limit"`` or ``"ignored"``.
+    /// ``"decides"``, ``"allows"``, ``"no-limit"``, ``"ignored"`` or ``"unknown"``.
     #[getter]
     fn status(&self) -> &str {
         self.0.status.name()
     }
 
-    /// Why it was ignored, or how it says that there is no limit.
+    /// Why it has no say, or what there is to know of what it says.
     #[getter]
     fn note(&self) -> Option<&str> {
-        self.0.status.note()
+        self.0.note()
     }
 
     fn __repr__(&self) -> String {
@@ -69,12 +69,10 @@ type Parts = (u32, f64, Option<u32>, Option<u32>, Vec<Source>, String);
 #[pyfunction]
 #[pyo3(signature = (pid=None, /))]
 pub(crate) fn _cpus(py: Python<'_>, pid: Option<&Bound<'_, PyAny>>) -> PyResult<Parts> {
-    // The environment is read while attached: Python may write it when detached.
     let budget = match pid {
-        Some(pid) => budget::budget_of(numbers::process(pid)?),
-        None => Observed::this_process().and_then(|observed| budget::Budget::read(&observed)),
+        Some(pid) => budget::budget_of(numbers::process(pid)?).map_err(raise)?,
+        None => own(py)?,
     };
-    let budget = budget.map_err(raise)?;
     let table = poolkeeper_cli::budget_table(&budget, look(py));
     Ok((
         budget.cpus,
@@ -84,6 +82,16 @@ pub(crate) fn _cpus(py: Python<'_>, pid: Option<&Bound<'_, PyAny>>) -> PyResult<
         budget.sources.into_iter().map(Source).collect(),
         table,
     ))
+}
+
+/// Reads the budget of this process.
+///
+/// The environment is read while attached: Python may write it when detached.
+/// The rest is read detached: where a variable has OpenMP bind its threads, the
+/// loader is asked, whose lock another thread may hold while it waits for the GIL.
+pub(crate) fn own(py: Python<'_>) -> PyResult<Budget> {
+    let observed = Observed::this_process().map_err(raise)?;
+    py.detach(|| Budget::read(&observed)).map_err(raise)
 }
 
 /// Binds the calling thread, and what it starts, to so many CPUs.

@@ -3,7 +3,7 @@
 
 use crate::errors::raise;
 use poolkeeper::{Error, MAX_LIMIT, Request, Selector};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyProcessLookupError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyString};
 
@@ -101,7 +101,13 @@ pub(crate) fn process(value: &Bound<'_, PyAny>) -> PyResult<u32> {
             described(value)
         )));
     }
-    Ok(value.extract().unwrap_or(0))
+    value.extract().map_err(|_| {
+        // A number that no process can have is told as it was given.
+        let number = value.call_method0("__index__");
+        let number = number.and_then(|number| Ok(written(number.cast::<PyInt>()?)));
+        let number = number.unwrap_or_else(|_| "of that number".to_owned());
+        PyProcessLookupError::new_err(format!("can't look at process {number}: No such process"))
+    })
 }
 
 fn in_range(number: &Bound<'_, PyInt>) -> PyResult<u32> {

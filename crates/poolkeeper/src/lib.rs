@@ -39,6 +39,7 @@ mod limit;
 mod model;
 mod native;
 pub mod own;
+mod places;
 mod platform;
 mod printable;
 pub mod runtimes;

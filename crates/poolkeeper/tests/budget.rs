@@ -19,8 +19,8 @@ const MACHINE: (SourceKind, &str) = (SourceKind::Machine, "/sys/devices/system/c
 const OWN_V1: &str = "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us";
 const OWN_V2: &str = "/sys/fs/cgroup/cpu.max";
 const MEMBERSHIP: &str = "/proc/self/cgroup";
-const PARTLY: &str = "ignored: only groups above this one can be seen: its own quota may be lower";
-const OUTSIDE: &str = "ignored: no mount shows this group: its quotas can't be seen";
+const PARTLY: &str = "unknown: only groups above this one can be seen: its own quota may be lower";
+const OUTSIDE: &str = "unknown: no mount shows this group: its quotas can't be seen";
 
 const CONTAINERS: &[Case] = &[
     Case {
@@ -220,7 +220,7 @@ const ODD_VIEWS: &[Case] = &[
         decides: MACHINE,
         others: &[(
             MEMBERSHIP,
-            "ignored: this group's hierarchy is not mounted here: its quotas can't be seen",
+            "unknown: this group's hierarchy is not mounted here: its quotas can't be seen",
         )],
     },
     Case {

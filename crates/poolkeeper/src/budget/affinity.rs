@@ -1,34 +1,40 @@
 //! The affinity mask and the machine's own CPUs.
 
+use super::binding::{self, Given};
 use super::cores;
 use super::observed::Observed;
-use super::source::{Source, SourceKind, SourceStatus};
+use super::source::{For, Source, SourceKind, SourceStatus};
 use crate::{Error, Result, platform};
+use std::io;
 
 /// The CPUs that run.
 pub(super) const ONLINE: &str = "/sys/devices/system/cpu/online";
 
 /// The mask of the calling thread, and the CPUs that run.
-pub(super) fn sources(observed: &Observed) -> Vec<Source> {
-    let mask = observed.affinity();
-    let mut sources = vec![Source::says(
-        SourceKind::Affinity,
-        "sched_getaffinity",
-        as_list(mask),
-        mask.len() as f64,
-    )];
-    if let Ok(text) = observed.read(ONLINE) {
-        let text = text.trim();
-        sources.push(match parse_list(text) {
-            Some(cpus) => Source::says(SourceKind::Machine, ONLINE, text, cpus.len() as f64),
-            None => Source::silent(
-                SourceKind::Machine,
-                ONLINE,
-                text,
-                SourceStatus::Ignored("not a list of CPUs".to_owned()),
-            ),
-        });
-    }
+pub(super) fn sources(observed: &Observed, given: &Given) -> Vec<Source> {
+    let (list, cpus) = (as_list(observed.affinity()), given.count as f64);
+    let mask = Source::says(SourceKind::Affinity, "sched_getaffinity", list, cpus);
+    // A mask may be one process's own: who shares it is asked for apart.
+    let mut mask = mask.counting(For::Process);
+    mask.remark.clone_from(&given.why);
+    let mut sources = vec![mask];
+    let status = match observed.read(ONLINE) {
+        Ok(text) => {
+            let text = text.trim();
+            if let Some(cpus) = parse_list(text) {
+                let cpus = cpus.len() as f64;
+                sources.push(Source::says(SourceKind::Machine, ONLINE, text, cpus));
+                return sources;
+            }
+            let status = SourceStatus::Ignored("not a list of CPUs".to_owned());
+            Some((text.to_owned(), status))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => Some((String::new(), SourceStatus::Unknown(error.to_string()))),
+    };
+    sources.extend(
+        status.map(|(text, status)| Source::silent(SourceKind::Machine, ONLINE, text, status)),
+    );
     sources
 }
 
@@ -50,7 +56,8 @@ pub fn pin(cpus: u32) -> Result<Vec<u32>> {
             value: "0".to_owned(),
         });
     }
-    let mut chosen = cores::physical_first(&Observed::this_process()?);
+    let observed = Observed::this_process()?;
+    let mut chosen = cores::physical_first(&observed, &binding::given(&observed).cpus);
     chosen.truncate(cpus as usize);
     chosen.sort_unstable();
     platform::set_affinity(&chosen)?;

@@ -10,24 +10,22 @@ pub(super) struct Cores {
     pub(super) performance: Option<u32>,
 }
 
-/// Counts the cores of the affinity mask; see the kernel's
+/// Counts the cores of a mask; see the kernel's
 /// `Documentation/admin-guide/cputopology.rst`.
-pub(super) fn count(observed: &Observed) -> Cores {
-    let cpus = observed.affinity();
-    let cores: Option<HashSet<u32>> = cpus.iter().map(|cpu| core_of(observed, *cpu)).collect();
+pub(super) fn count(observed: &Observed, mask: &[u32]) -> Cores {
+    let cores: Option<HashSet<u32>> = mask.iter().map(|cpu| core_of(observed, *cpu)).collect();
     Cores {
         physical: cores.map(|cores| cores.len() as u32),
-        performance: performance(observed),
+        performance: performance(observed, mask),
     }
 }
 
 /// The CPUs of the mask, one of each physical core first (performance cores
 /// before the others), then the second of each, and so on.
-pub(super) fn physical_first(observed: &Observed) -> Vec<u32> {
-    let fast = performance_cpus(observed).unwrap_or_default();
+pub(super) fn physical_first(observed: &Observed, mask: &[u32]) -> Vec<u32> {
+    let fast = performance_cpus(observed, mask).unwrap_or_default();
     let mut seen: HashMap<u32, u32> = HashMap::new();
-    let mut ranked: Vec<_> = observed
-        .affinity()
+    let mut ranked: Vec<_> = mask
         .iter()
         .map(|cpu| {
             let core = core_of(observed, *cpu).unwrap_or(*cpu);
@@ -50,8 +48,8 @@ fn core_of(observed: &Observed, cpu: u32) -> Option<u32> {
 }
 
 /// Performance cores of the mask, where there are cores of another kind too.
-fn performance(observed: &Observed) -> Option<u32> {
-    let fast = performance_cpus(observed)?;
+fn performance(observed: &Observed, mask: &[u32]) -> Option<u32> {
+    let fast = performance_cpus(observed, mask)?;
     let cores: Option<HashSet<u32>> = fast.iter().map(|cpu| core_of(observed, *cpu)).collect();
     Some(cores?.len() as u32)
 }
@@ -59,8 +57,7 @@ fn performance(observed: &Observed) -> Option<u32> {
 /// The mask's CPUs of the fastest kind, where the machine has several kinds:
 /// Intel's hybrids name them by the `cpu_core` device, Arm's kernels give each
 /// CPU a capacity (`Documentation/scheduler/sched-capacity.rst`).
-fn performance_cpus(observed: &Observed) -> Option<Vec<u32>> {
-    let mask = observed.affinity();
+fn performance_cpus(observed: &Observed, mask: &[u32]) -> Option<Vec<u32>> {
     if let Ok(list) = observed.read("/sys/devices/cpu_core/cpus") {
         let fast: HashSet<u32> = parse_list(&list)?.into_iter().collect();
         return Some(

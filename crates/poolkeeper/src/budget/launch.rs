@@ -64,6 +64,15 @@ impl Changes {
     }
 }
 
+/// Whether poolkeeper itself set this variable to this value, says its mark.
+pub(super) fn is_ours(observed: &super::Observed, name: &str, value: &str) -> bool {
+    let share = observed.variable(MARKER).and_then(read_mark);
+    share.is_some_and(|share| {
+        let mut settings = environment(&share).into_iter();
+        settings.any(|setting| setting.name == name && setting.value.to_string() == value)
+    })
+}
+
 fn mark(share: &Share) -> String {
     let Share { cpus, openmp, blas } = share;
     format!("cpus={cpus},openmp={openmp},blas={blas}")

@@ -5,16 +5,19 @@
 //! while the program runs.
 
 mod affinity;
+mod binding;
 mod callers;
 mod cgroup;
 mod cores;
 mod environment;
 mod launch;
+mod launched;
 mod observed;
-mod scheduler;
+mod origin;
 mod share;
 mod source;
 mod split;
+mod variables;
 
 pub(crate) use affinity::parse_list;
 pub use affinity::{as_list, pin};
@@ -26,9 +29,14 @@ pub use observed::Observed;
 pub use share::share_of_callers;
 pub use source::{Source, SourceKind, SourceStatus};
 pub use split::{Levels, Share, Split};
+pub use variables::{Entry, Variable, entries};
 
 use crate::{Error, Result};
+use launched::Launchers;
+use origin::Origin;
 use serde::Serialize;
+use source::For;
+use variables::Told;
 
 /// The variable by which `poolkeeper run --pin` tells the program which CPUs it bound
 /// it to, as a list: a thread elsewhere has gone there by itself.
@@ -65,9 +73,11 @@ pub struct Budget {
 
 /// Reads the budget of the calling thread's process.
 ///
-/// The smallest counts of: the variable `POOLKEEPER_CPUS`, a batch scheduler's
-/// variables, the CPU quotas of the process's cgroup and of every group above
-/// it, its cpuset, its affinity mask, the machine.
+/// The smallest counts of: the variable `POOLKEEPER_CPUS`, variables that say
+/// how many CPUs programs may use, a batch scheduler's or a platform's, a
+/// launcher's number of processes on this node, the CPU quotas of the process's
+/// cgroup and of every group above it, its cpuset, its affinity mask, the
+/// machine. [`entries`] lists the variables.
 ///
 /// # Errors
 /// - [`Error::InvalidCpus`] if `POOLKEEPER_CPUS` is no positive number.
@@ -96,18 +106,26 @@ impl Budget {
     /// # Errors
     /// [`Error::InvalidCpus`] if `POOLKEEPER_CPUS` is no positive number.
     pub fn read(observed: &Observed) -> Result<Budget> {
-        let mut sources = Vec::new();
-        sources.extend(overridden(observed)?);
-        sources.extend(scheduler::sources(observed));
+        let told = variables::told(observed);
+        let launchers = Launchers::new(&told.launched);
+        let given = binding::given(observed);
+        let mut sources: Vec<Source> = Vec::new();
+        sources.extend(overridden(observed, &told, launchers.processes())?);
+        sources.extend(told.sources);
+        let below = sources.len();
         sources.extend(cgroup::sources(observed));
-        sources.extend(affinity::sources(observed));
+        sources.extend(affinity::sources(observed, &given));
+        let shares = launchers.sources(&sources, &given, observed);
+        sources.splice(below..below, shares);
         let exact = decide(&mut sources);
-        let cores = cores::count(observed);
+        let cores = given
+            .is_known()
+            .then(|| cores::count(observed, &given.cpus));
         Ok(Budget {
             cpus: whole(exact),
             exact,
-            physical_cores: cores.physical,
-            performance_cores: cores.performance,
+            physical_cores: cores.as_ref().and_then(|cores| cores.physical),
+            performance_cores: cores.and_then(|cores| cores.performance),
             sources,
         })
     }
@@ -122,35 +140,66 @@ impl Budget {
             .find(|source| source.status == SourceStatus::Decides)
             .expect("the affinity mask has a say")
     }
+
+    /// The sources that could not be seen, by any of which the process may have
+    /// fewer CPUs; none where the user has said how many.
+    pub fn unknown(&self) -> impl Iterator<Item = &Source> {
+        let is_said = self.deciding().kind == SourceKind::Override;
+        let unknown = |source: &&Source| matches!(source.status, SourceStatus::Unknown(_));
+        self.sources
+            .iter()
+            .filter(move |one| !is_said && unknown(one))
+    }
 }
 
-/// `POOLKEEPER_CPUS`, if it is set.
-fn overridden(observed: &Observed) -> Result<Option<Source>> {
+/// `POOLKEEPER_CPUS`, if it is set. What poolkeeper wrote there on another
+/// machine or in another job does not count.
+fn overridden(observed: &Observed, told: &Told, processes: u32) -> Result<Option<Source>> {
     if let Some(why) = observed.hidden_environment() {
         let place = observed.place_of_process("environ");
-        let status = SourceStatus::Ignored(format!("its variables can't be seen: {why}"));
-        return Ok(Some(Source::silent(
-            SourceKind::Override,
-            place,
-            "",
-            status,
-        )));
+        let why = format!("its variables can't be seen: {why}");
+        let status = SourceStatus::Unknown(why);
+        let source = Source::silent(SourceKind::Override, place, "", status);
+        return Ok(Some(source));
     }
     let Some(value) = observed.variable(OVERRIDE) else {
         return Ok(None);
     };
-    match source::positive(value) {
-        Some(cpus) => Ok(Some(Source::says(
-            SourceKind::Override,
-            OVERRIDE,
-            value,
-            cpus,
-        ))),
-        None => Err(Error::InvalidCpus {
-            name: OVERRIDE,
-            value: value.to_owned(),
-        }),
+    let cpus = source::positive(value).ok_or_else(|| Error::InvalidCpus {
+        name: OVERRIDE,
+        value: value.to_owned(),
+    })?;
+    let silent = |why| {
+        let status = SourceStatus::Ignored(why);
+        Source::silent(SourceKind::Override, OVERRIDE, value, status)
+    };
+    let says = |cpus| {
+        let source = Source::says(SourceKind::Override, OVERRIDE, value, cpus);
+        source.counting(For::Process)
+    };
+    if !launch::is_ours(observed, OVERRIDE, value) {
+        return Ok(Some(says(cpus)));
     }
+    let here = Origin::here(observed, processes);
+    let source = match observed.variable(MARKER).and_then(Origin::read) {
+        Some(origin) => match origin.why_not(&here) {
+            Some(why) => silent(why),
+            None => {
+                let share = origin.divided(cpus, &here);
+                let source = says(share);
+                if share < cpus {
+                    source.remarked(format!("for the {processes} processes of this node"))
+                } else {
+                    source
+                }
+            }
+        },
+        None if origin::is_in_job(observed, told) => {
+            silent("poolkeeper set it, and did not say in which job".to_owned())
+        }
+        None => says(cpus),
+    };
+    Ok(Some(source))
 }
 
 /// Marks the source that decides, and returns what it says: the smallest. Of
@@ -172,6 +221,31 @@ fn decide(sources: &mut [Source]) -> f64 {
 /// Whole CPUs: rounded down, so that the quota is kept, and at least one.
 fn whole(exact: f64) -> u32 {
     (exact.floor() as u32).max(1)
+}
+
+/// "1 CPU", "2.5 CPUs": never rounded up, and never longer than it must be.
+pub fn counted(cpus: f64) -> String {
+    let plural = if cpus == 1.0 { "" } else { "s" };
+    format!("{} CPU{plural}", written(cpus))
+}
+
+/// A number of CPUs, cut after two digits behind the point, or after as many as
+/// it takes to be neither 0 nor all but the next whole number.
+pub fn written(cpus: f64) -> String {
+    if cpus.fract() == 0.0 {
+        return format!("{cpus:.0}");
+    }
+    let digits = match cpus.fract() {
+        part if cpus < 0.01 || part > 0.99 => 5,
+        _ => 2,
+    };
+    let scale = 10_f64.powi(digits);
+    // 0.29 * 100 is a little less than 29.
+    let cut = (cpus * scale + 1e-6).floor() / scale;
+    if cut == 0.0 || cut.fract() == 0.0 {
+        return cpus.to_string();
+    }
+    format!("{cut:.*}", digits as usize)
 }
 
 #[cfg(test)]
@@ -197,6 +271,25 @@ mod tests {
         assert_eq!((budget.cpus, budget.exact), (2, 2.75));
         let budget = with(&[(OVERRIDE, "0.2")], 8).unwrap();
         assert_eq!((budget.cpus, budget.exact), (1, 0.2));
+    }
+
+    #[test]
+    fn a_fraction_is_not_shown_as_more_than_it_is() {
+        let shown = [
+            (1.0, "1"),
+            (1.5, "1.50"),
+            (0.29, "0.29"),
+            (2.0 / 3.0, "0.66"),
+            (1.99999, "1.99999"),
+            (1.999_999_9, "1.99999"),
+            (0.001, "0.00100"),
+            (1e-7, "0.0000001"),
+        ];
+        for (cpus, text) in shown {
+            assert_eq!(written(cpus), text);
+        }
+        assert_eq!(counted(1.0), "1 CPU");
+        assert_eq!(counted(0.5), "0.50 CPUs");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What the budget is read from: files under a root, variables, a mask.
 
+use super::affinity::parse_list;
 use crate::{Error, Result, platform};
 use std::collections::HashMap;
 use std::io;
@@ -8,6 +9,11 @@ use std::path::{Path, PathBuf};
 /// The variable by which `poolkeeper simulate` names the folder with the files of
 /// the machine that it pretends: no group of that machine has a quota.
 const PRETENDED_ROOT: &str = "POOLKEEPER_SIMULATE_ROOT";
+
+/// The most bytes of a file that the kernel writes: far above any table of mounts.
+const MOST: u64 = 16 << 20;
+/// The most bytes of a file that a variable names: a list of a job's hosts.
+const MOST_NAMED: u64 = 1 << 20;
 
 /// What can be seen of a process: the file system (under a root, for tests),
 /// its environment and its affinity mask.
@@ -20,6 +26,18 @@ pub struct Observed {
     /// Why the environment can't be seen: another user's process.
     hidden: Option<String>,
     affinity: Vec<u32>,
+    whose: Whose,
+}
+
+/// Which process it is, which tells what may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// The calling one: its libraries can be asked too.
+    Own,
+    /// Another one, which may live among other files.
+    Others,
+    /// One that is files only.
+    Pretended,
 }
 
 impl Observed {
@@ -38,18 +56,19 @@ impl Observed {
                 .collect(),
             hidden: None,
             affinity: platform::affinity(None)?,
+            whose: Whose::Own,
         })
     }
 
     /// Another process, with the environment that it was started with; what
-    /// can't be seen of another user's is told as a source that was ignored.
+    /// can't be seen of another user's is told as a source that is unknown.
     ///
     /// # Errors
     /// [`Error::NoProcess`], [`Error::UnsupportedPlatform`].
     pub fn process(pid: u32) -> Result<Self> {
         let affinity = platform::affinity(Some(pid))?;
         let path = format!("/proc/{pid}/environ");
-        let (environment, hidden) = match std::fs::read(&path) {
+        let (environment, hidden) = match platform::read_regular(Path::new(&path), MOST) {
             Ok(bytes) => (bytes, None),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 (Vec::new(), Some(error.kind().to_string()))
@@ -61,19 +80,13 @@ impl Observed {
                 });
             }
         };
-        let variables = environment.split(|byte| *byte == 0);
         Ok(Observed {
             root: PathBuf::from("/"),
             process: pid.to_string(),
-            environment: variables
-                .filter_map(|variable| {
-                    let text = String::from_utf8_lossy(variable);
-                    let (name, value) = text.split_once('=')?;
-                    Some((name.to_owned(), value.to_owned()))
-                })
-                .collect(),
+            environment: variables(&environment),
             hidden,
             affinity,
+            whose: Whose::Others,
         })
     }
 
@@ -89,6 +102,7 @@ impl Observed {
                 .collect(),
             hidden: None,
             affinity: affinity.to_owned(),
+            whose: Whose::Pretended,
         }
     }
 
@@ -106,11 +120,31 @@ impl Observed {
         &self.affinity
     }
 
+    /// Whether this is the calling process, whose libraries can be asked.
+    pub(super) fn is_own(&self) -> bool {
+        self.whose == Whose::Own
+    }
+
     /// Reads a file by the path that it has on the observed system; bytes that
     /// are not UTF-8 become U+FFFD, which no parser takes for anything.
     pub(super) fn read(&self, path: impl AsRef<Path>) -> io::Result<String> {
-        let bytes = std::fs::read(self.at(path.as_ref()))?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        text(&self.at(path.as_ref()), MOST)
+    }
+
+    /// Reads a file that a variable of the process names: among the files that
+    /// the process itself sees, and from the folder that it is in.
+    pub(super) fn read_named(&self, path: &str) -> io::Result<String> {
+        let named = Path::new(path);
+        let below = named.strip_prefix("/").unwrap_or(named);
+        let at = match self.whose {
+            Whose::Own if named.is_relative() => named.to_owned(),
+            Whose::Own | Whose::Pretended => self.at(named),
+            Whose::Others => {
+                let from = if named.is_relative() { "cwd" } else { "root" };
+                Path::new(&self.place_of_process(from)).join(below)
+            }
+        };
+        text(&at, MOST_NAMED)
     }
 
     /// Reads a file of the process's folder under `/proc`.
@@ -134,9 +168,101 @@ impl Observed {
         self.at(path).is_dir()
     }
 
+    /// This machine's name; `None` where the kernel doesn't tell.
+    pub(super) fn hostname(&self) -> Option<String> {
+        let name = self.read("/proc/sys/kernel/hostname").ok()?;
+        Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+    }
+
+    /// Which start of which machine this is: random(4), `boot_id`.
+    pub(super) fn boot(&self) -> Option<String> {
+        let id = self.read("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+    }
+
+    /// The affinity mask of each thread of the process.
+    pub(super) fn masks_of_threads(&self) -> Vec<Vec<u32>> {
+        let folder = self.at(Path::new(&self.place_of_process("task")));
+        let tasks = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let statuses = tasks.filter_map(|task| text(&task.path().join("status"), MOST).ok());
+        statuses
+            .filter_map(|status| self.mask_in(&status))
+            .collect()
+    }
+
+    /// The affinity mask of whoever launched this process: of the nearest
+    /// ancestor that was not itself started with `variable`. `None` where that
+    /// can't be seen.
+    ///
+    /// An ancestor that belongs to another user (Slurm's daemon, say) doesn't
+    /// show its environment, and is none of the launched.
+    ///
+    /// # Sources
+    /// proc_pid_environ(5), proc_pid_status(5).
+    pub(super) fn mask_of_launcher(&self, variable: &str) -> Option<Vec<u32>> {
+        const MOST_STEPS: usize = 64;
+        let mut status = self.read_of_process("status").ok()?;
+        for _ in 0..MOST_STEPS {
+            let parent: u32 = field(&status, "PPid:")?.parse().ok()?;
+            let of_parent = |name: &str| self.at(Path::new(&format!("/proc/{parent}/{name}")));
+            status = text(&of_parent("status"), MOST).ok()?;
+            let is_launched = match platform::read_regular(&of_parent("environ"), MOST) {
+                Ok(bytes) => variables(&bytes).contains_key(variable),
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => false,
+                Err(_) => return None,
+            };
+            if !is_launched {
+                return self.mask_in(&status);
+            }
+        }
+        None
+    }
+
+    /// The CPUs that run, if the kernel tells.
+    pub(super) fn online(&self) -> Option<Vec<u32>> {
+        parse_list(&self.read(super::affinity::ONLINE).ok()?)
+    }
+
+    /// The CPUs that a `status` file allows, without those that are switched off.
+    fn mask_in(&self, status: &str) -> Option<Vec<u32>> {
+        let allowed = parse_list(field(status, "Cpus_allowed_list:")?)?;
+        Some(match self.online() {
+            Some(online) => allowed
+                .into_iter()
+                .filter(|cpu| online.binary_search(cpu).is_ok())
+                .collect(),
+            None => allowed,
+        })
+    }
+
     fn at(&self, path: &Path) -> PathBuf {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
+}
+
+fn text(path: &Path, most: u64) -> io::Result<String> {
+    let bytes = platform::read_regular(path, most)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The variables in an `environ` file; of a name that stands twice, the first
+/// counts, as for getenv(3).
+fn variables(environ: &[u8]) -> HashMap<String, String> {
+    let mut found = HashMap::new();
+    for variable in environ.split(|byte| *byte == 0) {
+        let text = String::from_utf8_lossy(variable);
+        if let Some((name, value)) = text.split_once('=') {
+            let name = name.to_owned();
+            found.entry(name).or_insert_with(|| value.to_owned());
+        }
+    }
+    found
+}
+
+/// The word after a name in a `status` file.
+fn field<'text>(status: &'text str, name: &str) -> Option<&'text str> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()
 }
 
 /// The calling thread's name under `/proc`: a thread may be in a cgroup of its

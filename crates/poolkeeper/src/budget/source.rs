@@ -10,8 +10,16 @@ use std::fmt;
 pub enum SourceKind {
     /// The variable `POOLKEEPER_CPUS`.
     Override,
+    /// Another variable by which a user, or who started the process, says how
+    /// many CPUs programs may use: `PYTHON_CPU_COUNT` and its like.
+    User,
     /// A batch scheduler's variable: Slurm, PBS, LSF, SGE.
     Scheduler,
+    /// A platform's variable: JupyterHub, Nomad.
+    Platform,
+    /// The processes that a launcher started on this node share its CPUs: MPI,
+    /// torchrun, srun, flux.
+    Launcher,
     /// The CPU quota of a cgroup.
     Quota,
     /// The CPUs of a cgroup.
@@ -23,12 +31,15 @@ pub enum SourceKind {
 }
 
 impl SourceKind {
-    /// Its name: `"override"`, `"scheduler"`, `"quota"`, `"cpuset"`,
-    /// `"affinity"` or `"machine"`.
+    /// Its name: `"override"`, `"user"`, `"scheduler"`, `"platform"`,
+    /// `"launcher"`, `"quota"`, `"cpuset"`, `"affinity"` or `"machine"`.
     pub const fn name(self) -> &'static str {
         match self {
             SourceKind::Override => "override",
+            SourceKind::User => "user",
             SourceKind::Scheduler => "scheduler",
+            SourceKind::Platform => "platform",
+            SourceKind::Launcher => "launcher",
             SourceKind::Quota => "quota",
             SourceKind::Cpuset => "cpuset",
             SourceKind::Affinity => "affinity",
@@ -53,25 +64,30 @@ pub enum SourceStatus {
     Allows,
     /// It sets no limit; the text says how it puts that.
     NoLimit(String),
-    /// It could not be used; the text says why.
+    /// It does not count here; the text says why.
     Ignored(String),
+    /// It could not be seen, and may allow fewer CPUs; the text says why.
+    Unknown(String),
 }
 
 impl SourceStatus {
-    /// `"decides"`, `"allows"`, `"no-limit"` or `"ignored"`.
+    /// `"decides"`, `"allows"`, `"no-limit"`, `"ignored"` or `"unknown"`.
     pub const fn name(&self) -> &'static str {
         match self {
             SourceStatus::Decides => "decides",
             SourceStatus::Allows => "allows",
             SourceStatus::NoLimit(_) => "no-limit",
             SourceStatus::Ignored(_) => "ignored",
+            SourceStatus::Unknown(_) => "unknown",
         }
     }
 
-    /// The text of the last two.
+    /// The text of the last three.
     pub fn note(&self) -> Option<&str> {
         match self {
-            SourceStatus::NoLimit(note) | SourceStatus::Ignored(note) => Some(note),
+            SourceStatus::NoLimit(note)
+            | SourceStatus::Ignored(note)
+            | SourceStatus::Unknown(note) => Some(note),
             _ => None,
         }
     }
@@ -81,6 +97,18 @@ impl Serialize for SourceStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
     }
+}
+
+/// Whose CPUs a source counts. Processes of one launcher share what the node
+/// has; what is one task's or one process's own they don't.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum For {
+    /// All of a launcher's processes on this node together.
+    Node,
+    /// One task of a job, which may itself start several processes.
+    Task,
+    /// This process alone.
+    Process,
 }
 
 /// One source of the budget.
@@ -97,9 +125,19 @@ pub struct Source {
     pub cpus: Option<f64>,
     /// Whether it decided.
     pub status: SourceStatus,
+    #[serde(skip)]
+    pub(super) counts: For,
+    /// What there is to say of a source that counts.
+    #[serde(skip)]
+    pub(super) remark: Option<String>,
 }
 
 impl Source {
+    /// Why it has no say, or what there is to know of what it says.
+    pub fn note(&self) -> Option<&str> {
+        self.status.note().or(self.remark.as_deref())
+    }
+
     /// A source that allows so many CPUs.
     pub(super) fn says(
         kind: SourceKind,
@@ -113,6 +151,21 @@ impl Source {
             value: value.into(),
             cpus: Some(cpus),
             status: SourceStatus::Allows,
+            counts: For::Node,
+            remark: None,
+        }
+    }
+
+    /// The same, counted for others than the whole node.
+    pub(super) fn counting(self, counts: For) -> Self {
+        Source { counts, ..self }
+    }
+
+    /// The same, with something to say of it.
+    pub(super) fn remarked(self, remark: impl Into<String>) -> Self {
+        Source {
+            remark: Some(remark.into()),
+            ..self
         }
     }
 
@@ -129,6 +182,8 @@ impl Source {
             value: value.into(),
             cpus: None,
             status,
+            counts: For::Node,
+            remark: None,
         }
     }
 }

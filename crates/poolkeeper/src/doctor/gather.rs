@@ -95,9 +95,17 @@ fn cpus(budget: &Budget, environment: &Variables) -> Result<CpuFacts> {
         SourceKind::Machine => "the machine".to_owned(),
         SourceKind::Quota => format!("the container's quota in {}", deciding.place),
         SourceKind::Cpuset => format!("the container's set of CPUs in {}", deciding.place),
-        SourceKind::Override | SourceKind::Scheduler => {
-            format!("the variable {}={}", deciding.place, deciding.value)
-        }
+        SourceKind::Launcher => format!(
+            "the launcher's {}={}: {}",
+            deciding.place,
+            crate::printable(&deciding.value),
+            deciding.note().unwrap_or_default()
+        ),
+        _ => format!(
+            "the variable {}={}",
+            deciding.place,
+            crate::printable(&deciding.value)
+        ),
     };
     Ok(CpuFacts {
         budget: budget.cpus,

@@ -68,6 +68,8 @@ foreign! {
     TakeText(text: *const c_char) -> c_int;
     /// `void f(int *, int *, int *)`
     ThreeInts(a: *mut c_int, b: *mut c_int, c: *mut c_int);
+    /// `void f(int number, int *values)`
+    FillInts(number: c_int, values: *mut c_int);
 }
 
 const TEXT_LENGTH: usize = 1024;
@@ -170,6 +172,19 @@ impl TakeText {
     pub(crate) fn call(self, value: &CStr) -> c_int {
         // SAFETY: the text ends in NUL and outlives the call.
         unsafe { self.invoke(value.as_ptr()) }
+    }
+}
+
+impl FillInts {
+    /// The `length` values that the function writes.
+    ///
+    /// # Safety
+    /// It must write at most `length` of them for this number.
+    pub(crate) unsafe fn call(self, number: c_int, length: usize) -> Vec<c_int> {
+        let mut values = vec![0; length];
+        // SAFETY: the buffer holds as many as are written, by the caller's promise.
+        unsafe { self.invoke(number, values.as_mut_ptr()) };
+        values
     }
 }
 

@@ -6,8 +6,8 @@ mod object;
 mod variable;
 
 pub(crate) use function::{
-    FillText, FillTextSized, Foreign, GetInt, GetLong, GetText, ListText, NameOf, SetFiveLongs,
-    SetInt, SetLong, SwapInt, TakeText, ThreeInts,
+    FillInts, FillText, FillTextSized, Foreign, GetInt, GetLong, GetText, ListText, NameOf,
+    SetFiveLongs, SetInt, SetLong, SwapInt, TakeText, ThreeInts,
 };
 pub(crate) use object::Object;
 pub(crate) use variable::IntVariable;

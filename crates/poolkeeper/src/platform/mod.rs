@@ -8,6 +8,8 @@ mod affinity;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod elf;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod files;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod library;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod linux;
@@ -23,6 +25,7 @@ mod tasks;
 pub(crate) use self::{
     affinity::{affinity, set_affinity},
     elf::SymbolTable,
+    files::{has_shared_memory, read_regular},
     library::Library,
     linux::{each_image, epoch, exec, on_fork, path_of},
     maps::{file_of, mapped_file},
@@ -36,8 +39,8 @@ mod unsupported;
 #[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
 pub(crate) use unsupported::{
     Library, Spent, StartRoutines, SymbolTable, Task, affinity, each_image, epoch, exec, file_of,
-    mapped_file, on_fork, own_task, path_of, set_affinity, spent_by_process, spent_by_thread,
-    tasks, thread_owners,
+    has_shared_memory, mapped_file, on_fork, own_task, path_of, read_regular, set_affinity,
+    spent_by_process, spent_by_thread, tasks, thread_owners,
 };
 
 /// The loader's counters of objects loaded and unloaded so far. While they

@@ -53,6 +53,16 @@ pub(crate) fn each_image(_visit: impl FnMut(&Image<'_>)) -> Result<Epoch> {
     Err(unsupported())
 }
 
+/// # Errors
+/// Those of reading the file: no name from elsewhere is read here.
+pub(crate) fn read_regular(path: &std::path::Path, _most: u64) -> std::io::Result<Vec<u8>> {
+    std::fs::read(path)
+}
+
+pub(crate) fn has_shared_memory(_name: &str) -> bool {
+    false
+}
+
 fn unsupported() -> Error {
     Error::UnsupportedPlatform {
         system: std::env::consts::OS,

@@ -16,6 +16,7 @@ enum Quota {
     Cpus(f64),
     None(&'static str),
     Unusable(String),
+    Unread(String),
 }
 
 /// A group's quota, as written and as understood.
@@ -46,6 +47,10 @@ pub(super) fn quotas(observed: &Observed, groups: &Groups, hierarchy: Hierarchy)
             }
             Quota::Unusable(why) => {
                 let status = SourceStatus::Ignored(why);
+                sources.push(Source::silent(SourceKind::Quota, place, value, status));
+            }
+            Quota::Unread(why) => {
+                let status = SourceStatus::Unknown(why);
                 sources.push(Source::silent(SourceKind::Quota, place, value, status));
             }
             Quota::None(why) => {
@@ -79,7 +84,7 @@ fn quota_v2(observed: &Observed, folder: &Path) -> Option<Found> {
             let quota = max(&value);
             (value, quota)
         }
-        Err(why) => (String::new(), Quota::Unusable(why)),
+        Err(why) => (String::new(), Quota::Unread(why)),
     };
     Some(Found {
         place,
@@ -98,7 +103,7 @@ fn quota_v1(observed: &Observed, folder: &Path) -> Option<Found> {
     let read = text(observed, &place)?.and_then(|quota| Ok((quota, period()?)));
     let (value, quota) = match read {
         Ok((quota, period)) => (format!("{quota} / {period}"), cfs(&quota, &period)),
-        Err(why) => (String::new(), Quota::Unusable(why)),
+        Err(why) => (String::new(), Quota::Unread(why)),
     };
     Some(Found {
         place,
@@ -119,7 +124,7 @@ pub(super) fn cpuset(observed: &Observed, groups: &Groups, hierarchy: Hierarchy)
     let folders = groups.folders.iter();
     for path in folders.flat_map(|folder| names.iter().map(|name| folder.join(name))) {
         let place = path.display().to_string();
-        let (value, why) = match text(observed, &path) {
+        let (value, status) = match text(observed, &path) {
             None => continue,
             // A group that has no CPUs of its own.
             Some(Ok(list)) if list.is_empty() => continue,
@@ -129,11 +134,13 @@ pub(super) fn cpuset(observed: &Observed, groups: &Groups, hierarchy: Hierarchy)
                     sources.push(Source::says(SourceKind::Cpuset, place, list, cpus));
                     break;
                 }
-                None => (list, "not a list of CPUs".to_owned()),
+                None => {
+                    let why = "not a list of CPUs".to_owned();
+                    (list, SourceStatus::Ignored(why))
+                }
             },
-            Some(Err(why)) => (String::new(), why),
+            Some(Err(why)) => (String::new(), SourceStatus::Unknown(why)),
         };
-        let status = SourceStatus::Ignored(why);
         sources.push(Source::silent(SourceKind::Cpuset, place, value, status));
     }
     sources

@@ -40,7 +40,7 @@ pub(super) fn sources(observed: &Observed) -> Vec<Source> {
         let groups = groups(observed, &mounts, hierarchy, path);
         sources.extend(limits::quotas(observed, &groups, hierarchy));
         if let Some(why) = groups.missing {
-            let status = SourceStatus::Ignored(why.to_owned());
+            let status = SourceStatus::Unknown(why.to_owned());
             let place = observed.place_of_process("cgroup");
             sources.push(Source::silent(SourceKind::Quota, place, path, status));
         }
@@ -58,7 +58,7 @@ fn unread(place: String, error: &io::Error) -> Vec<Source> {
     if error.kind() == io::ErrorKind::NotFound {
         return Vec::new();
     }
-    let status = SourceStatus::Ignored(error.to_string());
+    let status = SourceStatus::Unknown(error.to_string());
     vec![Source::silent(SourceKind::Quota, place, "", status)]
 }
 
