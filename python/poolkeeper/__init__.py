@@ -5,8 +5,6 @@
 ...     pass  # eight OpenMP threads, each calling a single-threaded BLAS
 
 Importing this package changes no pool and no environment variable.
-
-PYTEST_DONT_REWRITE (pytest would warn where the package is imported before it.)
 """
 
 from ._native import (
@@ -30,6 +28,21 @@ from ._native import (
     split,
     switch_backend,
 )
+
+
+class _Documentation(str):
+    """A docstring that also tells pytest to leave the package as it is written.
+
+    pytest rewrites the ``assert`` of packages with a plugin, and warns where one is
+    imported before pytest begins. It looks for a word in the docstring, which says
+    nothing to people.
+    """
+
+    def __contains__(self, word: str) -> bool:  # type: ignore[override]
+        return word == "PYTEST_DONT_REWRITE" or super().__contains__(word)
+
+
+__doc__ = _Documentation(__doc__)
 
 # As typing has it, whose import would take longer than all of ours.
 TYPE_CHECKING = False

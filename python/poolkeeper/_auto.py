@@ -14,6 +14,7 @@ from ._native import (
     set_limit,
     split,
 )
+from ._words import counted
 
 
 class Auto:
@@ -92,7 +93,8 @@ class Auto:
         # A level without a pool is no news: the variables are for those to come.
         loaded = (outcome for outcome in self.outcomes if outcome.filepath is not None)
         lines = [str(self.split), *self.cpus.not_known(), *map(str, loaded)]
-        lines.append(f"{len(self.environment) - 1} variables set for children and later libraries")
+        variables = counted(len(self.environment) - 1, "variable")
+        lines.append(f"{variables} set for children and later libraries")
         lines += [
             f"kept {name}={theirs}, which you had set (not {ours})"
             for name, theirs, ours in self.kept

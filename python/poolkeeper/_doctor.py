@@ -55,13 +55,26 @@ def doctor(*, cpus: int | None = None) -> Report:
 
 def host_facts() -> dict[str, Any]:
     """What the rules ask of Python, of modules that are imported already."""
+    limits, notebook = _notebook()
     return {
+        "limits": limits,
+        "notebook": notebook,
         "modules": [name for name in _MODULES if name in sys.modules],
         "start_method": _start_method(),
         "workers": _workers(),
         "numba_layer": _numba_layer(),
         "fixed_pools": _fixed_pools(),
     }
+
+
+def _notebook() -> tuple[list[Any], list[tuple[str, int]] | None]:
+    """The live limits that were typed in this notebook, and what its ``%limit`` says.
+
+    The second is None where the magics are not loaded.
+    """
+    extension = sys.modules.get("poolkeeper.notebook.extension")
+    current = extension and extension.current()
+    return current.told() if current else ([], None)
 
 
 def _start_method() -> str | None:

@@ -70,6 +70,12 @@ LIBRARIES = (
         "openblas-fake-scipy64_", "libopenblas_fake_scipy64_.so", "-DPREFIX=scipy_", "-DSUFFIX=64_"
     ),
     _fake_openblas("openblas-fake-_64", "libopenblas_fake__64.so", "-DSUFFIX=_64"),
+    _fake_openblas(
+        "openblas-fake-0.2.19",
+        "libopenblas_fake_0.2.19.so",
+        '-DVERSION="0.2.19"',
+        "-DREADS_ENVIRONMENT",
+    ),
     _fake_openblas("openblas-fake-0.3.2", "libopenblas_fake_0.3.2.so", '-DVERSION="0.3.2"'),
     _fake_openblas("openblas-fake-0.3.4", "libopenblas_fake_0.3.4.so", '-DVERSION="0.3.4"'),
     Library(

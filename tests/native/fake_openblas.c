@@ -7,9 +7,11 @@
  * maximum).
  *
  * Build with -DPREFIX=scipy_ and -DSUFFIX=64_ for affixes; both may be empty. With
- * -DVERSION='"0.3.2"' it poses as a version with a known fault.
+ * -DVERSION='"0.3.2"' it poses as a version with a known fault; with -DREADS_ENVIRONMENT
+ * it reads OPENBLAS_NUM_THREADS when it is loaded (driver/others/openblas_env.c: atoi).
  */
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #ifndef PREFIX
 #define PREFIX
@@ -28,6 +30,16 @@
 #define THREADS_AT_START 8
 
 static atomic_int threads = THREADS_AT_START;
+
+#ifdef READS_ENVIRONMENT
+__attribute__((constructor)) static void read_environment(void)
+{
+    const char *value = getenv("OPENBLAS_NUM_THREADS");
+    int wanted = value ? atoi(value) : 0;
+    if (wanted > 0)
+        atomic_store(&threads, wanted > MAX_THREADS ? MAX_THREADS : wanted);
+}
+#endif
 
 int EXPORT(openblas_get_num_threads)(void) { return atomic_load(&threads); }
 

@@ -66,4 +66,4 @@ def test_the_watch_tells_who_worked(ran: dict[str, Ran]) -> None:
 
 def test_the_limit_of_the_notebook_begins_and_ends(ran: dict[str, Ran]) -> None:
     assert "libgomp: asked for 2, applied" in ran["%limit openmp=2 blas=1"].value
-    assert ran["%limit --off"].out == "poolkeeper: no limit of this notebook's\n"
+    assert ran["%limit --off"].out == "poolkeeper: this notebook has no limit\n"

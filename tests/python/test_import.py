@@ -8,6 +8,7 @@ import importlib.resources
 import pickle
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 from isolated import in_own_process, run, run_python
@@ -125,6 +126,25 @@ def test_a_scope_cannot_be_copied() -> None:
         for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):
             with pytest.raises(TypeError, match="Scope"):
                 duplicate(scope)
+
+
+def test_help_is_for_people_and_pytest_is_told_all_the_same(tmp_path: Path) -> None:
+    import inspect
+    import pydoc
+
+    import poolkeeper
+
+    shown = pydoc.render_doc(poolkeeper, renderer=pydoc.plaintext)
+    assert "pytest" not in (inspect.getdoc(poolkeeper) or "")
+    assert "DONT_REWRITE" not in shown
+    # pytest would warn of a package with a plugin that it can't rewrite any more.
+    (tmp_path / "test_nothing.py").write_text("def test_nothing(): pass\n")
+    code = (
+        "import sys, poolkeeper, pytest\n"
+        "sys.exit(pytest.main(['-q', '-W', 'error', '-p', 'no:cacheprovider', '-c', '/dev/null', "
+        f"{str(tmp_path)!r}]))"
+    )
+    assert "warning" not in run_python(code).stdout
 
 
 @in_own_process

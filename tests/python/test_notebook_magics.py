@@ -42,6 +42,41 @@ def test_a_limit_of_the_notebook_holds_from_there_on() -> None:
     assert [threads[i] for i in (0, 2, 4)] == ["3", "2", "8"]
 
 
+def test_a_limit_that_is_the_value_of_a_cell_is_shown_and_can_be_ended() -> None:
+    last_line, threads, shown, ended, after, again, nothing = run(
+        LOAD, FAKE, "import poolkeeper\npoolkeeper.limit(2)", THREADS, "%limit", "%limit --off",
+        THREADS, "%limit --off", "%limit",
+    )[2:]  # fmt: skip
+    assert last_line.value == "<Scope live: openblas: asked for 2, applied>"
+    assert "until %limit --off" in last_line.html
+    assert threads.value == "2"
+    assert shown.out == "poolkeeper: Out[3] keeps a limit; %limit --off ends it\n"
+    assert "<Scope live" in shown.value
+    assert ended.out == (
+        "poolkeeper: ended the limit that Out[3] kept\npoolkeeper: this notebook has no limit\n"
+    )
+    assert after.value == "8"
+    assert again.out == "poolkeeper: this notebook has no limit\n"
+    assert nothing.out == "poolkeeper: this notebook has no limit; %limit blas=4 sets one\n"
+
+
+def test_both_limits_are_shown_and_ended() -> None:
+    *_, shown, ended, after = run(
+        LOAD, FAKE, "import poolkeeper\npoolkeeper.limit(3)", "poolkeeper.limit(4)",
+        "%limit blas=2", "%limit --off", THREADS,
+    )[2:]  # fmt: skip
+    assert [line.split()[1] for line in shown.out.splitlines()] == ["Out[3]", "Out[4]"]
+    assert "Out[3] and Out[4]" in ended.out
+    assert after.value == "8"
+
+
+def test_notes_are_shown_where_they_are_asked_for() -> None:
+    plain, notes = run(LOAD, "import numpy, sklearn.cluster", "%doctor", "%doctor --notes")[2:]
+    assert "%doctor --notes" in plain.value
+    assert "report.text" not in plain.value
+    assert "note PK" in notes.out
+
+
 def test_a_limit_of_the_notebook_covers_what_the_same_cell_loads() -> None:
     cell = (
         "import numpy\n"

@@ -86,6 +86,8 @@ def test_what_is_wrong_stands_under_the_pools() -> None:
     for page in (text, " ".join(_page(poolkeeper.doctor()).words), " ".join(_page(finding).words)):
         assert f"warning {finding.code} : {finding.summary}" in page
         assert finding.fix["python"] in page
+    report = " ".join(_page(poolkeeper.doctor()).words)
+    assert report.startswith("1 finding. Judged for 1 CPU.")
     with poolkeeper.limit(1):
         assert finding.code not in poolkeeper.pools()._repr_html_()
         assert "Nothing is wrong." in " ".join(_page(poolkeeper.doctor()).words)

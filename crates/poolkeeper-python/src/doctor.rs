@@ -5,24 +5,55 @@ use crate::interpreter::unlocked;
 use crate::look::look;
 use crate::numbers;
 use crate::pool::{html, path};
-use poolkeeper::doctor::{self, Facts, FixedPool, Host, diagnose};
+use poolkeeper::doctor::{self, Facts, FixedPool, Host, LiveLimit, Notebook, diagnose};
 use poolkeeper::printable;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How often Python has forked this process since poolkeeper was imported.
 static FORKS: AtomicU32 = AtomicU32::new(0);
+/// How often in spite of a start method that doesn't fork.
+static FORKS_IN_SPITE: AtomicU32 = AtomicU32::new(0);
 
 /// Counts a fork, in the parent.
 #[pyfunction]
-pub(crate) fn _count_fork() {
+pub(crate) fn _count_fork(py: Python<'_>) {
     FORKS.fetch_add(1, Ordering::Relaxed);
+    if is_settled_otherwise(py).unwrap_or(false) {
+        FORKS_IN_SPITE.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether somebody has told multiprocessing to start processes without a fork.
+fn is_settled_otherwise(py: Python<'_>) -> PyResult<bool> {
+    let modules = py.import("sys")?.getattr("modules")?;
+    let multiprocessing = modules.call_method1("get", ("multiprocessing",))?;
+    if multiprocessing.is_none() {
+        return Ok(false);
+    }
+    let method = multiprocessing.call_method1("get_start_method", (true,))?;
+    Ok(!method.is_none() && !method.eq("fork")?)
+}
+
+/// The forks that say something of those to come.
+fn forks(py: Python<'_>) -> u32 {
+    let forks = match is_settled_otherwise(py) {
+        Ok(true) => &FORKS_IN_SPITE,
+        _ => &FORKS,
+    };
+    forks.load(Ordering::Relaxed)
 }
 
 /// Reads what `poolkeeper._doctor.host_facts` returns.
 pub(crate) fn host(facts: &Bound<'_, PyDict>) -> PyResult<Host> {
     let get = |name: &str| facts.as_any().get_item(name);
+    let limits: Vec<(String, Vec<(PathBuf, u32)>)> = get("limits")?.extract()?;
+    let limits = limits
+        .into_iter()
+        .map(|(words, pools)| LiveLimit { words, pools });
+    let notebook: Option<Vec<(String, u64)>> = get("notebook")?.extract()?;
     let pools: Vec<(String, u32, String)> = get("fixed_pools")?.extract()?;
     let fixed_pools = pools
         .into_iter()
@@ -34,10 +65,12 @@ pub(crate) fn host(facts: &Bound<'_, PyDict>) -> PyResult<Host> {
     Ok(Host {
         modules: get("modules")?.extract()?,
         start_method: get("start_method")?.extract()?,
-        forks: FORKS.load(Ordering::Relaxed),
+        forks: forks(facts.py()),
         workers: get("workers")?.extract()?,
         numba_layer: get("numba_layer")?.extract()?,
         fixed_pools: fixed_pools.collect(),
+        limits: limits.collect(),
+        notebook: notebook.map(|limits| Notebook { limits }),
     })
 }
 
@@ -64,7 +97,10 @@ pub(crate) fn _doctor(
         Some(cpus) => facts.on_machine(cpus).map_err(raise)?,
         None => facts,
     };
-    Ok(Report(diagnose(&facts)))
+    Ok(Report {
+        report: diagnose(&facts),
+        in_notebook: facts.host.notebook.is_some(),
+    })
 }
 
 /// The bounds of the loaded OpenMP pools, for `poolkeeper.guard`: file, most
@@ -87,45 +123,49 @@ type SafeThreads<'py> = (Bound<'py, PyAny>, u32, &'static str, String);
 
 /// What the doctor has to say about a process: what :func:`doctor` returns.
 #[pyclass(frozen, module = "poolkeeper")]
-pub(crate) struct Report(doctor::Report);
+pub(crate) struct Report {
+    report: doctor::Report,
+    /// Whether a notebook has magics that show more of it.
+    in_notebook: bool,
+}
 
 #[pymethods]
 impl Report {
     /// Every finding, the worst first: a list of :class:`Finding`.
     #[getter]
     fn findings(&self) -> Vec<Finding> {
-        self.0.findings.iter().cloned().map(Finding).collect()
+        self.report.findings.iter().cloned().map(Finding).collect()
     }
 
     /// Whether there is neither an error nor a warning, and nothing was unseen.
     #[getter]
     fn is_healthy(&self) -> bool {
-        self.0.is_healthy
+        self.report.is_healthy
     }
 
     /// What could not be looked at, a few words each: a list of str.
     #[getter]
     fn unseen(&self) -> Vec<String> {
-        self.0.unseen.clone()
+        self.report.unseen.clone()
     }
 
     /// CPUs that the process may use; with ``cpus=``, those of that machine.
     #[getter]
     fn cpus(&self) -> u32 {
-        self.0.cpus
+        self.report.cpus
     }
 
     /// Everything, as a dict: what ``poolkeeper doctor --json`` writes.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
-        dict.set_item("is_healthy", self.0.is_healthy)?;
+        dict.set_item("is_healthy", self.report.is_healthy)?;
         dict.set_item("unseen", self.unseen())?;
         let findings = self.findings();
         let findings: PyResult<Vec<_>> = findings.iter().map(|found| found.to_dict(py)).collect();
         dict.set_item("findings", findings?)?;
-        dict.set_item("pools", self.0.pools)?;
-        dict.set_item("cpus", self.0.cpus)?;
-        dict.set_item("is_pretended", self.0.is_pretended)?;
+        dict.set_item("pools", self.report.pools)?;
+        dict.set_item("cpus", self.report.cpus)?;
+        dict.set_item("is_pretended", self.report.is_pretended)?;
         Ok(dict)
     }
 
@@ -136,9 +176,13 @@ impl Report {
         let style = poolkeeper_cli::Style {
             look: look(py),
             notes,
-            how_to_see_notes: "report.text()",
+            how_to_see_notes: if self.in_notebook {
+                "%doctor --notes"
+            } else {
+                "poolkeeper.doctor().text()"
+            },
         };
-        poolkeeper_cli::doctor_text(&self.0, style)
+        poolkeeper_cli::doctor_text(&self.report, style)
             .trim_end()
             .to_owned()
     }

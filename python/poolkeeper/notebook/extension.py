@@ -18,6 +18,10 @@ from .options import Limits
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+#: A line that the user has typed, and for each pool that it holds its file and the
+#: threads asked for.
+Told = tuple[str, list[tuple[str, int]]]
+
 _extensions: WeakKeyDictionary[InteractiveShell, Extension] = WeakKeyDictionary()
 
 
@@ -122,6 +126,41 @@ class Extension:
         if scope is not None:
             scope.release()
 
+    def kept(self) -> list[tuple[str, Scope]]:
+        """Return the live limits that only the notebook's output keeps, with their names.
+
+        ``poolkeeper.limit(1)`` as the last line of a cell stays in ``Out``, and so it
+        stays live.
+        """
+        shown = self._shell.user_ns.get("Out", {})
+        scopes = shown.items() if isinstance(shown, dict) else ()
+        return [
+            (f"Out[{number}]", scope)
+            for number, scope in scopes
+            if isinstance(scope, Scope) and scope.live and scope is not self.scope
+        ]
+
+    def end_all(self) -> list[str]:
+        """End the notebook's limit and those that its output keeps; return their names."""
+        ended = []
+        for name, scope in self.kept():
+            scope.release()
+            ended.append(name)
+        if self.scope is not None:
+            ended.append("%limit")
+        self.end_limit()
+        return ended
+
+    def told(self) -> tuple[list[Told], list[tuple[str, int]]]:
+        """Return the live limits that were typed here, and what ``%limit`` says by name."""
+        scopes = self.kept()
+        limits: list[tuple[str, int]] = []
+        if self.scope is not None and self._limits is not None:
+            scopes.insert(0, (f"%{settings.in_words(self._limits)}", self.scope))
+            by_name = {"": self._limits} if isinstance(self._limits, int) else self._limits
+            limits = [*by_name.items()]
+        return [(words, _held(scope)) for words, scope in scopes], limits
+
     def _apply_settings(self) -> None:
         """Apply the limits in the metadata of the notebook that this shell belongs to."""
         path = settings.notebook_of(self._shell.user_ns)
@@ -143,3 +182,20 @@ class Extension:
             if danger.key not in self._told:
                 self._told.add(danger.key)
                 display(danger)  # type: ignore[no-untyped-call]
+
+
+def _held(scope: Scope) -> list[tuple[str, int]]:
+    """Return the file of each pool that a scope holds, and the threads asked for."""
+    return [
+        (outcome.filepath, outcome.requested)
+        for outcome in scope.outcomes
+        if outcome.filepath is not None and outcome.requested is not None
+    ]
+
+
+def current() -> Extension | None:
+    """Return the extension of the shell that runs, if its magics are loaded."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return None if shell is None else _extensions.get(shell)

@@ -107,7 +107,8 @@ class PoolkeeperMagics(Magics):
         %limit blas=4 openmp=8    from here on, for libraries loaded later too
         %limit 2                  every pool
         %limit                    show what is limited
-        %limit --off              back to what it was before
+        %limit --off              back to what it was before, also where the last line
+                                  of a cell was poolkeeper.limit(1)
         %limit --notebook FILE    what that notebook's metadata says
         %%limit blas=1            for this cell, await in it as you like
         %%limit --force blas=8    more than the notebook's own limit
@@ -149,14 +150,22 @@ class PoolkeeperMagics(Magics):
 
     def _limit_notebook(self, limits: Limits | None, options: argparse.Namespace) -> Scope | None:
         if options.off:
-            self._extension.end_limit()
-            print("poolkeeper: no limit of this notebook's")
+            ended = self._extension.end_all()
+            kept = [name for name in ended if name.startswith("Out[")]
+            if kept:
+                print(f"poolkeeper: ended the limit that {' and '.join(kept)} kept")
+            print("poolkeeper: this notebook has no limit")
             return None
+        scope = self._extension.scope
         if limits is not None:
-            return self._extension.set_limit(limits, options.force)
-        if self._extension.scope is None:
-            print("poolkeeper: no limit of this notebook's; %limit blas=4 sets one")
-        return self._extension.scope
+            scope = self._extension.set_limit(limits, options.force)
+        kept_scopes = self._extension.kept()
+        if scope is None and not kept_scopes:
+            print("poolkeeper: this notebook has no limit; %limit blas=4 sets one")
+        for name, kept_scope in kept_scopes:
+            print(f"poolkeeper: {name} keeps a limit; %limit --off ends it")
+            display(kept_scope)  # type: ignore[no-untyped-call]
+        return scope
 
     @line_magic
     def cpus(self, line: str) -> Cpus:
@@ -169,18 +178,25 @@ class PoolkeeperMagics(Magics):
             raise UsageError(f"%cpus: {error}") from None
 
     @line_magic
-    def doctor(self, line: str) -> Report:
+    def doctor(self, line: str) -> Report | None:
         """Say what is wrong with the pools of this kernel, and what to type.
 
         %doctor               here and now
         %doctor --cpus 128    on a machine with so many CPUs
+        %doctor --notes       as text, with what is usual and worth knowing
         """
         parser = _Parser(prog="doctor", add_help=False, allow_abbrev=False)
         parser.add_argument("--cpus", type=int)
+        parser.add_argument("--notes", action="store_true")
+        options = parser.parse_args(_words(line))
         try:
-            return doctor(cpus=parser.parse_args(_words(line)).cpus)
+            report = doctor(cpus=options.cpus)
         except LimitError as error:
             raise UsageError(f"%doctor: {error}") from None
+        if options.notes:
+            print(report.text(notes=True))
+            return None
+        return report
 
     def _as_cell(self, name: str, line: str, cell: str) -> None:
         """A call from a program: cells that people write don't come here (cells.py)."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from .._cpus import Cpus, cpus
 from .._native import Finding, LimitError, Outcome, Pool, Report, Scope, Share, Split
+from .._words import counted
 from .html import Markup, bar, element, faint, join, note, paragraph, picture, table
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _budget_line(budget: Cpus | None) -> Markup:
     if budget is None:
         return paragraph(faint("The budget is not known: type %cpus to see why."))
     return paragraph(
-        f"Budget: {budget} CPUs",
+        f"Budget: {counted(int(budget), 'CPU')}",
         faint(f", says the {budget.deciding.kind}: {budget.deciding.place}"),
     )
 
@@ -96,9 +97,9 @@ def report(found: Report) -> str:
     """Return the doctor's report: every error and warning, the notes in short."""
     serious = [one for one in found.findings if one.severity != "note"]
     notes = [one for one in found.findings if one.severity == "note"]
-    headline = "Nothing is wrong." if found.is_healthy else f"{len(serious)} findings."
+    headline = "Nothing is wrong." if found.is_healthy else f"{counted(len(serious), 'finding')}."
     return picture(
-        paragraph(element("b", headline), faint(f" Judged for {found.cpus} CPUs.")),
+        paragraph(element("b", headline), faint(f" Judged for {counted(found.cpus, 'CPU')}.")),
         join(join((_finding(one), _evidence(one))) for one in serious),
         join(paragraph(faint(f"{one.severity} {one.code}: {one.summary}")) for one in notes),
     )
@@ -110,12 +111,17 @@ def finding(one: Finding) -> str:
 
 
 def _finding(one: Finding) -> Markup:
-    fix = one.fix["python"]
-    return note(
-        element("b", f"{one.severity} {one.code}"),
-        f": {one.summary}",
-        join((" Type ", element("code", fix))) if fix else None,
-    )
+    return note(element("b", f"{one.severity} {one.code}"), f": {one.summary}", _fix(one))
+
+
+def _fix(one: Finding) -> Markup | None:
+    """What to type here; where that can't help, what to type or to do elsewhere."""
+    python, shell, advice = (one.fix[kind] for kind in ("python", "shell", "advice"))
+    if python:
+        return join((" Type ", element("code", python)))
+    if shell:
+        return join((" In a shell, before the program starts: ", element("code", shell)))
+    return join((f" What to do: {advice}.",)) if advice else None
 
 
 def _evidence(one: Finding) -> Markup:
@@ -137,9 +143,10 @@ def budget(found: Cpus) -> str:
         )
         for source in found.sources
     )
+    whole = counted(found.count, "CPU")
     exact = f" ({found.fraction:g}, rounded down)" if found.fraction != found.count else ""
     cores = [
-        f"{count} {name} cores"
+        counted(count, f"{name} core")
         for count, name in (
             (found.physical_cores, "physical"),
             (found.performance_cores, "performance"),
@@ -147,7 +154,7 @@ def budget(found: Cpus) -> str:
         if count is not None
     ]
     return picture(
-        paragraph(element("b", f"{found.count} CPUs"), exact, f", says the {found.deciding.kind}"),
+        paragraph(element("b", whole), exact, f", says the {found.deciding.kind}"),
         table(header, rows, numbers=(2,)),
         paragraph(faint(", ".join(cores))) if cores else None,
     )
@@ -181,8 +188,11 @@ def scope(limit: Scope) -> str:
     """Return a scope: whether it is live, and what became of it in each pool."""
     state = "Live" if limit.live else "Ended"
     endings = (note(str(end)) for end in limit.endings if end.status not in ("restored", "held"))
+    until = faint(" until %limit --off, or its release()") if limit.live else None
     return picture(
-        paragraph(element("b", f"{state} limit")), _outcomes(limit.outcomes), join(endings)
+        paragraph(element("b", f"{state} limit"), until),
+        _outcomes(limit.outcomes),
+        join(endings),
     )
 
 
@@ -226,6 +236,6 @@ def auto(done: Auto) -> str:
     return picture(
         paragraph(str(done.split)),
         _outcomes(loaded) if loaded else None,
-        paragraph(faint(f"{variables} variables set for children and later libraries")),
+        paragraph(faint(f"{counted(variables, 'variable')} set for children and later libraries")),
         join(kept),
     )

@@ -83,7 +83,7 @@ def test_an_import_took_cpus_away() -> None:
     finding = found("PK303", "warning")
     assert "CPUs now: 0" in finding.evidence
     assert "OMP_PROC_BIND=true" in finding.evidence
-    exec(finding.fix["python"], {"os": os})
+    exec(finding.fix["python"], {})
     not_found("PK303")
 
 

@@ -6,6 +6,7 @@
 use super::finding::Evidence;
 use crate::model::{Level, Pool};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// A process and its machine, as the rules see them.
 ///
@@ -135,6 +136,26 @@ pub struct Host {
     pub numba_layer: Option<String>,
     /// Pools that have no interface in C, and keep the size they began with.
     pub fixed_pools: Vec<FixedPool>,
+    /// Live limits that the user has typed, as far as they are known.
+    pub limits: Vec<LiveLimit>,
+    /// The notebook whose magics are loaded, if this is one.
+    pub notebook: Option<Notebook>,
+}
+
+/// A live limit that the user has typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveLimit {
+    /// How: `"%limit openmp=8"`, or where it is kept: `"Out[3]"`.
+    pub words: String,
+    /// The files of the pools that it holds, and the threads that it asked for.
+    pub pools: Vec<(PathBuf, u32)>,
+}
+
+/// A notebook with poolkeeper's magics.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notebook {
+    /// What its `%limit` says, by name; the empty name is for every pool.
+    pub limits: Vec<(String, u64)>,
 }
 
 /// A pool that keeps the size it began with.

@@ -137,11 +137,6 @@ impl Finding {
         self
     }
 
-    pub(super) fn python(mut self, code: impl Into<String>) -> Self {
-        self.fix.python = Some(code.into());
-        self
-    }
-
     pub(super) fn shell(mut self, line: impl Into<String>) -> Self {
         self.fix.shell = Some(line.into());
         self

@@ -9,13 +9,16 @@ mod finding;
 mod gather;
 mod machine;
 mod masks;
+mod mend;
 mod report;
 mod rules;
 mod safe;
 mod settings;
 mod start;
 
-pub use facts::{CpuFacts, Facts, FixedPool, Host, PoolFacts, Room, SystemFacts, Variables};
+pub use facts::{
+    CpuFacts, Facts, FixedPool, Host, LiveLimit, Notebook, PoolFacts, Room, SystemFacts, Variables,
+};
 pub use finding::{Evidence, Finding, Fix, Page, Severity};
 pub use report::Report;
 pub use safe::{Bound, safe_threads};

@@ -83,9 +83,14 @@ fn by_openmp(facts: &Facts, caller: &PoolFacts, in_danger: &[&Callee<'_>]) -> Fi
     let advised = safe.min(facts.cpus.budget);
     finding(threads, "OpenMP threads", caller.says_threads(), in_danger)
         .evidence([end(threads, safe)])
-        .python(format!("poolkeeper.set_limit(openmp={advised})"))
-        .shell(format!("export OMP_NUM_THREADS={advised}"))
         .advice(advice(facts, safe))
+        .lower(
+            facts,
+            &[caller],
+            &[("openmp", advised.into())],
+            format!("poolkeeper.set_limit(openmp={advised})"),
+        )
+        .shell(format!("export OMP_NUM_THREADS={advised}"))
 }
 
 fn by_own_threads(threads: u32, in_danger: &[&Callee<'_>]) -> Finding {

@@ -90,10 +90,10 @@ pub(super) fn duplicate_ok(facts: &Facts) -> Vec<Finding> {
         })
         .evidence([format!("{KMP}={value}, set {}", set_by(facts))])
         .evidence(loaded.iter().map(|found| file(found)))
-        .python(format!(
-            "os.environ.pop(\"{KMP}\", None)  # after the imports"
+        .python_line(format!(
+            "import os; os.environ.pop(\"{KMP}\", None)  # after the imports"
         ))
-        .shell(format!("unset {KMP}"));
+        .unset(facts, KMP);
     vec![finding]
 }
 
@@ -135,7 +135,9 @@ pub(super) fn copies(facts: &Facts) -> Vec<Finding> {
         );
         Finding::new(&COPIES, summary)
             .evidence(copies.iter().map(|found| found.says_threads()))
-            .python(format!("poolkeeper.limit({id}=N)  # is for all copies"))
+            .advice(format!(
+                "nothing, as a rule: poolkeeper.limit({id}=...) is for all copies"
+            ))
     });
     findings.collect()
 }

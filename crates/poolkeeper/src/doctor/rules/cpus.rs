@@ -4,6 +4,7 @@ use super::counted;
 use crate::doctor::facts::{Facts, PoolFacts};
 use crate::doctor::finding::{Evidence, Finding, Page, Severity};
 use crate::doctor::settings::setting;
+use std::collections::BTreeSet;
 
 pub(super) static MORE_THAN_BUDGET: Page = Page {
     code: "PK201",
@@ -13,7 +14,8 @@ pub(super) static MORE_THAN_BUDGET: Page = Page {
                  that its library could count: a variable or a call asked for it.",
     why: "Threads that have no CPU of their own take turns. Parallel code waits for its slowest \
           thread, so that a few threads too many can cost more than all of them gain.",
-    fix: "Use the CPUs that there are: poolkeeper.auto() in the program, or `poolkeeper run` before it.",
+    fix: "Use the CPUs that there are: poolkeeper.auto() in the program, or `poolkeeper run` before it. Where a \
+          limit of your own is live, make that smaller: it holds the pool whatever else is set.",
     references: &["OpenMP API 5.2, section 2.4 (determining the number of threads)"],
 };
 
@@ -28,7 +30,8 @@ pub(super) static COUNTED_TOO_MANY: Page = Page {
           Under a quota it is worse: the kernel stops all threads of the process for the rest of each period \
           (usually 100 ms) as soon as together they have used it up. With more threads that is sooner, \
           and the work takes longer than with few.",
-    fix: "Use the CPUs that there are: poolkeeper.auto() in the program, or `poolkeeper run` before it.",
+    fix: "Use the CPUs that there are: poolkeeper.auto() in the program, or `poolkeeper run` before it. Where a \
+          limit of your own is live, make that smaller: it holds the pool whatever else is set.",
     references: &["Linux, Documentation/scheduler/sched-bwc.rst (CFS bandwidth control)"],
 };
 
@@ -43,7 +46,32 @@ pub(super) fn more_than_budget(facts: &Facts) -> Vec<Finding> {
             None => format!("{threads}, by a call in this process"),
         })
     });
-    finding(&MORE_THAN_BUDGET, facts, &told, lines)
+    let findings = finding(&MORE_THAN_BUDGET, facts, &told, lines);
+    findings
+        .map(|finding| told_otherwise(finding, facts, &told))
+        .into_iter()
+        .collect()
+}
+
+/// The variables that asked for too many, with a number that is not; nothing where
+/// a call did, which a shell can't change.
+fn told_otherwise(finding: Finding, facts: &Facts, told: &[&PoolFacts]) -> Finding {
+    let names: Option<BTreeSet<&str>> = told
+        .iter()
+        .map(|found| {
+            let by = setting(found, facts).filter(|by| by.threads == found.threads())?;
+            (!facts.environment.is_changed(by.name)).then_some(by.name)
+        })
+        .collect();
+    match names {
+        Some(names) => {
+            let words = names
+                .iter()
+                .map(|name| format!("{name}={}", facts.cpus.budget));
+            finding.shell(format!("export {}", words.collect::<Vec<_>>().join(" ")))
+        }
+        None => finding,
+    }
 }
 
 pub(super) fn counted_too_many(facts: &Facts) -> Vec<Finding> {
@@ -55,7 +83,15 @@ pub(super) fn counted_too_many(facts: &Facts) -> Vec<Finding> {
             counted(found.threads().into(), "CPU")
         ))
     });
-    finding(&COUNTED_TOO_MANY, facts, &counting, lines)
+    let finding = finding(&COUNTED_TOO_MANY, facts, &counting, lines);
+    // A mask that the program narrowed itself is a wide one when it starts.
+    let at_start = facts.cpus.mask_at_start.as_ref();
+    let is_narrowed = at_start.is_some_and(|mask| *mask != facts.cpus.mask);
+    let finding = finding.map(|finding| match is_narrowed {
+        true => finding,
+        false => finding.run(facts, &[]),
+    });
+    finding.into_iter().collect()
 }
 
 /// The pools with more threads than the budget has CPUs.
@@ -77,10 +113,8 @@ fn finding(
     facts: &Facts,
     pools: &[&PoolFacts],
     lines: impl Iterator<Item = Evidence>,
-) -> Vec<Finding> {
-    let Some(widest) = pools.iter().max_by_key(|found| found.threads()) else {
-        return Vec::new();
-    };
+) -> Option<Finding> {
+    let widest = pools.iter().max_by_key(|found| found.threads())?;
     let budget = facts.cpus.budget;
     let summary = format!(
         "{} runs {} where the process may use {}.",
@@ -93,10 +127,16 @@ fn finding(
         counted(budget.into(), "CPU"),
         facts.cpus.source
     );
+    let levels: BTreeSet<&str> = pools.iter().map(|found| found.pool.level.name()).collect();
+    let wanted = levels.into_iter().map(|level| (level, u64::from(budget)));
     let finding = Finding::new(page, summary)
         .evidence(lines)
         .evidence([by])
-        .python("poolkeeper.auto()")
-        .shell("poolkeeper run -- python script.py");
-    vec![finding]
+        .lower(
+            facts,
+            pools,
+            &wanted.collect::<Vec<_>>(),
+            "poolkeeper.auto()",
+        );
+    Some(finding)
 }

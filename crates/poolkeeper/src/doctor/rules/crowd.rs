@@ -3,6 +3,7 @@
 use super::counted;
 use crate::doctor::facts::{Facts, PoolFacts};
 use crate::doctor::finding::{Finding, Page, Severity};
+use crate::doctor::mend::EVERY_POOL;
 use crate::model::Level;
 
 pub(super) static NESTED: Page = Page {
@@ -65,8 +66,14 @@ pub(super) fn nested(facts: &Facts) -> Vec<Finding> {
     let finding = Finding::new(&NESTED, summary)
         .severity(severity)
         .evidence([line(outer), line(inner)])
-        .python("with poolkeeper.limit(blas=1): ...")
-        .shell("poolkeeper run --nested -- python script.py");
+        .lower(
+            facts,
+            &[inner],
+            &[("blas", 1)],
+            "poolkeeper.auto(nested=True)",
+        )
+        .run(facts, &["--nested"])
+        .advice("or around such code alone: with poolkeeper.limit(blas=1):");
     vec![finding]
 }
 
@@ -90,11 +97,13 @@ pub(super) fn workers(facts: &Facts) -> Vec<Finding> {
     let finding = Finding::new(&WORKERS, summary)
         .evidence([format!("worker processes that run now: {workers}")])
         .evidence([widest.says_threads()])
-        .python(format!(
-            "poolkeeper.split(processes={workers}).limit()  # in each worker"
-        ))
-        .shell(format!(
-            "poolkeeper run --processes {workers} -- python script.py"
-        ));
+        .advice("put it before the workers start: those that run keep what they began with")
+        .lower(
+            facts,
+            &facts.independent().collect::<Vec<_>>(),
+            &[(EVERY_POOL, u64::from(budget / workers).max(1))],
+            format!("poolkeeper.auto(processes={workers})"),
+        )
+        .run(facts, &["--processes", &workers.to_string()]);
     vec![finding]
 }

@@ -53,7 +53,7 @@ fn begun_so(facts: &Facts, pool: &FixedPool) -> Finding {
         Severity::Note
     };
     let FixedPool { name, variable, .. } = pool;
-    Finding::new(
+    let finding = Finding::new(
         &PAGE,
         format!("{name} has {threads} for good: its pool can't be limited any more."),
     )
@@ -65,9 +65,13 @@ fn begun_so(facts: &Facts, pool: &FixedPool) -> Finding {
             counted(budget.into(), "CPU"),
             facts.cpus.source
         ),
-    ])
-    .python(format!(
-        "os.environ[\"{variable}\"] = \"{budget}\"  # before it is imported"
+    ]);
+    if severity == Severity::Note {
+        return finding.advice("nothing: that is within the CPUs that there are");
+    }
+    // The pool has begun: nothing that is typed here reaches it.
+    finding.export(facts, variable, budget).advice(format!(
+        "start the program (or the notebook's kernel) again, with the variable in its shell or with \
+         os.environ[\"{variable}\"] = \"{budget}\" before the import"
     ))
-    .shell(format!("export {variable}={budget}"))
 }

@@ -10,7 +10,8 @@ pub(super) static PAGE: Page = Page {
     severity: Severity::Error,
     found_when: "libgomp has started threads in this process, so parallel loops have run, and \
                  multiprocessing starts its processes with fork. An error where the process has forked \
-                 before (since poolkeeper was imported), else a note: nothing happens until it forks.",
+                 before (since poolkeeper was imported, and in spite of another start method once that \
+                 is set), else a note: nothing happens until it forks.",
     why: "A forked child has a copy of libgomp that believes in threads which don't exist there. The first \
           parallel loop in the child waits for them for ever.",
     fix: "Start processes with \"spawn\" or \"forkserver\", or start them before the first parallel loop; one \
@@ -29,9 +30,15 @@ pub(super) static NUMBA: Page = Page {
                  processes with fork. An error where the process has forked before, else a note.",
     why: "numba ends a forked child that runs a parallel function, with \"Terminating: fork() called from a \
           process already using GNU OpenMP, this is unsafe.\"",
-    fix: "Start processes with \"spawn\" or \"forkserver\", or set NUMBA_THREADING_LAYER to tbb.",
+    fix: "Start processes with \"spawn\" or \"forkserver\", or set NUMBA_THREADING_LAYER to workqueue (or to tbb, where that is installed).",
     references: &["https://numba.readthedocs.io/en/stable/user/threading-layer.html"],
 };
+
+/// `force`: the method may have been settled, by a lock of tqdm's for one.
+const NO_FORK: &str =
+    "import multiprocessing; multiprocessing.set_start_method(\"forkserver\", force=True)";
+const BEFORE: &str = "put it before the first child is started; what calls os.fork itself is not \
+                      changed by it";
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     if !forks(facts) {
@@ -57,7 +64,8 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     .severity(severity(facts))
     .evidence(lines)
     .evidence([method(facts)])
-    .python("multiprocessing.set_start_method(\"forkserver\")  # first of all");
+    .python_line(NO_FORK)
+    .advice(BEFORE);
     vec![finding]
 }
 
@@ -71,8 +79,9 @@ pub(super) fn numba(facts: &Facts) -> Vec<Finding> {
     )
     .severity(severity(facts))
     .evidence(["numba's threading layer: omp".to_owned(), method(facts)])
-    .python("multiprocessing.set_start_method(\"forkserver\")  # first of all")
-    .shell("export NUMBA_THREADING_LAYER=tbb");
+    .python_line(NO_FORK)
+    .advice(BEFORE)
+    .export(facts, "NUMBA_THREADING_LAYER", "workqueue");
     vec![finding]
 }
 

@@ -4,6 +4,7 @@ use super::counted;
 use crate::doctor::facts::{Facts, PoolFacts};
 use crate::doctor::finding::{Finding, Page, Severity};
 use crate::doctor::settings::{Setting, setting};
+use crate::shell_quoted;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) static PAGE: Page = Page {
@@ -73,5 +74,5 @@ fn finding(facts: &Facts, pools: &[(&PoolFacts, Setting<'_>)]) -> Finding {
         .evidence([before])
         .evidence(pools.iter().map(|(found, _)| found.says_threads()))
         .python(format!("poolkeeper.set_limit({})", limits.join(", ")))
-        .shell(format!("export {name}={value}"))
+        .shell(format!("export {name}={}", shell_quoted(value)))
 }

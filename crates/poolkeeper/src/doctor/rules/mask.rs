@@ -68,7 +68,7 @@ pub(super) fn bound_twice(facts: &Facts) -> Vec<Finding> {
     let summary = format!("{name}={value} binds threads to CPUs, for two OpenMP runtimes at once.");
     let finding = Finding::new(&BOUND_TWICE, summary)
         .evidence(runtimes.iter().map(|found| found.says_threads()))
-        .shell(format!("unset {name}"));
+        .unset_all(facts, &names(facts));
     vec![finding]
 }
 
@@ -92,6 +92,11 @@ fn of_variables(environment: &Variables) -> impl Iterator<Item = (&'static str, 
     })
 }
 
+/// Their names: each of them binds, without the others too.
+fn names(facts: &Facts) -> Vec<&'static str> {
+    binding(facts).map(|(name, _)| name).collect()
+}
+
 pub(super) fn shrunk(facts: &Facts) -> Vec<Finding> {
     let cpus = &facts.cpus;
     let empty = Vec::new();
@@ -109,25 +114,21 @@ pub(super) fn shrunk(facts: &Facts) -> Vec<Finding> {
         cpus.mask.len(),
         counted(before.len() as u64, "CPU")
     );
-    let all = before
-        .iter()
-        .map(u32::to_string)
-        .collect::<Vec<_>>()
-        .join(", ");
     let finding = Finding::new(&SHRUNK, summary)
         .evidence([
             format!("CPUs {when}: {}", ranges(before)),
             format!("CPUs now: {}", ranges(&cpus.mask)),
         ])
         .evidence(binding(facts).map(|(name, value)| format!("{name}={value}")))
-        .python(if before.len() <= 16 {
-            format!("os.sched_setaffinity(0, {{{all}}})  # after the import that does it")
-        } else {
-            "os.sched_setaffinity(0, cpus_of_before)  # after the import that does it".to_owned()
-        });
-    vec![match binding(facts).next() {
-        Some((name, _)) => finding.shell(format!("unset {name}")),
-        None => finding,
+        .python_line(format!(
+            "import os; os.sched_setaffinity(0, {{{}}})  # after the import that does it",
+            as_python(before)
+        ));
+    let names = names(facts);
+    vec![if names.is_empty() {
+        finding
+    } else {
+        finding.unset_all(facts, &names)
     }]
 }
 
@@ -156,6 +157,20 @@ pub(super) fn elsewhere(facts: &Facts) -> Vec<Finding> {
     vec![finding]
 }
 
+/// The members of a set in Python: "0, 1", "*range(0, 64), 70".
+fn as_python(cpus: &[u32]) -> String {
+    let runs = cpus.chunk_by(|a, b| a + 1 == *b);
+    let text = runs.map(|run| match run {
+        [first, .., last] if run.len() > 2 => format!("*range({first}, {})", last + 1),
+        few => few
+            .iter()
+            .map(u32::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+    });
+    text.collect::<Vec<_>>().join(", ")
+}
+
 /// "0-3, 8"
 fn ranges(cpus: &[u32]) -> String {
     let runs = cpus.chunk_by(|a, b| a + 1 == *b);
@@ -173,5 +188,6 @@ mod tests {
     #[test]
     fn cpus_are_written_as_ranges() {
         assert_eq!(ranges(&[0, 1, 2, 5, 7, 8]), "0-2, 5, 7-8");
+        assert_eq!(as_python(&[0, 1, 2, 5, 7, 8]), "*range(0, 3), 5, 7, 8");
     }
 }

@@ -3,6 +3,7 @@
 use super::counted;
 use crate::doctor::facts::{Facts, PoolFacts, Room};
 use crate::doctor::finding::{Evidence, Finding, Page, Severity};
+use crate::doctor::mend::EVERY_POOL;
 
 pub(super) static THREADS: Page = Page {
     code: "PK601",
@@ -118,7 +119,12 @@ pub(super) fn threads(facts: &Facts) -> Vec<Finding> {
             "{}: {} of {} taken",
             room.place, room.used, room.limit
         )])
-        .python(format!("poolkeeper.set_limit({advised})"))
+        .lower(
+            facts,
+            &facts.independent().collect::<Vec<_>>(),
+            &[(EVERY_POOL, advised)],
+            format!("poolkeeper.set_limit({advised})"),
+        )
         .shell(format!("export OMP_NUM_THREADS={advised}"));
     vec![finding]
 }
@@ -152,7 +158,12 @@ pub(super) fn memory(facts: &Facts) -> Vec<Finding> {
                 megabytes(room.limit)
             ),
         ])
-        .python(format!("poolkeeper.set_limit({advised})"))
+        .lower(
+            facts,
+            &facts.independent().collect::<Vec<_>>(),
+            &[(EVERY_POOL, advised)],
+            format!("poolkeeper.set_limit({advised})"),
+        )
         .shell(format!("export OMP_NUM_THREADS={advised}"));
     vec![finding]
 }

@@ -56,11 +56,17 @@ pub(super) fn in_turn(facts: &Facts) -> Vec<Finding> {
         .severity(active.map_or(Severity::Note, |_| Severity::Warning))
         .evidence([openmp, blas].map(|found| found.says_threads()))
         .evidence(active.map(|(name, value)| format!("{name}={value}")));
+    let finding = finding.lower(
+        facts,
+        &[blas],
+        &[("blas", 1)],
+        "poolkeeper.set_limit(blas=1)",
+    );
     vec![match active {
-        Some((name, _)) => finding.shell(format!("unset {name}")),
+        Some((name, _)) => finding.unset(facts, name),
         None => finding
-            .python("with poolkeeper.limit(blas=1): ...")
-            .shell("export OPENBLAS_NUM_THREADS=1"),
+            .shell("export OPENBLAS_NUM_THREADS=1")
+            .advice("or around such code alone: with poolkeeper.limit(blas=1):"),
     }]
 }
 
@@ -91,6 +97,6 @@ pub(super) fn sleeps_at_once(facts: &Facts) -> Vec<Finding> {
         format!("{NAME}={value} sends idle OpenMP threads to sleep at once, which makes short loops slow."),
     )
     .evidence([format!("{NAME}={value}").into(), libgomp.says_threads()])
-    .shell(format!("unset {NAME}"));
+    .unset(facts, NAME);
     vec![finding]
 }

@@ -37,7 +37,7 @@ pub(super) fn ignored(facts: &Facts) -> Vec<Finding> {
         let (name, instead) = unread(found)?;
         let value = facts.environment.now(name)?;
         let asked = read(value, Reading::Prefix)?;
-        (asked != found.threads()).then(|| ignored_by(found, name, value, instead))
+        (asked != found.threads()).then(|| ignored_by(facts, found, (name, value, asked), instead))
     });
     found.collect()
 }
@@ -53,7 +53,12 @@ fn unread(found: &PoolFacts) -> Option<(&'static str, Option<&'static str>)> {
     }
 }
 
-fn ignored_by(found: &PoolFacts, name: &str, value: &str, instead: Option<&str>) -> Finding {
+fn ignored_by(
+    facts: &Facts,
+    found: &PoolFacts,
+    (name, value, asked): (&str, &str, u32),
+    instead: Option<&str>,
+) -> Finding {
     let built = match instead {
         Some(_) => "was built on OpenMP",
         None => "was built without threads",
@@ -69,13 +74,16 @@ fn ignored_by(found: &PoolFacts, name: &str, value: &str, instead: Option<&str>)
     ]);
     match instead {
         Some(instead) => finding
-            .python(format!(
-                "poolkeeper.set_limit({}={value})",
-                found.pool.runtime
-            ))
-            .shell(format!("export {instead}={value}")),
+            .lower(
+                facts,
+                &[found],
+                &[(found.pool.runtime, asked.into())],
+                format!("poolkeeper.set_limit({}={asked})", found.pool.runtime),
+            )
+            .shell(format!("export {instead}={asked}")),
         None => finding
-            .shell(format!("unset {name}"))
+            .unset(facts, name)
+            .python_line(format!("import os; os.environ.pop(\"{name}\", None)"))
             .advice("for threads, install a build of the library that has them"),
     }
 }
@@ -124,6 +132,8 @@ fn misread_value(facts: &Facts, name: &str, value: &str) -> Finding {
     )
     .evidence([format!("{name}={value:?}")])
     .evidence(lines)
-    .python(format!("poolkeeper.set_limit({count})"))
-    .shell(format!("export {name}={count}"))
+    .python_line(format!(
+        "import os, poolkeeper; os.environ[\"{name}\"] = \"{count}\"; poolkeeper.set_limit({count})"
+    ))
+    .export(facts, name, count)
 }
