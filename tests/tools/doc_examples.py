@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 """Run the examples of README.md and docs/: every python, console and rust block.
 
-- python: the blocks of a file run one after the other in one fresh process;
-  a `>>>` prompt makes a block a doctest.
-- ipython: the blocks of a file are the cells of one notebook, run by a kernel.
+- python: each block runs alone, as it would be pasted, in a fresh process. A
+  block goes on from the one before where its first line is `# continues`. Blocks
+  with `>>>` prompts are doctests, and one session a file: the page says so.
+- ipython: the blocks of a file are the cells of one notebook, run by a kernel;
+  the page says so.
+- What a block imports, the page names outside of its code, or the reader would not
+  know what to install.
 - console (also bash, sh): each command (`$ `) that begins with poolkeeper,
   python or `make help` runs in a folder that shows the repository, and must
   end with exit code 0. Others (cloning, installing) are not run.
@@ -34,6 +38,7 @@ NOT_RUN = re.compile(r"<!--\s*not run:\s*\S.*-->")
 CELLS = ("ipython",)
 PYTHON, CONSOLE, RUST = ("python", "py", "pycon"), ("console", "bash", "sh", "shell"), ("rust",)
 RUNNABLE = ("poolkeeper", "python", "python3", "make help")
+RUN_WITH_VARIABLE = re.compile(r"([A-Z_]+=\S* )+(poolkeeper|python) ")
 #: What rustdoc may be told about a block; `ignore` is not among them.
 RUST_ATTRIBUTES = ("no_run", "should_panic", "compile_fail")
 TIMEOUT = 300
@@ -89,9 +94,9 @@ def make_workplace(folder: Path) -> Path:
 def run_file(path: Path, workplace: Path) -> Iterator[tuple[str, str | None]]:
     """Run a file's blocks; for each, its name, and what went wrong or None."""
     found = list(blocks(path))
-    python = [block for block in found if block.language in PYTHON]
-    if python:
-        yield from run_python(python, workplace)
+    yield from check_names(path, found)
+    for together in alone([block for block in found if block.language in PYTHON]):
+        yield from run_python(together, workplace)
     yield from run_cells([block for block in found if block.language in CELLS], workplace)
     for block in found:
         if block.language in CONSOLE:
@@ -118,7 +123,55 @@ def blocks(path: Path) -> Iterator[Block]:
             yield Block(path, begin + 1, opening["language"].lower(), opening["rest"], text)
 
 
+# --- what a page names
+
+#: Modules by the name that people know, where that is another one.
+KNOWN_AS = {"sklearn": "scikit-learn", "PIL": "pillow", "joblib": "joblib", "distributed": "dask"}
+IMPORT_OPTION = re.compile(r"\s-i((?: [A-Za-z_][\w.]*)+)")
+
+
+def check_names(path: Path, found: list[Block]) -> Iterator[tuple[str, str | None]]:
+    """Require that the page's sentences name what its examples import."""
+    prose = re.sub(r"^(`{3,}|~{3,}).*?^\1", "", path.read_text(), flags=re.M | re.S).lower()
+    for block in found:
+        missing = sorted(name for name in imports(block) if name.lower() not in prose)
+        if missing:
+            yield block.place, f"the page does not name what this needs: {', '.join(missing)}"
+
+
+def imports(block: Block) -> set[str]:
+    """The packages of others that a block imports, by the names that people know."""
+    modules: list[str] = []
+    if block.language in PYTHON:
+        modules = re.findall(r"^[>. ]*(?:from|import) +([A-Za-z_][\w., ]*)", block.text, re.M)
+        words = (word for line in modules for word in line.split(" import")[0].split(","))
+        modules = [word.split(" as ")[0].strip() for word in words]
+    elif block.language in CONSOLE:
+        named = IMPORT_OPTION.findall(block.text)
+        modules = [module for words in named for module in words.split()]
+    tops = {module.partition(".")[0] for module in modules if module}
+    own = {"poolkeeper", "threadpoolctl", "nosuchmodule"}
+    return {KNOWN_AS.get(top, top) for top in tops - own if top not in sys.stdlib_module_names}
+
+
 # --- python
+
+
+def alone(found: list[Block]) -> list[list[Block]]:
+    """The blocks in groups that run in one process: most are alone in theirs."""
+    groups: list[list[Block]] = []
+    session: list[Block] = []
+    for block in found:
+        if block.text.lstrip().startswith(">>>"):
+            if not session:
+                groups.append(session)
+            session.append(block)
+        elif block.text.startswith("# continues") and groups:
+            groups[-1].append(block)
+        else:
+            groups.append([block])
+    return groups
+
 
 #: Runs the blocks it reads from stdin; names the one that failed.
 RUNNER = """
@@ -171,7 +224,7 @@ def run_cells(found: list[Block], workplace: Path) -> Iterator[tuple[str, str | 
 
 def run_console(block: Block, workplace: Path) -> Iterator[tuple[str, str | None]]:
     for command in commands(block.text):
-        if not command.startswith(RUNNABLE):
+        if not command.startswith(RUNNABLE) and not RUN_WITH_VARIABLE.match(command):
             continue
         code, output = run(["bash", "-c", command], workplace)
         error = f"{output}\nexit code {code}" if code else None
