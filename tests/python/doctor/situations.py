@@ -69,6 +69,17 @@ LITTLE_MEMORY = (
     "lower(resource.RLIMIT_AS, (size << 10) + (256 << 20))\n"
 )
 
+ELSEWHERE = (
+    "import os, threading\n"
+    "first, *_, last = sorted(os.sched_getaffinity(0))\n"
+    "os.sched_setaffinity(0, {first})\n"
+    "import poolkeeper\n"
+    "bound = threading.Event()\n"
+    "def stay():\n"
+    "    os.sched_setaffinity(0, {last}); bound.set(); threading.Event().wait()\n"
+    "threading.Thread(target=stay, daemon=True).start(); bound.wait()\n"
+)
+
 PYTHON, SHELL, ADVICE = frozenset({"python"}), frozenset({"shell"}), frozenset[str]()
 
 SITUATIONS = (
@@ -96,6 +107,7 @@ SITUATIONS = (
     Situation("PK302", STACK + LAB + "scenario.load('libomp')\n", {"OMP_PROC_BIND": "true"}, SHELL),
     Situation("PK303", "import poolkeeper\n" + STACK,
               {"OMP_PROC_BIND": "true", "OMP_PLACES": "{0}"}),
+    Situation("PK304", ELSEWHERE, {}, ADVICE),
     Situation("PK401", STACK + "import os; os.environ['OPENBLAS_NUM_THREADS'] = '1'\n"),
     Situation("PK402", LAB + "scenario.load('openblas-openmp')\n", {"OPENBLAS_NUM_THREADS": "1"}),
     Situation("PK402", LAB + "scenario.load('openblas-serial')\n", {"OPENBLAS_NUM_THREADS": "2"}),
