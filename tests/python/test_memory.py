@@ -46,6 +46,21 @@ def test_scopes_by_name_and_path_with_their_outcomes() -> None:
 
 
 @in_own_process
+def test_limits_that_are_refused() -> None:
+    import poolkeeper
+
+    wrong = [((1.5,), {}), ((), {"blas": "two"}), ((0,), {}), (({1: 1},), {}), ((), {"late": 3})]
+
+    def repeat(times: int) -> None:
+        for _ in range(times):
+            for arguments, named in wrong:
+                with contextlib.suppress(TypeError, ValueError):
+                    poolkeeper.limit(*arguments, **named)
+
+    assert growth(repeat, 5_000, 50_000) < ALLOWED
+
+
+@in_own_process
 def test_ten_thousand_threads_with_a_scope_each() -> None:
     import poolkeeper
 

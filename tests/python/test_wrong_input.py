@@ -274,3 +274,25 @@ def test_what_is_no_function_cannot_be_decorated(decorated: Any) -> None:
 def test_decorators_in_the_wrong_order(decorate: Any) -> None:
     with pytest.raises(TypeError, match="put the decorator below @classmethod or @staticmethod"):
         poolkeeper.limit(1)(decorate(len))
+
+
+@pytest.mark.parametrize("function", [poolkeeper.limit, poolkeeper.set_limit])
+def test_a_number_that_changes_its_dict_is_read_once(
+    function: Any, library: ctypes.CDLL, capfd: pytest.CaptureFixture[str]
+) -> None:
+    limits: dict[Any, Any] = {}
+
+    class Changes:
+        def __index__(self) -> int:
+            limits[f"added-{len(limits)}"] = 1
+            return 2
+
+    limits.update(openblas=Changes(), blas=3)
+    result = function(limits)
+    outcomes = result if isinstance(result, list) else result.outcomes
+    assert [outcome.requested for outcome in outcomes] == [2]
+    assert library.openblas_get_num_threads() == 2
+    if not isinstance(result, list):
+        result.release()
+    function(4)
+    assert capfd.readouterr().err == ""

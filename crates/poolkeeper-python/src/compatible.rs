@@ -67,7 +67,8 @@ impl Claim {
     #[new]
     fn new(pools: &Bound<'_, PyDict>, context: u64) -> PyResult<Self> {
         let mut request = Request::new().innermost_of(context).only_loaded();
-        for (pool, threads) in pools {
+        for item in pools.items() {
+            let (pool, threads): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
             let selector = Selector::Id(pool.extract()?);
             request = match threads.extract::<Option<i32>>()? {
                 Some(threads) => request.select_raw(selector, threads),

@@ -8,7 +8,8 @@
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyCFunction, PyString, PyTuple};
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -80,6 +81,8 @@ pub(crate) fn add<B: Body>(module: &Bound<'_, PyModule>) -> PyResult<()> {
         ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
         ml_doc: B::DOC.as_ptr(),
     }));
+    let catch_up = wrap_pyfunction!(catch_up, module)?;
+    CATCH_UP.get_or_init(module.py(), || catch_up.unbind());
     let name = module.name()?;
     // SAFETY: a definition that lives for ever, no self, a module's name; a new
     // reference or NULL comes back (Python/C API, PyCFunction_NewEx).
@@ -130,8 +133,29 @@ unsafe extern "C" fn call<B: Body>(
     match catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(panicked) {
         Ok(object) => object.into_ptr(),
         Err(error) => {
+            // Now, so that what its making lets go of is given back below.
+            error.value(py);
+            give_back(py);
             error.restore(py);
             ptr::null_mut()
         }
+    }
+}
+
+static CATCH_UP: PyOnceLock<Py<PyCFunction>> = PyOnceLock::new();
+
+/// Does nothing: PyO3 catches up when it is called.
+#[pyfunction]
+fn catch_up() {}
+
+/// Gives back the objects that were let go of in [`call`].
+///
+/// PyO3 knows of its own functions that the interpreter has called them. Here it
+/// takes the thread for a detached one, and keeps what errors let go of until one
+/// of its functions is called: for ever, in a program that calls only `limit`.
+fn give_back(py: Python<'_>) {
+    if let Some(catch_up) = CATCH_UP.get(py) {
+        // A function without arguments and without code doesn't fail.
+        let _ = catch_up.bind(py).call0();
     }
 }

@@ -35,7 +35,9 @@ pub(crate) fn add_limits(request: Request, limits: &Bound<'_, PyAny>) -> PyResul
 }
 
 fn add_named(mut request: Request, named: &Bound<'_, PyDict>) -> PyResult<Request> {
-    for (name, threads) in named {
+    // A copy: a number's own `__index__` may change the dict.
+    for item in named.items() {
+        let (name, threads): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
         request = add(request, &name, &threads)?;
     }
     Ok(request)
