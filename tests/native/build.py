@@ -89,6 +89,11 @@ LIBRARIES = (
     Library("awkward-forks", "libopenblas_awkward_forks.so", "awkward.c", ("-pthread", "-DFORKS")),
     Library("constructor", "libconstructor.so", "constructor.c", ("-ldl",)),
     Library("opener", "libopener.so", "constructor.c", ("-DOPENER", "-ldl", "-pthread")),
+    Library("lightgbm-fake", "lib_lightgbm.so", "fake_lightgbm.c"),
+    Library("numba-fake", "omppool.fake.so", "named_only.c", ("-DOMPPOOL",)),
+    Library("netlib-fake", "libblas.so.3", "named_only.c", ("-DNETLIB",)),
+    Library("duckdb-fake", "libduckdb.so", "named_only.c"),
+    Library("torch-fake", "libtorch_cpu.so", "fake_torch.c"),
     Library("mkl-static", "libfake_translate.so", "mkl_static.c"),
 )
 TINY_TEMPLATE = Library(

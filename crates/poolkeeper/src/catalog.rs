@@ -6,10 +6,11 @@
 //! library, and what it found is published afterwards.
 
 use crate::Result;
+use crate::companion::{FoundCompanion, LoadedCompanion};
 use crate::discover::{LoadedPool, PoolId};
 use crate::native::Object;
 use crate::platform::{self, Epoch, Library, SymbolTable};
-use crate::runtimes::{RUNTIMES, Runtime};
+use crate::runtimes::{COMPANIONS, RUNTIMES, Runtime};
 use std::ffi::CString;
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ pub(crate) type Snapshot = Arc<Vec<Arc<LoadedPool>>>;
 #[derive(Default)]
 pub(crate) struct Catalog {
     pools: Snapshot,
+    /// In the order in which they were found; none ever leaves.
+    companions: Arc<Vec<Arc<LoadedCompanion>>>,
     epoch: Option<Epoch>,
     last_id: PoolId,
     /// Rises whenever the list of pools is replaced.
@@ -35,12 +38,14 @@ pub(crate) struct Catalog {
 /// What a [`look`] starts from.
 pub(crate) struct Known {
     pools: Snapshot,
+    companions: Arc<Vec<Arc<LoadedCompanion>>>,
     generation: u64,
 }
 
 /// What a look at the loader's list found.
 pub(crate) struct Look {
     pools: Vec<Arc<LoadedPool>>,
+    new_companions: Vec<Arc<LoadedCompanion>>,
     epoch: Epoch,
     generation: u64,
     has_new: bool,
@@ -93,8 +98,14 @@ impl Catalog {
     pub(crate) fn known(&self) -> Known {
         Known {
             pools: self.snapshot(),
+            companions: Arc::clone(&self.companions),
             generation: self.generation,
         }
+    }
+
+    /// The libraries to be met on each thread; never fewer than before.
+    pub(crate) fn companions(&self) -> &[Arc<LoadedCompanion>] {
+        &self.companions
     }
 
     /// Makes what a look found the list; says whether it did. It doesn't where
@@ -109,6 +120,10 @@ impl Catalog {
         let gone: Vec<_> = self.pools.iter().filter(gone).cloned().collect();
         self.retired.extend(gone);
         self.pools = Arc::new(pools);
+        if !look.new_companions.is_empty() {
+            let known = self.companions.iter().cloned();
+            self.companions = Arc::new(known.chain(look.new_companions).collect());
+        }
         self.epoch = Some(look.epoch);
         self.generation += 1;
         (true, Spare(Vec::new()))
@@ -187,7 +202,14 @@ impl Resting {
 /// # Errors
 /// [`crate::Error::UnsupportedPlatform`] where there is no loader to ask.
 pub(crate) fn look(known: Known) -> Result<Look> {
-    let (candidates, epoch) = candidates()?;
+    let (candidates, companions, epoch) = candidates()?;
+    let is_new = |found: &FoundCompanion| !known.companions.iter().any(|c| found.is(c));
+    let new_companions = companions
+        .into_iter()
+        .filter(is_new)
+        .filter_map(FoundCompanion::take_hold)
+        .map(Arc::new)
+        .collect();
     let mut pools = Vec::with_capacity(candidates.len());
     let mut has_new = false;
     for candidate in candidates {
@@ -202,6 +224,7 @@ pub(crate) fn look(known: Known) -> Result<Look> {
     }
     Ok(Look {
         pools,
+        new_companions,
         epoch,
         generation: known.generation,
         has_new,
@@ -241,9 +264,13 @@ impl Candidate {
     }
 }
 
+/// What a walk through the loader's list recognised, and when that was.
+type Walk = (Vec<Candidate>, Vec<FoundCompanion>, Epoch);
+
 /// Walks the loader's list once. No `dlopen`, no waiting, no foreign code.
-fn candidates() -> Result<(Vec<Candidate>, Epoch)> {
+fn candidates() -> Result<Walk> {
     let mut found = Vec::new();
+    let mut companions = Vec::new();
     let epoch = platform::each_image(|image| {
         let Some(symbols) = image.symbols() else {
             return;
@@ -265,6 +292,17 @@ fn candidates() -> Result<(Vec<Candidate>, Epoch)> {
                 },
             });
         }
+        for companion in COMPANIONS.iter().filter(|c| c.recognises(&symbols)) {
+            companions.push(FoundCompanion {
+                companion,
+                name: image.name().to_owned(),
+                base: image.base(),
+                // SAFETY: as above.
+                symbols: unsafe {
+                    std::mem::transmute::<SymbolTable<'_>, SymbolTable<'static>>(symbols)
+                },
+            });
+        }
     })?;
     let wholes: Vec<_> = found
         .iter()
@@ -272,7 +310,7 @@ fn candidates() -> Result<(Vec<Candidate>, Epoch)> {
         .map(|c| c.runtime.card().id)
         .collect();
     found.retain(|c| !c.is_part || !wholes.contains(&c.runtime.card().id));
-    Ok((found, epoch))
+    Ok((found, companions, epoch))
 }
 
 #[cfg(test)]

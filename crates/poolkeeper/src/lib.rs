@@ -32,6 +32,7 @@
 
 pub mod budget;
 mod catalog;
+mod companion;
 mod discover;
 pub mod doctor;
 mod error;

@@ -115,6 +115,7 @@ SITUATIONS = (
     Situation("PK404", "import polars\npolars.DataFrame({'a': [1]}).lazy().select('a').collect()\n",
               {"POLARS_MAX_THREADS": "64"}, SHELL),
     Situation("PK404", LAB + "scenario.load('openblas-serial')\n", {}, ADVICE, "note"),
+    Situation("PK405", LAB + "scenario.load('duckdb-fake')\n", {}, ADVICE, "note"),
     Situation("PK501", LAB + "scenario.load('openblas-openmp')\n", {}, ADVICE),
     Situation("PK502", LAB + "scenario.load('openblas-fake-0.3.2')\n", {}, ADVICE, "error"),
     Situation("PK502", LAB + "scenario.load('openblas-fake-0.2.19')\n", {}, severity="error"),

@@ -24,6 +24,8 @@ use std::path::PathBuf;
 pub struct Facts {
     /// The loaded pools.
     pub pools: Vec<PoolFacts>,
+    /// Loaded libraries with threads that no limit reaches.
+    pub unreached: Vec<Unreached>,
     /// Threads that the program itself has started, and not a library's pool;
     /// there may be more.
     pub own_threads: u32,
@@ -53,6 +55,19 @@ pub struct PoolFacts {
     pub is_limited: bool,
     /// Threads of the process that were seen to belong to it; there may be more.
     pub workers: u32,
+}
+
+/// A loaded library with threads of its own that no limit reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreached {
+    /// Its name.
+    pub name: &'static str,
+    /// The loaded file.
+    pub file: PathBuf,
+    /// Threads of the process that were seen to belong to it; there may be more.
+    pub threads: u32,
+    /// How to give it a number of threads, with `{n}` for the number.
+    pub call: &'static str,
 }
 
 /// The CPUs of the process and of the machine.

@@ -3,6 +3,7 @@
 use super::facts::{CpuFacts, Facts, Host, PoolFacts, Room, SystemFacts, Variables};
 use super::masks::Masks;
 use super::start;
+use super::unreached::unreached;
 use crate::budget::{self, Budget, Observed, SourceKind};
 use crate::limit::{Seen, seen};
 use crate::{Result, platform};
@@ -29,6 +30,7 @@ impl Facts {
         let environment = variables();
         Ok(Facts {
             pools: pools(seen()?, &owners),
+            unreached: unreached()?,
             own_threads: own_threads(&owners),
             unknown_threads: threads().saturating_sub(1 + owners.len() as u32),
             cpus: cpus(&Budget::read(&observed)?, &environment)?,

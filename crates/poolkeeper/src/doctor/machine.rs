@@ -90,6 +90,8 @@ fn threads_at_start(found: &PoolFacts, here: &Facts, cpus: u32) -> Option<NonZer
         (_, Some(asked)) => asked,
         // It starts with one thread unless it is told.
         ("blis", None) => return present,
+        // It has no number of its own: it takes OpenMP's.
+        ("lightgbm", None) => return present,
         // Somebody has set it, and would there too.
         (_, None) if !is_as_counted && !found.is_limited => return present,
         (_, None) => cpus,

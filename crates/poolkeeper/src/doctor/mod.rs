@@ -15,9 +15,11 @@ mod rules;
 mod safe;
 mod settings;
 mod start;
+mod unreached;
 
 pub use facts::{
-    CpuFacts, Facts, FixedPool, Host, LiveLimit, Notebook, PoolFacts, Room, SystemFacts, Variables,
+    CpuFacts, Facts, FixedPool, Host, LiveLimit, Notebook, PoolFacts, Room, SystemFacts, Unreached,
+    Variables,
 };
 pub use finding::{Evidence, Finding, Fix, Page, Severity};
 pub use report::Report;

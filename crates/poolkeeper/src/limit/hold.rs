@@ -101,7 +101,8 @@ impl Hold {
     /// Reads back what the pool has now, and settles how the hold stands.
     pub(crate) fn observe(&mut self, held: Held<'_>) {
         self.observed = held.control().threads();
-        self.standing = if held.fixed().is_some() && self.observed > self.requested {
+        let exceeds = self.observed > self.requested || self.observed <= 0;
+        self.standing = if held.fixed().is_some() && exceeds {
             Standing::Fixed
         } else if held.fixed().is_some() && self.observed < self.requested {
             Standing::Below

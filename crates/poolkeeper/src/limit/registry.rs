@@ -110,9 +110,14 @@ impl Registry {
             settle(&mut self.process, self.catalog.pools());
         }
         let newest = self.catalog.last_id();
+        let companions = self.catalog.companions().len();
         let Some(state) = thread.and_then(|thread| self.threads.get(thread)) else {
             return;
         };
+        let met = std::mem::replace(&mut state.met, companions);
+        if met != companions {
+            meet(&mut state.ledgers, &self.catalog, met);
+        }
         let is_covered = std::mem::replace(&mut state.covered, newest) == newest;
         if std::mem::take(&mut state.unsettled) {
             settle(&mut state.ledgers, self.catalog.pools());
@@ -228,5 +233,23 @@ fn settle(ledgers: &mut Ledgers, pools: &[Arc<LoadedPool>]) {
             Step::Restore(saved) => control.restore(saved),
         }
         ledger.note(control.threads());
+    }
+}
+
+/// Has this thread meet the companions that it has not met: they set its pools,
+/// and are not to do so later, inside a limit. What live scopes hold is set again.
+fn meet(ledgers: &mut Ledgers, catalog: &Catalog, met: usize) {
+    let mut held = Vec::new();
+    for (id, _) in ledgers.iter_mut().filter(|(_, l)| l.is_holding()) {
+        let pool = catalog.pools().iter().find(|pool| pool.id == id);
+        held.extend(pool.map(|pool| (pool, pool.threads())));
+    }
+    for companion in &catalog.companions()[met..] {
+        companion.meet();
+    }
+    for (pool, threads) in held {
+        if pool.threads() != threads {
+            pool.control().set_threads(threads);
+        }
     }
 }

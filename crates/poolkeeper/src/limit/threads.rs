@@ -47,6 +47,8 @@ pub(crate) struct Thread {
     pub(crate) ledgers: Ledgers,
     /// The last pool that this thread's live scopes were made to cover.
     pub(crate) covered: PoolId,
+    /// How many of the catalog's companions this thread has met.
+    pub(crate) met: usize,
     /// Scopes of this thread have been ended from elsewhere: its pools are to
     /// be put right when it next comes by.
     pub(crate) unsettled: bool,

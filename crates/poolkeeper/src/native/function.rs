@@ -47,6 +47,8 @@ foreign! {
     SetInt(value: c_int);
     /// `int f(int)`
     SwapInt(value: c_int) -> c_int;
+    /// `int f(int *)`, which answers 0 where it has written the value
+    StoreInt(value: *mut c_int) -> c_int;
     /// `dim_t f(void)` with a 64-bit `dim_t`, as BLIS has it
     GetLong() -> i64;
     /// `void f(dim_t)` with a 64-bit `dim_t`, as BLIS has it
@@ -92,6 +94,16 @@ impl SwapInt {
     pub(crate) fn call(self, value: c_int) -> c_int {
         // SAFETY: no pointer arguments.
         unsafe { self.invoke(value) }
+    }
+}
+
+impl StoreInt {
+    /// The value; `None` where the function fails.
+    pub(crate) fn call(self) -> Option<c_int> {
+        let mut value = 0;
+        // SAFETY: a valid integer to write to.
+        let status = unsafe { self.invoke(&raw mut value) };
+        (status == 0).then_some(value)
     }
 }
 

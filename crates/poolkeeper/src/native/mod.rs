@@ -7,7 +7,7 @@ mod variable;
 
 pub(crate) use function::{
     FillInts, FillText, FillTextSized, Foreign, GetInt, GetLong, GetText, ListText, NameOf,
-    SetFiveLongs, SetInt, SetLong, SwapInt, TakeText, ThreeInts,
+    SetFiveLongs, SetInt, SetLong, StoreInt, SwapInt, TakeText, ThreeInts,
 };
 pub(crate) use object::Object;
 pub(crate) use variable::IntVariable;

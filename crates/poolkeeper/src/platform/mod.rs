@@ -30,7 +30,7 @@ pub(crate) use self::{
     linux::{each_image, epoch, exec, on_fork, path_of},
     maps::{file_of, mapped_file},
     stacks::thread_owners,
-    start::StartRoutines,
+    start::{Beginning, StartRoutines},
     tasks::{Spent, Task, own_task, spent_by_process, spent_by_thread, tasks},
 };
 
@@ -38,9 +38,9 @@ pub(crate) use self::{
 mod unsupported;
 #[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
 pub(crate) use unsupported::{
-    Library, Spent, StartRoutines, SymbolTable, Task, affinity, each_image, epoch, exec, file_of,
-    has_shared_memory, mapped_file, on_fork, own_task, path_of, read_regular, set_affinity,
-    spent_by_process, spent_by_thread, tasks, thread_owners,
+    Beginning, Library, Spent, StartRoutines, SymbolTable, Task, affinity, each_image, epoch, exec,
+    file_of, has_shared_memory, mapped_file, on_fork, own_task, path_of, read_regular,
+    set_affinity, spent_by_process, spent_by_thread, tasks, thread_owners,
 };
 
 /// The loader's counters of objects loaded and unloaded so far. While they

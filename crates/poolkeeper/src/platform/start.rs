@@ -9,9 +9,45 @@
 
 use std::collections::HashMap;
 use std::ffi::CStr;
+use std::path::{Path, PathBuf};
 
 /// Steps of a walk beyond the threads that are expected.
 const SPARE_STEPS: usize = 64;
+
+/// How a thread began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beginning {
+    /// The address of its first function.
+    routine: usize,
+    /// What that was called with.
+    argument: usize,
+}
+
+impl Beginning {
+    /// The file of the library that made the thread, where `file_of` tells the
+    /// file that is mapped at an address.
+    ///
+    /// A `std::thread` of C++ begins in libstdc++, whoever made it. It is called
+    /// with the thread's state, an object whose class belongs to the maker: the
+    /// object's first word is the address of that class's table of functions
+    /// (Itanium C++ ABI, 2.5), which lies in the maker's file.
+    pub(crate) fn maker(
+        self,
+        mut file_of: impl FnMut(usize) -> Option<PathBuf>,
+    ) -> Option<PathBuf> {
+        let file = file_of(self.routine)?;
+        if !is_cpp_runtime(&file) {
+            return Some(file);
+        }
+        let class = word(self.argument).and_then(file_of);
+        Some(class.unwrap_or(file))
+    }
+}
+
+fn is_cpp_runtime(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("libstdc++")
+}
 
 /// Where glibc keeps what we ask for.
 pub(crate) struct StartRoutines {
@@ -39,9 +75,8 @@ impl StartRoutines {
         })
     }
 
-    /// The start routine's address by the thread's number, for about `expected`
-    /// threads. A thread may be missing; the main thread has none.
-    pub(crate) fn read(&self, expected: usize) -> HashMap<u32, usize> {
+    /// How each thread began, by its number, for about `expected` threads. A thread may be missing; the main thread has none.
+    pub(crate) fn read(&self, expected: usize) -> HashMap<u32, Beginning> {
         let mut found = HashMap::with_capacity(expected);
         for head in self.heads {
             self.walk(head, expected + SPARE_STEPS, &mut found);
@@ -49,7 +84,7 @@ impl StartRoutines {
         found
     }
 
-    fn walk(&self, head: usize, most: usize, found: &mut HashMap<u32, usize>) -> Option<()> {
+    fn walk(&self, head: usize, most: usize, found: &mut HashMap<u32, Beginning>) -> Option<()> {
         let mut node = word(head + self.next)?;
         for _ in 0..most {
             if node == head {
@@ -59,8 +94,11 @@ impl StartRoutines {
             // A thread that ended has 0 for its number.
             let id = word(thread.wrapping_add(self.id))? as u32;
             let routine = word(thread.wrapping_add(self.routine))?;
+            // The argument follows the routine (glibc, nptl/descr.h).
+            let argument = thread.wrapping_add(self.routine + size_of::<usize>());
             if id != 0 && routine != 0 {
-                found.insert(id, routine);
+                let argument = word(argument)?;
+                found.insert(id, Beginning { routine, argument });
             }
             node = word(node.wrapping_add(self.next))?;
         }
@@ -117,7 +155,7 @@ mod tests {
         });
         let id = told.recv().unwrap();
         let routines = StartRoutines::find().unwrap().read(8);
-        let file = mapped_file(routines[&id]);
+        let file = routines[&id].maker(mapped_file);
         assert_eq!(file, std::env::current_exe().ok());
         drop(end);
         worker.join().unwrap();

@@ -148,13 +148,26 @@ pub(crate) fn spent_by_thread() -> Spent {
 }
 
 /// Never made here.
+#[derive(Clone, Copy)]
+pub(crate) struct Beginning(std::convert::Infallible);
+
+impl Beginning {
+    pub(crate) fn maker(
+        self,
+        _file_of: impl FnMut(usize) -> Option<std::path::PathBuf>,
+    ) -> Option<std::path::PathBuf> {
+        match self.0 {}
+    }
+}
+
+/// Never made here.
 pub(crate) struct StartRoutines(std::convert::Infallible);
 
 impl StartRoutines {
     pub(crate) fn find() -> Option<Self> {
         None
     }
-    pub(crate) fn read(&self, _expected: usize) -> std::collections::HashMap<u32, usize> {
+    pub(crate) fn read(&self, _expected: usize) -> std::collections::HashMap<u32, Beginning> {
         match self.0 {}
     }
 }

@@ -5,18 +5,25 @@
 //! symbols and calls its functions.
 
 mod blis;
+mod companions;
 mod flexiblas;
 mod kmeans;
 mod libgomp;
+mod lightgbm;
 mod listeners;
 mod llvm_openmp;
 mod mkl;
+mod numba;
 mod openblas;
 mod openmp;
+mod reference_blas;
 mod registry;
+mod unlimited;
 
+pub(crate) use companions::{COMPANIONS, Companion};
 pub use listeners::{Listener, listeners};
 pub(crate) use registry::RUNTIMES;
+pub(crate) use unlimited::UNLIMITED;
 
 use crate::model::{Backends, Level, Reach};
 use crate::native::Object;

@@ -15,7 +15,7 @@
 //! workers begin in OpenBLAS, those of OpenMP in libgomp or libomp. A thread
 //! that *calls* a pool works for it too, and stays with where it began: the
 //! main thread is counted as such. A `std::thread` of C++ begins in libstdc++,
-//! whoever made it. Where the C library keeps no account of its threads (musl)
+//! and belongs to the library that made it. Where the C library keeps no account of its threads (musl)
 //! the owner is [`Owner::Unknown`]. Child processes are not looked at.
 
 mod accounts;

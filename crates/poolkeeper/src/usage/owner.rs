@@ -1,10 +1,10 @@
 //! Whose a thread is.
 
-use crate::platform::{StartRoutines, mapped_file};
+use crate::platform::{Beginning, StartRoutines, mapped_file};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-/// Whose a thread is: where it began.
+/// Whose a thread is: whose code it began in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Owner {
@@ -23,7 +23,7 @@ pub enum Owner {
     Unknown,
 }
 
-/// Finds owners; remembers the file of each start routine.
+/// Finds owners; remembers the file at each address.
 pub(super) struct Owners {
     routines: Option<StartRoutines>,
     files: HashMap<usize, Option<PathBuf>>,
@@ -47,16 +47,16 @@ impl Owners {
             .collect()
     }
 
-    fn owner(&mut self, id: u32, routine: Option<usize>) -> Owner {
+    fn owner(&mut self, id: u32, begun: Option<Beginning>) -> Owner {
         if id == std::process::id() {
             return Owner::Main;
         }
-        let find = |routine| {
-            let file = self.files.entry(routine);
-            file.or_insert_with(|| mapped_file(routine)).clone()
+        let find = |address| {
+            let file = self.files.entry(address);
+            file.or_insert_with(|| mapped_file(address)).clone()
         };
-        routine
-            .and_then(find)
+        begun
+            .and_then(|begun| begun.maker(find))
             .map_or(Owner::Unknown, Owner::Library)
     }
 }

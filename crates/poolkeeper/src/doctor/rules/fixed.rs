@@ -9,7 +9,8 @@ pub(super) static PAGE: Page = Page {
     title: "a pool that can't be limited in this process",
     severity: Severity::Warning,
     found_when: "A library's pool keeps the number of threads that it began with: Polars', whose size is \
-                 fixed at import, or a BLAS that was built without threads. A warning where that is more \
+                 fixed at import, a BLAS that was built without threads, or numba's OpenMP layer, \
+                 whose number only its own calls set. A warning where that is more \
                  threads than the CPUs that the process may use, else a note.",
     why: "No limit reaches it: poolkeeper.limit() says \"ignored\" for it, or doesn't see it.",
     fix: "Set its variable before the program starts: `poolkeeper run` does so for all that are known.",
@@ -22,7 +23,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let without_threads = facts
         .pools
         .iter()
-        .filter_map(|found| Some(built_so(found, found.fixed?)));
+        .filter_map(|found| Some(fixed_so(found, found.fixed?)));
     let begun = facts
         .host
         .fixed_pools
@@ -31,7 +32,15 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     begun.chain(without_threads).collect()
 }
 
-fn built_so(found: &PoolFacts, why: &str) -> Finding {
+fn fixed_so(found: &PoolFacts, why: &str) -> Finding {
+    if found.threads() == 0 {
+        // It has a number, which only its own calls can set.
+        let summary = format!("{} is not reached by limits.", found.title());
+        return Finding::new(&PAGE, summary)
+            .severity(Severity::Note)
+            .evidence([found.says("its number of threads is not known here")])
+            .advice(why);
+    }
     Finding::new(
         &PAGE,
         format!(

@@ -15,6 +15,7 @@ mod late;
 pub(super) mod mask;
 pub(super) mod room;
 mod spin;
+mod unlimited;
 mod values;
 mod versions;
 
@@ -53,6 +54,7 @@ pub(super) static RULES: &[Rule] = &[
     rule(&values::IGNORED, values::ignored),
     rule(&values::MISREAD, values::misread),
     rule(&fixed::PAGE, fixed::check),
+    rule(&unlimited::PAGE, unlimited::check),
     rule(&versions::FORGETS, versions::forgets),
     rule(&versions::KNOWN_BAD, versions::known_bad),
     rule(&room::THREADS, room::threads),

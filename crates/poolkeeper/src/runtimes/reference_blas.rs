@@ -1,0 +1,71 @@
+//! Netlib's reference BLAS: a BLAS without threads, so that nothing is to limit.
+
+use super::{Bound, Card, Control, Facts, RUNTIMES, Runtime};
+use crate::model::{Level, Reach};
+use crate::native::Object;
+use crate::platform::{SymbolName, SymbolTable};
+use libc::c_int;
+
+pub(super) struct ReferenceBlas;
+
+static CARD: Card = Card {
+    id: "netlib-blas",
+    name: "reference BLAS (Netlib)",
+    level: Level::Blas,
+    internal_api: "netlib-blas",
+    file_prefixes: &["libblas", "librblas"],
+    symbols: &["dgemm_", "dcabs1_", "not those of another BLAS"],
+    reach: "none: a BLAS without threads",
+    environment: &[],
+    quirks: &[
+        "It runs on the calling thread alone, many times slower than OpenBLAS, MKL or BLIS.",
+        "Debian's libblas3 is one; R brings another, libRblas.",
+    ],
+    sources: &["https://www.netlib.org/blas/"],
+};
+
+const MULTIPLIES: SymbolName = SymbolName::new("dgemm_");
+/// An auxiliary function of Netlib's own code, and of those that contain it.
+const HELPER: SymbolName = SymbolName::new("dcabs1_");
+
+/// What MKL's and BLIS's interfaces have as well, which no other runtime is told by.
+const OTHERS: [SymbolName; 3] = [
+    SymbolName::new("dgemm_batch_"),
+    SymbolName::new("mkl_get_max_threads"),
+    SymbolName::new("bli_init"),
+];
+
+struct OneThread;
+
+impl Control for OneThread {
+    fn threads(&self) -> c_int {
+        1
+    }
+
+    fn set_threads(&self, _threads: c_int) {}
+}
+
+impl Runtime for ReferenceBlas {
+    fn card(&self) -> &'static Card {
+        &CARD
+    }
+
+    fn recognises(&self, symbols: &SymbolTable<'_>) -> bool {
+        symbols.has_function(&MULTIPLIES)
+            && symbols.has_function(&HELPER)
+            && !OTHERS.iter().any(|other| symbols.has_function(other))
+            && !RUNTIMES
+                .iter()
+                .any(|other| other.card().id != CARD.id && other.recognises(symbols))
+    }
+
+    fn bind(&self, _object: &Object) -> Option<Bound> {
+        let mut facts = Facts::new(Reach::Process);
+        facts.fixed = Some("it is a BLAS without threads");
+        facts.threading_layer = Some("disabled".to_owned());
+        Some(Bound {
+            control: Box::new(OneThread),
+            facts,
+        })
+    }
+}

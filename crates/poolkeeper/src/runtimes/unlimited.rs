@@ -1,0 +1,103 @@
+//! Libraries with threads of their own that no limit reaches: they have no
+//! function in C that sets their number, or one that may not be called at any time.
+
+/// A library whose threads poolkeeper can't limit.
+pub(crate) struct Unlimited {
+    /// Name as its makers write it.
+    pub(crate) name: &'static str,
+    /// What its files' paths contain.
+    files: &'static [&'static str],
+    /// Whether it is often loaded by others, and told of only once several
+    /// threads of it run.
+    pub(crate) is_quiet: bool,
+    /// How to give it a number, with `{n}` for it.
+    pub(crate) call: &'static str,
+}
+
+/// Every known one.
+pub(crate) static UNLIMITED: &[Unlimited] = &[
+    Unlimited {
+        name: "DuckDB",
+        files: &["/_duckdb.", "/duckdb.cpython", "/libduckdb."],
+        is_quiet: false,
+        call: "connection.execute(\"SET threads TO {n}\")",
+    },
+    Unlimited {
+        name: "Polars",
+        files: &["/_polars_runtime.", "/polars.abi3"],
+        is_quiet: false,
+        call: "os.environ[\"POLARS_MAX_THREADS\"] = \"{n}\" before it is imported",
+    },
+    Unlimited {
+        name: "Apache Arrow",
+        files: &["/libarrow.so"],
+        is_quiet: true,
+        call: "pyarrow.set_cpu_count({n}) and pyarrow.set_io_thread_count({n})",
+    },
+    Unlimited {
+        name: "ONNX Runtime",
+        files: &["/onnxruntime_pybind11_state.", "/libonnxruntime.so"],
+        is_quiet: false,
+        call: "options = onnxruntime.SessionOptions(); options.intra_op_num_threads = {n}, for each session",
+    },
+    Unlimited {
+        name: "JAX",
+        files: &[
+            "/libjax_common.so",
+            "/jaxlib/xla_extension.",
+            "/jaxlib/_jax.",
+        ],
+        is_quiet: false,
+        call: "os.environ[\"NPROC\"] = \"{n}\" before its first use",
+    },
+    Unlimited {
+        name: "TensorFlow",
+        files: &["/libtensorflow_framework.so", "/libtensorflow.so"],
+        is_quiet: false,
+        call: "tf.config.threading.set_intra_op_parallelism_threads({n}) and \
+               tf.config.threading.set_inter_op_parallelism_threads(1), before its first operation",
+    },
+    Unlimited {
+        name: "OpenCV",
+        files: &["/cv2.abi3", "/cv2.cpython", "/libopencv_core."],
+        is_quiet: false,
+        call: "cv2.setNumThreads({n})",
+    },
+    Unlimited {
+        name: "NumExpr",
+        files: &["/numexpr/interpreter."],
+        is_quiet: true,
+        call: "numexpr.set_num_threads({n}), while nothing is evaluated",
+    },
+    Unlimited {
+        name: "numba (workqueue layer)",
+        files: &["/ufunc/workqueue."],
+        is_quiet: false,
+        call: "numba.set_num_threads({n}), in each thread",
+    },
+    Unlimited {
+        name: "numba (TBB layer)",
+        files: &["/ufunc/tbbpool."],
+        is_quiet: false,
+        call: "numba.set_num_threads({n}), in each thread",
+    },
+    Unlimited {
+        name: "TBB",
+        files: &["/libtbb.so"],
+        is_quiet: true,
+        call: "in C++, a tbb::global_control of max_allowed_parallelism {n}",
+    },
+    Unlimited {
+        name: "scipy.fft",
+        files: &["/_pocketfft/pypocketfft.", "/_duccfft/"],
+        is_quiet: true,
+        call: "with scipy.fft.set_workers({n}): ..., or workers={n} in the call",
+    },
+];
+
+impl Unlimited {
+    /// Whether a loaded file is this library's.
+    pub(crate) fn is_in(&self, path: &str) -> bool {
+        self.files.iter().any(|part| path.contains(part))
+    }
+}
