@@ -50,10 +50,17 @@ class Cpus(int):
         return next(source for source in self.sources if source.status == "decides")
 
     def not_known(self) -> list[str]:
-        """Return what could not be seen, a sentence each: the CPUs may be fewer."""
+        """Return what could not be seen, a sentence each: the CPUs may be fewer.
+
+        What the kernel keeps by the affinity mask needs no word.
+        """
         if self.deciding.kind == "override":
             return []
-        unknown = (source for source in self.sources if source.status == "unknown")
+        unknown = (
+            source
+            for source in self.sources
+            if source.status == "unknown" and source.kind not in ("machine", "cpuset")
+        )
         return [
             f"the CPUs may be fewer: {source.place}: {source.note}. "
             "POOLKEEPER_CPUS=N says how many there are."

@@ -159,11 +159,26 @@ def test_what_poolkeeper_wrote_elsewhere_does_not_count() -> None:
     assert _cpus({**job, "POOLKEEPER_CPUS": "1"})[0] == 1
 
 
+@pytest.mark.parametrize("variable", ["OMP_PLACES", "HOME_OF_NOTHING"])
+def test_openmps_binding_of_another_process_is_no_limit(variable: str) -> None:
+    """Its other threads tell: OpenBLAS started them before OpenMP bound the main one."""
+    code = (
+        "import os, threading; wait = threading.Event()\n"
+        "threading.Thread(target=wait.wait).start()\n"
+        "import sklearn.cluster\n"
+        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "print(flush=True); input(); wait.set()"
+    )
+    with _process({variable: "cores"}, code) as pid:
+        found = poolkeeper.cpus(pid)
+    assert found == (ALL if variable == "OMP_PLACES" else 1), repr(found)
+
+
 @contextmanager
-def _process(env: dict[str, str]) -> Iterator[int]:
+def _process(env: dict[str, str], code: str = "print(flush=True); input()") -> Iterator[int]:
     """A process with these variables, which waits."""
     with subprocess.Popen(
-        [sys.executable, "-c", "print(flush=True); input()"],
+        [sys.executable, "-c", code],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**environment(), **env},
     ) as other:  # fmt: skip
         assert other.stdin is not None

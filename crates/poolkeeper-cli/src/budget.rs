@@ -119,8 +119,8 @@ const SOURCES: [(&str, Kind); 5] = [
 pub(crate) fn not_known(source: &Source) -> String {
     let note = printable(source.note().unwrap_or_default());
     format!(
-        "the CPUs may be fewer: {}: {note}. POOLKEEPER_CPUS=N says how many there are.",
-        printable(&source.place),
+        "the CPUs may be fewer: {}: {note}.",
+        printable(&source.place)
     )
 }
 

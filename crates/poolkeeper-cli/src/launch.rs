@@ -79,7 +79,8 @@ fn within_budget(cpus: Option<u32>, quiet: bool, err: &mut dyn Write) -> io::Res
 /// Says what could not be seen of the budget, and what to do about it.
 fn report_unknown(budget: &Budget, err: &mut dyn Write) -> io::Result<()> {
     for source in budget.unknown() {
-        let text = format!("poolkeeper: {}", not_known(source));
+        let text = not_known(source);
+        let text = format!("poolkeeper: {text} POOLKEEPER_CPUS=N says how many there are.");
         writeln!(err, "{}", in_lines(Look::default(), &text))?;
     }
     Ok(())

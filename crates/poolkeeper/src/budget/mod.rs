@@ -142,13 +142,16 @@ impl Budget {
     }
 
     /// The sources that could not be seen, by any of which the process may have
-    /// fewer CPUs; none where the user has said how many.
+    /// fewer CPUs; none where the user has said how many. What the kernel keeps
+    /// by the affinity mask (the machine, a cpuset) needs no word.
     pub fn unknown(&self) -> impl Iterator<Item = &Source> {
         let is_said = self.deciding().kind == SourceKind::Override;
-        let unknown = |source: &&Source| matches!(source.status, SourceStatus::Unknown(_));
-        self.sources
-            .iter()
-            .filter(move |one| !is_said && unknown(one))
+        let is_open = |source: &Source| {
+            let is_kept = matches!(source.kind, SourceKind::Machine | SourceKind::Cpuset);
+            !is_kept && matches!(source.status, SourceStatus::Unknown(_))
+        };
+        let sources = self.sources.iter();
+        sources.filter(move |source| !is_said && is_open(source))
     }
 }
 

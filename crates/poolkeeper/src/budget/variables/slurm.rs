@@ -58,6 +58,7 @@ pub(super) static SLURM: Entry = Entry {
         "SLURM_NTASKS_PER_GPU",
         "SLURM_GPUS_ON_NODE",
         "SLURM_GPUS_PER_NODE",
+        "SLURM_GPUS",
         "SLURM_STEP_GPUS",
         "SLURM_JOB_GPUS",
     ],
@@ -69,15 +70,19 @@ pub(super) static SLURM: Entry = Entry {
 fn read(reader: &mut Reader) {
     of_task(reader);
     for_gpus(reader);
-    let is_counted = NODES.into_iter().any(|name| reader.whole(name).is_some());
     if reader.has(ON_NODE) {
         reader.cpus(ON_NODE, For::Node);
-        if !is_counted {
+        if nodes(reader).is_none() {
             reader.remark("of this node; how many the job has is not said");
         }
     }
     on_nodes(reader);
     tasks(reader);
+}
+
+/// On how many nodes the job runs.
+fn nodes(reader: &Reader) -> Option<u32> {
+    NODES.into_iter().find_map(|name| reader.whole(name))
 }
 
 fn of_task(reader: &mut Reader) {
@@ -111,7 +116,8 @@ fn for_gpus(reader: &mut Reader) {
     let of_node = counted("SLURM_GPUS_ON_NODE")
         .or_else(|| counted("SLURM_GPUS_PER_NODE"))
         .or_else(|| listed("SLURM_STEP_GPUS"))
-        .or_else(|| listed("SLURM_JOB_GPUS"));
+        .or_else(|| listed("SLURM_JOB_GPUS"))
+        .or_else(|| counted("SLURM_GPUS").filter(|_| nodes(reader) == Some(1)));
     let tasks_share = reader.value("SLURM_NTASKS_PER_GPU").and_then(positive);
     if let Some((name, gpus)) = of_task {
         reader.says(PER_GPU, value, each * gpus, For::Task);

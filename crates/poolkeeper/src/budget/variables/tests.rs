@@ -134,6 +134,14 @@ fn slurms_cpus_for_gpus_follow_the_gpus() {
     );
     assert_eq!(with("SLURM_JOB_GPUS", "0,1,2,3"), (Some(28.0), For::Node));
     assert_eq!(with("HOME", "x"), (Some(7.0), For::Task), "one GPU");
+    // A whole job's GPUs are this node's if it has no other.
+    assert_eq!(with("SLURM_GPUS", "8"), (Some(7.0), For::Task), "one GPU");
+    let job = [
+        ("SLURM_CPUS_PER_GPU", "7"),
+        ("SLURM_GPUS", "8"),
+        ("SLURM_JOB_NUM_NODES", "1"),
+    ];
+    assert_eq!(told(&job), [named("SLURM_CPUS_PER_GPU", Some(56.0))]);
     assert_eq!(
         told(&[("SLURM_CPUS_PER_GPU", "a")]),
         [named("SLURM_CPUS_PER_GPU", None)]
