@@ -159,6 +159,39 @@ def test_what_poolkeeper_wrote_elsewhere_does_not_count() -> None:
     assert _cpus({**job, "POOLKEEPER_CPUS": "1"})[0] == 1
 
 
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({}, None),
+        ({"boot": "another"}, "on another machine"),
+        ({"job": "Slurm:6"}, "in the job Slurm:6"),
+        ({"job": ""}, "outside of this job"),
+    ],
+)
+def test_a_mark_says_where_it_is_from(changed: dict[str, str], why: str | None) -> None:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    origin = {"boot": boot, "job": "Slurm:7", "processes": "1"} | changed
+    mark = ",".join([OLD_MARK, *(f"{name}={value}" for name, value in origin.items() if value)])
+    env = {"SLURM_JOB_ID": "7", "POOLKEEPER_CPUS": "1", "POOLKEEPER_SET": mark}
+    done = run([*MODULE, "cpus", "--json"], env)
+    override = json.loads(done.stdout)["sources"][0]
+    assert override["place"] == "POOLKEEPER_CPUS"
+    if why is None:
+        assert (override["cpus"], override["note"]) == (1, None)
+    else:
+        assert (override["cpus"], override["status"]) == (None, "ignored")
+        assert why in override["note"]
+
+
+def test_what_run_gave_a_launcher_is_divided_once() -> None:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    env = {"OMPI_COMM_WORLD_LOCAL_SIZE": "2", "POOLKEEPER_CPUS": TWO}
+    for before, cpus in (("1", float(ALL)), ("2", 2.0 * ALL)):
+        mark = f"cpus={TWO},openmp=1,blas=1,boot={boot},processes={before}"
+        done = run([*MODULE, "cpus", "--json"], {**env, "POOLKEEPER_SET": mark})
+        assert json.loads(done.stdout)["sources"][0]["cpus"] == cpus
+
+
 @pytest.mark.parametrize("variable", ["OMP_PLACES", "HOME_OF_NOTHING"])
 def test_openmps_binding_of_another_process_is_no_limit(variable: str) -> None:
     """Its other threads tell: OpenBLAS started them before OpenMP bound the main one."""
