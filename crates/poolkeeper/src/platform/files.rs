@@ -18,7 +18,8 @@ pub(crate) fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         let why = "not a regular file";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
-    let mut bytes = Vec::new();
+    // The kernel's own files don't tell their length: most fit in one read.
+    let mut bytes = Vec::with_capacity(8192);
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         let why = format!("larger than {most} bytes");
