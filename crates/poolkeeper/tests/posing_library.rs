@@ -125,11 +125,15 @@ fn a_panic_restores() {
 #[test]
 fn a_number_that_is_too_high_is_clamped() {
     let posing = Posing::load();
-    let scope = poolkeeper::limit(Request::new().blas(100)).expect("valid");
+    let kept = poolkeeper::limit(Request::new().blas(100)).expect("valid");
+    assert_eq!(kept.outcomes()[0].status, Status::Below);
+    assert_eq!((posing.threads(), kept.outcomes()[0].observed), (8, Some(8)));
+    let scope = poolkeeper::limit(Request::new().blas(100).force()).expect("valid");
     assert_eq!(posing.threads(), 16);
     assert_eq!(scope.outcomes()[0].status, Status::Clamped);
     assert_eq!(scope.outcomes()[0].observed, Some(16));
     drop(scope);
+    drop(kept);
     assert_eq!(posing.threads(), 8);
 }
 
