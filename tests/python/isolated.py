@@ -13,6 +13,7 @@ import importlib
 import inspect
 import json
 import os
+import signal
 import subprocess
 import sys
 import traceback
@@ -49,6 +50,25 @@ def run(
     )  # fmt: skip
 
 
+def run_or_show_stacks(
+    command: list[str], env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run an interpreter of :func:`main`; one that hangs tells where each thread stands."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment(**env or {}), text=True, **pipes) as process:
+        try:
+            out, err = process.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # see main
+            try:
+                out, err = process.communicate(timeout=10)
+            except subprocess.TimeoutExpired:  # a child of its own has the pipe
+                process.kill()
+                raise
+            err = f"it hung for {TIMEOUT} s\n{err}"
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
 def run_python(
     code: str, *flags: str, env: dict[str, str] | None = None, timeout: float = TIMEOUT
 ) -> subprocess.CompletedProcess[str]:
@@ -72,7 +92,7 @@ def in_own_process(
     def isolated(**arguments: Any) -> None:
         __tracebackhide__ = True  # the child's is the one to read
         command = [sys.executable, "-W", "error", __file__, test.__module__, test.__name__]
-        done = run([*command, json.dumps(arguments)], env)
+        done = run_or_show_stacks([*command, json.dumps(arguments)], env)
         assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}{done.stderr}"
         assert done.stderr == "", f"on standard error:\n{done.stderr}"
 
@@ -81,7 +101,7 @@ def in_own_process(
 
 def main(module: str, name: str, arguments: str) -> int:
     """Run the body of one test; show the variables where it fails, the stacks where it hangs."""
-    faulthandler.dump_traceback_later(TIMEOUT - 5, exit=True)
+    faulthandler.enable()  # prints the stacks on SIGABRT
     body = inspect.unwrap(getattr(importlib.import_module(module), name))
     try:
         body(**json.loads(arguments))

@@ -127,7 +127,10 @@ fn a_number_that_is_too_high_is_clamped() {
     let posing = Posing::load();
     let kept = poolkeeper::limit(Request::new().blas(100)).expect("valid");
     assert_eq!(kept.outcomes()[0].status, Status::Below);
-    assert_eq!((posing.threads(), kept.outcomes()[0].observed), (8, Some(8)));
+    assert_eq!(
+        (posing.threads(), kept.outcomes()[0].observed),
+        (8, Some(8))
+    );
     let scope = poolkeeper::limit(Request::new().blas(100).force()).expect("valid");
     assert_eq!(posing.threads(), 16);
     assert_eq!(scope.outcomes()[0].status, Status::Clamped);
