@@ -248,6 +248,19 @@ for _ in range(5):
     assert (starter["peak"], starter["made"]) == (1, 5)
 
 
+def test_threads_of_cpp_are_of_the_library_that_made_them() -> None:
+    program = """
+import io, pyarrow.csv
+table = io.BytesIO(b"a,b" + b"\\n1,2" * 300_000)
+pyarrow.csv.read_csv(table, read_options=pyarrow.csv.ReadOptions(block_size=1 << 16))
+"""
+    _, report = simulate_python(program)
+    files = [Path(starter["path"]).name for starter in report["others"]]
+    assert any(name.startswith("libarrow") for name in files), files
+    assert not any(name.startswith("libstdc++") for name in files), files
+    assert all(starter["made"] > 0 for starter in report["others"])
+
+
 def test_the_report_is_for_people() -> None:
     done = run(
         [*SIMULATE, "--cpus", "12", "--sockets", "2", "--", sys.executable, "-c", "import numpy"]

@@ -55,7 +55,12 @@ pub(crate) fn processes(ledger: &Ledger) -> Vec<Process> {
         pid: value(&record.pid),
         peak_threads: value(&record.peak),
         refused_threads: value(&record.failed),
-        starters: ledger.starters(record).map(starter).collect(),
+        // The C++ library's own routine starts threads for others.
+        starters: ledger
+            .starters(record)
+            .map(starter)
+            .filter(|starter| starter.made > 0)
+            .collect(),
         peak_resident: None,
         peak_reserved: None,
     };

@@ -22,7 +22,7 @@ def test_a_library_is_told_of_with_its_own_call() -> None:
     load("duckdb-fake")
     finding = found("PK405", "note", cpus=2)
     assert finding.summary.startswith("DuckDB has threads of its own")
-    assert finding.evidence[0].startswith("DuckDB: no thread of it has been seen yet (")
+    assert finding.evidence[0].startswith("DuckDB: no thread is known to be its own (")
     assert finding.evidence[0].endswith("/libduckdb.so)")
     assert 'execute("SET threads TO 2")' in finding.fix["advice"]
     assert finding.fix["python"] is finding.fix["shell"] is None

@@ -358,6 +358,13 @@ impl Starter {
         u32::try_from(count).ok()
     }
 
+    /// Whether the routine is one of C++'s standard library.
+    pub fn is_cpp_library(&self) -> bool {
+        let name_at = self.path().enumerate().filter(|(_, byte)| *byte == b'/');
+        let start = name_at.last().map_or(0, |(place, _)| place + 1);
+        self.path().skip(start).take(9).eq(*b"libstdc++")
+    }
+
     /// The bytes of the object's path; none if it isn't known.
     pub fn path(&self) -> impl Iterator<Item = u8> {
         let bytes = self.path.iter().map(|byte| byte.load(Ordering::Relaxed));

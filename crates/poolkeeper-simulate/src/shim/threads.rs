@@ -94,7 +94,15 @@ fn pack(start: usize, argument: *mut c_void) -> Option<Packed> {
     cpus()?;
     let ledger = ledger::open()?;
     let record = ledger::record()?;
-    let starter = ledger.starter(record, start)?;
+    let mut starter = ledger.starter(record, start)?;
+    if starter.is_cpp_library() && !argument.is_null() {
+        // A std::thread begins in libstdc++, whoever made it, with the thread's
+        // state: an object whose class is the maker's. Its first word is the
+        // address of the class's functions (Itanium C++ ABI, 2.5).
+        // SAFETY: libstdc++ (thread.cc) passes a pointer to a live object.
+        let class = unsafe { argument.cast::<usize>().read() };
+        starter = ledger.starter(record, class)?;
+    }
     let luggage = Luggage::take()?;
     let pointer = core::ptr::from_ref(starter).cast_mut();
     let maker = system::this_thread();

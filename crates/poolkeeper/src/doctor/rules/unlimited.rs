@@ -35,7 +35,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
 
 fn finding(facts: &Facts, found: &Unreached) -> Finding {
     let threads = match found.threads {
-        0 => "no thread of it has been seen yet".to_owned(),
+        0 => "no thread is known to be its own".to_owned(),
         1 => "1 thread of it runs".to_owned(),
         many => format!("{} of it run", counted(many.into(), "thread")),
     };
