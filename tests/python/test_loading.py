@@ -259,3 +259,32 @@ def test_loading_and_unloading_while_others_list_and_limit() -> None:
         assert failed == []
         assert counts() == {"openblas": 8}
         assert [path.name for path in paths if is_mapped(path)] == []
+
+
+# --- objects that lie where they were not to be
+
+
+@in_own_process
+def test_an_object_below_its_link_address_is_one_among_others() -> None:
+    import subprocess
+
+    import poolkeeper
+
+    with tempfile.TemporaryDirectory() as folder:
+        source, library = Path(folder, "pool.c"), Path(folder, "libpool.so")
+        source.write_text(
+            "int threads = 3;\n"
+            "int openblas_get_num_threads(void) { return threads; }\n"
+            "void openblas_set_num_threads(int n) { threads = n; }\n"
+            'char *openblas_get_config(void) { return "OpenBLAS 0.3.30 MAX_THREADS=8"; }\n'
+            "int openblas_get_parallel(void) { return 1; }\n"
+        )
+        # No program may have this address: the loader puts the object below it.
+        link = "-Wl,-Ttext-segment=0x7ff000000000000"
+        command = ["cc", "-shared", "-fPIC", link, "-o", library, source]
+        subprocess.run(command, check=True)
+        ctypes.CDLL(str(library))
+        (pool,) = poolkeeper.pools()
+        assert (pool.runtime, pool.num_threads) == ("openblas", 3)
+        with poolkeeper.limit(1):
+            assert [pool.num_threads for pool in poolkeeper.pools()] == [1]

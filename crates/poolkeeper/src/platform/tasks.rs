@@ -51,7 +51,7 @@ fn task(name: &str) -> Option<Task> {
 
 /// The fields of `stat` that count, numbered there from 1: 3 state, 14 and 15
 /// ticks in user and kernel mode, 22 the beginning.
-fn parse(name: &str, stat: &[u8]) -> Option<Task> {
+pub(super) fn parse(name: &str, stat: &[u8]) -> Option<Task> {
     // The thread's own name is in brackets, and may hold spaces and brackets.
     let end = stat.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(&stat[end + 1..]).ok()?;
@@ -60,7 +60,7 @@ fn parse(name: &str, stat: &[u8]) -> Option<Task> {
     Some(Task {
         id: name.parse().ok()?,
         began: number(22)?,
-        cpu: of_ticks(number(14)? + number(15)?),
+        cpu: of_ticks(number(14)?.saturating_add(number(15)?)),
         is_runnable: *fields.first()? == "R",
     })
 }
@@ -68,7 +68,9 @@ fn parse(name: &str, stat: &[u8]) -> Option<Task> {
 fn of_ticks(ticks: u64) -> Duration {
     // SAFETY: sysconf(3) reads a constant.
     let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
-    Duration::from_millis(ticks * 1000 / u64::try_from(per_second).unwrap_or(100).max(1))
+    Duration::from_millis(
+        ticks.saturating_mul(1000) / u64::try_from(per_second).unwrap_or(100).max(1),
+    )
 }
 
 /// The calling thread's number.
