@@ -10,7 +10,7 @@ QUICK_WITHOUT = test_demo.py test_fork.py test_import.py test_memory.py test_com
 	test_simulate_story.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick bench bench-kmeans docs format lock clean
+.PHONY: help demo test quick fuzz bench bench-kmeans docs format lock clean
 
 help: ## Show this list
 	@echo "poolkeeper: see, limit and explain native thread pools"
@@ -34,6 +34,10 @@ quick: ## The inner loop: unit tests and the fast Python tests
 bench: ## Measure; the numbers in the docs come from here
 	$(PREPARE) bench
 	@$(VENV)/python benches/run.py
+
+fuzz: ## Fuzz whatever is parsed from outside, each target for FUZZ_SECONDS (60)
+	$(PREPARE) tools
+	@$(VENV)/python scripts/fuzz.py --seconds $${FUZZ_SECONDS:-60}
 
 bench-kmeans: ## Measure k-means against scikit-learn, scikit-learn-intelex and faiss (30 minutes)
 	$(PREPARE) bench

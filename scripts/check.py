@@ -114,6 +114,12 @@ STEPS = (
     Step(RUST_TESTS, cargo("test", "--workspace", "--no-fail-fast"), counts.of_cargo),
     build("build for the address sanitizer", [*SANITIZED_BUILD, "--no-run"], SANITIZER),
     Step("address sanitizer, Rust", SANITIZED, counts.of_cargo, environment=SANITIZER),
+    build("build of the fuzz targets", [PYTHON, "scripts/fuzz.py", "--build"]),
+    Step(
+        "fuzz targets, a short run",
+        [PYTHON, "scripts/fuzz.py", "--seconds", "3"],
+        counts.of_last_line,
+    ),
     build(
         "rustdoc",
         cargo("doc", "--no-deps", "--workspace"),

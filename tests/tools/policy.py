@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MOST_LINES = 400
 WRITTEN_BY_PROGRAMS = (
     "Cargo.lock",
+    "fuzz/Cargo.lock",
     "docs/runtimes.md",
     "docs/reference/findings.md",
     "docs/img/discovery.svg",

@@ -42,6 +42,10 @@ mod unsupported;
 #[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
 pub use unsupported::{Loaded, Stage, signal_meaning};
 
+#[cfg(all(fuzzing, target_os = "linux"))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use error::Error;
 pub use machine::Machine;
 pub use observation::{End, Observation, Process, Starter};

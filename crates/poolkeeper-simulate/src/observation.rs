@@ -58,7 +58,7 @@ impl Observation {
 }
 
 /// `%` and two hexadecimal digits for each byte that is no plain character.
-fn escape(path: &Path) -> PathBuf {
+pub(crate) fn escape(path: &Path) -> PathBuf {
     let mut text = String::new();
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
@@ -69,7 +69,7 @@ fn escape(path: &Path) -> PathBuf {
     PathBuf::from(text)
 }
 
-fn unescape(path: &Path) -> PathBuf {
+pub(crate) fn unescape(path: &Path) -> PathBuf {
     let text = path.to_string_lossy();
     let mut parts = text.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();

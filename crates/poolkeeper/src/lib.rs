@@ -36,6 +36,9 @@ mod companion;
 mod discover;
 pub mod doctor;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod limit;
 mod model;
 mod native;

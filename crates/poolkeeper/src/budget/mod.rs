@@ -21,6 +21,8 @@ mod variables;
 
 pub(crate) use affinity::parse_list;
 pub use affinity::{as_list, pin};
+#[cfg(fuzzing)]
+pub(crate) use cgroup::fuzz;
 pub(crate) use cgroup::tasks;
 pub(crate) use cgroup::{Stopped, stopped};
 pub use environment::{Setting, environment};

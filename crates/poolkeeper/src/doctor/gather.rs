@@ -220,6 +220,14 @@ fn number(status: &str, name: &str) -> Option<u64> {
     value(status, name)?.parse().ok()
 }
 
+/// Reads a text as the kernel's of limits and of a process.
+#[cfg(fuzzing)]
+pub(super) fn fuzz(text: &str) {
+    let _ = process_limit(text, text);
+    let _ = (soft(text, "Max stack size"), number(text, "VmSize:"));
+    let _ = at_start(text.as_bytes());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

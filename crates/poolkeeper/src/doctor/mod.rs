@@ -48,6 +48,15 @@ pub fn doctor(host: Host) -> Result<Report> {
     Ok(diagnose(&Facts::gather(host)?))
 }
 
+/// Reads texts of the system's and values of variables.
+#[cfg(fuzzing)]
+pub(crate) fn fuzz(text: &str) {
+    gather::fuzz(text);
+    for reading in [settings::Reading::Whole, settings::Reading::Prefix] {
+        let _ = settings::read(text, reading);
+    }
+}
+
 /// Applies every rule to the facts.
 pub fn diagnose(facts: &Facts) -> Report {
     let findings = rules::RULES.iter().flat_map(|rule| (rule.check)(facts));

@@ -43,6 +43,19 @@ pub(crate) use unsupported::{
     set_affinity, spent_by_process, spent_by_thread, tasks, thread_owners,
 };
 
+/// Looks names up in a made-up object.
+#[cfg(fuzzing)]
+pub(crate) use self::elf::fuzz as fuzz_symbols;
+
+/// Reads what the kernel tells of mappings and threads.
+#[cfg(fuzzing)]
+pub(crate) fn fuzz_process(data: &[u8]) {
+    for line in data.split(|byte| *byte == b'\n') {
+        let _ = maps::parse(line);
+        let _ = tasks::parse("7", line);
+    }
+}
+
 /// The loader's counters of objects loaded and unloaded so far. While they
 /// stand still, the list of loaded objects is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

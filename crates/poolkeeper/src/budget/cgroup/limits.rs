@@ -177,3 +177,14 @@ fn ratio(quota: &str, period: &str) -> Quota {
 fn unusable(why: &str) -> Quota {
     Quota::Unusable(why.to_owned())
 }
+
+/// Reads quotas of both versions.
+#[cfg(fuzzing)]
+pub(super) fn fuzz(text: &str) {
+    let (quota, period) = text.split_once('/').unwrap_or((text, PERIOD));
+    for quota in [max(text), cfs(quota, period)] {
+        if let Quota::Cpus(cpus) = quota {
+            assert!(cpus.is_finite() && cpus > 0.0, "{text}");
+        }
+    }
+}

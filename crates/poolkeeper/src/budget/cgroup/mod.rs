@@ -114,3 +114,19 @@ fn groups_of_mount(observed: &Observed, mount: &Mount, path: &str) -> Option<Gro
         missing: (!is_whole).then_some(PARTLY),
     })
 }
+
+/// Reads a text as mounts, as groups and as the files of a group.
+#[cfg(fuzzing)]
+pub(crate) fn fuzz(text: &str) {
+    let (mounts, groups) = (mounts::parse(text), Membership::parse(text));
+    for name in ["cpu", "cpuset", "pids"] {
+        let Some((hierarchy, path)) = groups.of_controller(name) else {
+            continue;
+        };
+        for mount in mounts.iter().filter(|mount| mount.carries(hierarchy)) {
+            let _ = mount.shows(path);
+        }
+    }
+    limits::fuzz(text);
+    stat::fuzz(text);
+}

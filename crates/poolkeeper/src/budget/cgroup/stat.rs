@@ -54,6 +54,12 @@ fn parse(text: &str, group: PathBuf) -> Option<Stopped> {
     })
 }
 
+/// Reads a text as that file.
+#[cfg(fuzzing)]
+pub(super) fn fuzz(text: &str) {
+    let _ = parse(text, PathBuf::new());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

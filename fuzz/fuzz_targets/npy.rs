@@ -1,0 +1,32 @@
+//! Arrays in `.npy` files.
+
+#![no_main]
+
+use poolkeeper_kmeans::{Blocks, Npy};
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+static FILE: LazyLock<PathBuf> = LazyLock::new(|| poolkeeper_fuzz::folder().join("array.npy"));
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    std::fs::write(&*FILE, data).expect("the fuzzer's own folder");
+    read::<f32>();
+    read::<f64>();
+});
+
+fn read<T: poolkeeper_kmeans::Scalar>() {
+    let Ok(mut array) = Npy::<T>::open(&*FILE, 3) else {
+        return;
+    };
+    let (rows, columns) = array.shape();
+    let mut seen = 0;
+    let read = array.each(&mut |block, _| {
+        assert_eq!(block.ncols(), columns);
+        seen += block.nrows();
+        // Every number is looked at: the sanitizer sees what isn't there.
+        let _ = block.iter().fold(0_u64, |sum, _| sum + 1);
+        let _ = std::hint::black_box(block.sum());
+        Ok(())
+    });
+    assert!(read.is_err() || seen == rows);
+}
