@@ -93,6 +93,14 @@ LIBRARIES = (
     Library("numba-fake", "omppool.fake.so", "named_only.c", ("-DOMPPOOL",)),
     Library("netlib-fake", "libblas.so.3", "named_only.c", ("-DNETLIB",)),
     Library("duckdb-fake", "libduckdb.so", "named_only.c"),
+    Library("openmp-fake", "libgomp_fake.so", "fake_torch.c", ("-DONLY_OPENMP",)),
+    Library(
+        "torch-on-openmp-fake",
+        "libtorch_cpu_alone.so",
+        "fake_torch.c",
+        ("-DONLY_TORCH", "-Wl,-rpath,$ORIGIN"),
+        links="libgomp_fake.so",
+    ),
     Library("torch-fake", "libtorch_cpu.so", "fake_torch.c"),
     Library("mkl-static", "libfake_translate.so", "mkl_static.c"),
 )

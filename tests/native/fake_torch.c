@@ -3,16 +3,23 @@
  * both in one file. As in PyTorch (aten/src/ATen/ParallelOpenMP.cpp), the number
  * that was set for the process is set again by the first operation of each thread,
  * and by at::get_num_threads(), and only by the first.
+ *
+ *   -DONLY_OPENMP  the OpenMP runtime alone
+ *   -DONLY_TORCH   PyTorch alone, on that runtime
  */
 
 #include <stdatomic.h>
 
-static atomic_int wanted;
-static atomic_int calls;
-static _Thread_local int begun;
-static _Thread_local int openmp_threads = 8;
+#ifdef ONLY_TORCH
+
+int omp_get_max_threads(void);
+void omp_set_num_threads(int threads);
+
+#else
 
 /* The OpenMP runtime: one value for each thread. */
+
+static _Thread_local int openmp_threads = 8;
 
 int omp_get_max_threads(void) { return openmp_threads; }
 
@@ -23,7 +30,14 @@ void GOMP_parallel(void (*work)(void *), void *data, unsigned threads, unsigned 
     work(data);
 }
 
+#endif
+#ifndef ONLY_OPENMP
+
 /* PyTorch, under its C++ names. */
+
+static atomic_int wanted;
+static atomic_int calls;
+static _Thread_local int begun;
 
 static void begin(void) {
     if (begun) return;
@@ -54,3 +68,5 @@ int operation(void) {
 
 /* How often at::get_num_threads() was called. */
 int times_asked(void) { return atomic_load(&calls); }
+
+#endif

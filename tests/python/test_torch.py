@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 from isolated import in_own_process
-from scenario import load
+from scenario import Worker, load
 
 pytestmark = pytest.mark.usefixtures("lab")
 
@@ -103,3 +103,20 @@ def test_loaded_inside_a_limit_it_does_not_undo_it() -> None:
         assert gomp.omp_get_max_threads() == 2
     assert torch.operation() == 8
     assert gomp.omp_get_max_threads() == 6
+
+
+@in_own_process
+def test_what_a_thread_holds_is_set_again_after_it_was_asked() -> None:
+    import poolkeeper
+
+    gomp = load("openmp-fake")
+    with Worker() as worker:
+        scope = worker(poolkeeper.limit, 2)
+        assert worker(gomp.omp_get_max_threads) == 2
+        # Loaded by another thread, and told a number, while the worker is in a limit.
+        torch = load("torch-on-openmp-fake")
+        torch._ZN2at15set_num_threadsEi(5)
+        worker(poolkeeper.pools)
+        assert worker(torch.operation) == 2
+        assert worker(scope.release)[0].status == "restored"
+        assert worker(torch.operation) == 8
