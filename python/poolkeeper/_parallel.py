@@ -8,6 +8,7 @@ from typing import Any
 
 from . import _within
 from ._spread import spread
+from ._words import counted
 
 BACKENDS = ("loky", "threading")
 
@@ -100,7 +101,7 @@ class parallel:
         self._configs.pop().unregister()
 
     def __repr__(self) -> str:
-        return f"<parallel: {self.workers} workers, {self.share!r} each>"
+        return f"<parallel: {counted(self.workers, 'worker')}, {self.share!r} each>"
 
 
 def _check(backend: str, openmp: int | None, blas: int | None) -> None:

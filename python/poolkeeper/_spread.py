@@ -6,6 +6,7 @@ import os
 
 from . import _within
 from ._native import Share, _share_of_callers
+from ._words import counted
 
 
 class Spread:
@@ -38,7 +39,7 @@ class Spread:
         return {**self.__dict__, "_made_in": None}
 
     def __repr__(self) -> str:
-        return f"<spread over {self.workers} workers: {self.share!r} each>"
+        return f"<spread over {counted(self.workers, 'worker')}: {self.share!r} each>"
 
 
 def spread(workers: int, *, cpus: int | None = None) -> Spread:

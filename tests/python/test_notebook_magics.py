@@ -71,7 +71,9 @@ def test_both_limits_are_shown_and_ended() -> None:
 
 
 def test_notes_are_shown_where_they_are_asked_for() -> None:
-    plain, notes = run(LOAD, "import numpy, sklearn.cluster", "%doctor", "%doctor --notes")[2:]
+    plain, notes = run(
+        LOAD, "import numpy, sklearn.cluster", "%doctor", "%doctor --notes", OMP_NUM_THREADS="64"
+    )[2:]
     assert "%doctor --notes" in plain.value
     assert "report.text" not in plain.value
     assert "note PK" in notes.out

@@ -223,7 +223,8 @@ impl Pools {
         match pool {
             Some(pool) => Ok(Bound::new(py, pool.clone())?.into_any()),
             None => Err(PyIndexError::new_err(format!(
-                "there are {length} pools, no [{index}]"
+                "the list has {}, no [{index}]",
+                counted(length.unsigned_abs() as u64, "pool")
             ))),
         }
     }

@@ -71,7 +71,7 @@ pub enum Error {
         value: String,
     },
     /// A worker that a split does not have.
-    #[error("the split has {workers} workers, no worker {index}: they count from 0")]
+    #[error("the split has {workers} worker{}, no worker {index}: they count from 0", plural(.workers))]
     NoWorker {
         /// The worker that was asked for.
         index: usize,
@@ -173,6 +173,11 @@ impl Error {
             Error::UnsupportedPlatform { .. } => "unsupported-platform",
         }
     }
+}
+
+/// What several things have at their end.
+fn plural(count: &usize) -> &'static str {
+    if *count == 1 { "" } else { "s" }
 }
 
 fn did_you_mean(suggestion: &Option<String>) -> String {

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .._words import counted
 from . import _params
 from ._data import FLOATS, Array, is_sparse, names_of
 from ._kmeans import KMeans
@@ -119,7 +120,7 @@ def block_weights(weights: Any, samples: Array) -> Array:
     found: Array = np.require(given, samples.dtype, "A")
     if found.shape != (len(samples),):
         raise ValueError(
-            f"a block of {len(samples)} samples has weights of shape {found.shape}: "
+            f"a block of {counted(len(samples), 'sample')} has weights of shape {found.shape}: "
             "one for each sample"
         )
     return found

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from .._words import counted
+
 #: Called after each iteration with start, iteration, changed labels, the squared
 #: distance that the centers moved, and the inertia if it is known.
 Progress = Callable[[int, int, "int | None", float, "float | None"], None]
@@ -69,7 +71,8 @@ class Bar:
     def close(self, converged: bool, strict: bool, choice: str) -> None:
         seconds = time.monotonic() - self._begin
         end = "converged" if converged else "stopped at max_iter"
-        self._write(f"k-means: {end} after {self._done} iterations, {seconds:.3g} s; {choice}\n")
+        done = counted(self._done, "iteration")
+        self._write(f"k-means: {end} after {done}, {seconds:.3g} s; {choice}\n")
 
     def _write(self, text: str) -> None:
         self._stream.write(f"\r\x1b[K{text}")

@@ -11,6 +11,7 @@ from typing import Any
 
 from .._cpus import cpus
 from .._native import Sampler
+from .._words import counted
 from .html import Markup, bar, element, faint, join, note, paragraph, picture, table
 from .timeline import Moment, color, timeline
 
@@ -114,8 +115,8 @@ class Usage:
         return [
             f"{self.cpu_seconds:.3g} s of CPU time in {self.wall_seconds:.3g} s: "
             f"{used:.2f} CPUs busy of a budget of {self.budget}",
-            f"at most {self.peak} threads runnable at once; more than the budget in "
-            f"{self.crowded:.0%} of {self.samples} samples",
+            f"at most {counted(self.peak, 'thread')} runnable at once; more than the budget in "
+            f"{self.crowded:.0%} of {counted(self.samples, 'sample')}",
             f"context switches: {self.voluntary_switches} to wait, "
             f"{self.involuntary_switches} because another thread got the CPU",
             f"stopped for a CPU quota: {self._throttled()}",

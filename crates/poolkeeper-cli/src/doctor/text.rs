@@ -107,15 +107,24 @@ fn headline(report: &Report, style: Style) -> String {
     let cpus = format!("{on}{}", counted(report.cpus as usize, "CPU"));
     let notes = match report.count(Severity::Note) {
         count if count > 0 && !style.notes => {
-            let how = style.how_to_see_notes;
-            format!(" ({}: {how})", counted(count, "note"))
+            let (count, how) = (counted(count, "note"), style.how_to_see_notes);
+            [format!(" ({count}: {how})"), format!(" ({count})")]
         }
-        _ => String::new(),
+        _ => [String::new(), String::new()],
     };
     let line = match but {
-        None => format!("poolkeeper doctor: all is well: {pools}, {cpus}{notes}"),
+        // One line: how to see the notes is left out where it has no room.
+        None => {
+            let well = format!("poolkeeper doctor: all is well: {pools}, {cpus}");
+            let lines = notes.map(|notes| format!("{well}{notes}"));
+            let fitting = lines.iter().find(|line| line.len() <= style.look.line());
+            fitting.unwrap_or(&lines[1]).clone()
+        }
         Some(what) => {
-            format!("poolkeeper doctor: nothing wrong in {pools}, {cpus}{notes}; but {what}")
+            format!(
+                "poolkeeper doctor: nothing wrong in {pools}, {cpus}{}; but {what}",
+                notes[0]
+            )
         }
     };
     paragraph(style.look, &line, "", "  ")

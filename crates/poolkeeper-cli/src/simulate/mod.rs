@@ -116,8 +116,9 @@ fn remark(budget: &Budget, cpus: u32) -> Option<String> {
     let (own, source) = smaller
         .filter(|(own, _)| *own < f64::from(cpus))
         .min_by(|one, other| one.0.total_cmp(&other.0))?;
+    let unit = if own == 1.0 { "CPU" } else { "CPUs" };
     Some(format!(
-        "what reads this process's group itself still sees {own} CPUs, as joblib and Rust's \
+        "what reads this process's group itself still sees {own} {unit}, as joblib and Rust's \
          available_parallelism do: {}",
         source.place
     ))

@@ -333,12 +333,15 @@ impl<'a, T: Scalar> Pass<'a, T> {
         let Tile {
             samples, centers, ..
         } = self.tile;
+        let threads = match self.workers.len() {
+            1 => "1 thread".to_owned(),
+            several => format!("{several} threads"),
+        };
         let [brute, bound, prune] = self.policy.as_ref().map_or([0; 3], |p| p.passes);
         format!(
-            "{}, tiles of {samples} samples x {centers} centers; {} thread(s); passes: \
+            "{}, tiles of {samples} samples x {centers} centers; {threads}; passes: \
              {brute} with every distance, {bound} that made bounds, {prune} pruned",
             kernel.name(),
-            self.workers.len(),
         )
     }
 }
