@@ -221,6 +221,12 @@ def test_a_reader_that_stops_early_is_no_error(arguments: str, reader: str) -> N
     assert (done.stdout, progress.sub("", done.stderr)) == ("0\n", "")
 
 
+def test_a_reader_that_stops_early_is_no_error_in_threadpoolctls_command() -> None:
+    pipe = '"$0" -m poolkeeper.threadpoolctl -i numpy | true; echo "${PIPESTATUS[0]}"'
+    done = run(["bash", "-c", pipe, sys.executable])
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
 def test_output_that_cannot_be_written_is_an_error() -> None:
     done = run(["bash", "-c", '"$0" -m poolkeeper runtimes > /dev/full', sys.executable])
     assert done.returncode == 1

@@ -62,7 +62,12 @@ def info(arguments: list[str]) -> int:
             print("WARNING: could not import", module, file=sys.stderr)
     if options.command:
         exec(options.command, {"__name__": "__main__"})
-    print(json.dumps(threadpool_info(debugging_info=True), indent=2))
+    text = json.dumps(threadpool_info(debugging_info=True), indent=2)
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # The reader has gone (`| head`): leave nothing to flush at exit.
+        sys.stdout = None
     return 0
 
 
