@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,11 +116,22 @@ def test_one_block_is_in_memory() -> None:
 
 
 @pytest.mark.parametrize("init", ["random", "k-means||"])
-def test_a_start_needs_as_many_samples_with_weight_as_clusters(init: str) -> None:
+def test_a_start_with_fewer_samples_with_weight_than_clusters(init: str) -> None:
     weights = np.zeros(10)
     weights[3] = 1
-    with pytest.raises(ValueError, match=r"n_clusters=3 first centers .* and only 1 have one"):
-        KMeans(3, init=init, random_state=0).fit_blocks([(X[:10], weights)])
+    kmeans = KMeans(3, init=init, n_init=1, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        one = kmeans.fit(X[:10], sample_weight=weights)
+        centers, inertia = one.cluster_centers_, one.inertia_
+        assert inertia == pytest.approx(0, abs=1e-25)
+        assert np.isclose(centers, X[3], rtol=1e-14).all(axis=1).any()
+        for rows in (3, 10):
+            blocks = zip(cut(rows, X[:10]), cut(rows, weights), strict=True)
+            many = kmeans.fit_blocks(list(blocks))
+            assert many.inertia_ == pytest.approx(0, abs=1e-25)
+            if init == "k-means||":
+                assert (many.cluster_centers_ == centers).all()
 
 
 def test_a_failed_fit_leaves_the_estimator_as_it_was() -> None:
@@ -186,7 +198,11 @@ def test_every_source_gives_the_same_bits(tmp_path: Path, monkeypatch: pytest.Mo
         ([X[0]], ValueError, "a block has 1 dimensions, not 2"),
         ([(X, WEIGHTS[1:])], ValueError, "a block of 5000 samples has weights of shape"),
         ([X + 1j], ValueError, "Complex data not supported"),
-        ([X, np.full((9, 4), np.nan)], ValueError, r"row 0.* \(in the block .* with row 5000\)"),
+        (
+            [X, np.full((9, 4), np.nan)],
+            ValueError,
+            r"row 5000, .* \(row 0 in the block that begins with row 5000\)",
+        ),
         ([pd.DataFrame(X), pa.table({"a": [1.0]})], ValueError, "a block has 1 features"),
         ([pa.table({"a": [1.0]}), pa.table({"b": [1.0]})], ValueError, "has the features b, the"),
         ([np.full((9, 2), np.nan)], ValueError, "only finite numbers"),
@@ -196,6 +212,27 @@ def test_every_source_gives_the_same_bits(tmp_path: Path, monkeypatch: pytest.Mo
 def test_what_cannot_be_read(blocks: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         KMeans(8).fit_blocks(blocks)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_values_that_change_between_readings_are_an_error(dtype: str, weighted: bool) -> None:
+    samples = X.astype(dtype)
+    for changed in (2, 3, 4) if not weighted else (3, 4):
+        readings = 0
+
+        def blocks() -> Iterator[Any]:
+            nonlocal readings
+            readings += 1
+            now = samples + 5 if readings >= changed else samples  # noqa: B023
+            parts = cut(2000, now)
+            yield from zip(parts, cut(2000, WEIGHTS), strict=True) if weighted else parts
+
+        kmeans = KMeans(9, init=samples[:9], n_init=1)
+        with pytest.raises(ValueError, match="the samples of 3 blocks are others than when they"):
+            kmeans.fit_blocks(blocks)
+        assert readings == changed
+        assert not hasattr(kmeans, "cluster_centers_")
 
 
 def test_blocks_that_change_and_a_start_that_needs_all_samples() -> None:

@@ -5,6 +5,7 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use crate::rows::{Data, Weights};
+use crate::weighing::WeightRange;
 use crate::{Error, Result, Scalar};
 
 pub(crate) fn not_empty<T>(x: &ArrayView2<T>) -> Result<()> {
@@ -70,17 +71,20 @@ pub(crate) fn finite<T: Scalar>(
     Ok(())
 }
 
-/// The sum and the largest of the weights, of which one must be above 0.
-pub(crate) fn weights<T: Scalar>(weights: &Weights<T>, rows: usize) -> Result<(f64, f64)> {
-    let (sum, largest) = weight_values(weights, rows)?;
+/// The sum of the weights, of which one must be above 0, and which there are.
+pub(crate) fn weights<T: Scalar>(weights: &Weights<T>, rows: usize) -> Result<(f64, WeightRange)> {
+    let (sum, range) = weight_values(weights, rows)?;
     if sum == 0.0 {
         return Err(Error::NoWeight);
     }
-    Ok((sum, largest))
+    Ok((sum, range))
 }
 
-/// The sum and the largest of the weights.
-pub(crate) fn weight_values<T: Scalar>(weights: &Weights<T>, rows: usize) -> Result<(f64, f64)> {
+/// The sum of the weights, infinite beyond the largest `f64`, and which there are.
+pub(crate) fn weight_values<T: Scalar>(
+    weights: &Weights<T>,
+    rows: usize,
+) -> Result<(f64, WeightRange)> {
     if weights.len != rows {
         return Err(Error::Shape {
             name: "the sample weights",
@@ -88,7 +92,7 @@ pub(crate) fn weight_values<T: Scalar>(weights: &Weights<T>, rows: usize) -> Res
             expected: format!("({rows},)"),
         });
     }
-    let (mut sum, mut largest) = (0.0, 0.0_f64);
+    let (mut sum, mut range) = (0.0, WeightRange::empty());
     for (row, weight) in weights.iter().enumerate() {
         if !(0.0..f64::INFINITY).contains(&weight) {
             return Err(Error::Weight {
@@ -97,19 +101,23 @@ pub(crate) fn weight_values<T: Scalar>(weights: &Weights<T>, rows: usize) -> Res
             });
         }
         sum += weight;
-        largest = largest.max(weight);
+        range.add(weight);
     }
-    Ok((sum, largest))
+    Ok((sum, range))
 }
 
-/// Squared distances, summed over samples, must stay within `f64`.
-pub(crate) fn reach(reach: &[f64]) -> Result<()> {
-    reach_within(reach, 1e140)
+/// The sum of the squared distances times weights, if it is a number.
+pub(crate) fn inertia(sum: f64) -> Result<f64> {
+    if sum.is_finite() {
+        return Ok(sum);
+    }
+    Err(Error::Inertia)
 }
 
 /// Nothing may be farther away than `limit`.
 pub(crate) fn reach_within(reach: &[f64], limit: f64) -> Result<()> {
-    match reach.iter().position(|&r| r > limit) {
+    // NaN is no number up to the limit either.
+    match reach.iter().position(|&r| !(0.0..=limit).contains(&r)) {
         Some(column) => Err(Error::TooLarge {
             column,
             span: reach[column],

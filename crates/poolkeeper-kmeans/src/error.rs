@@ -70,6 +70,12 @@ pub enum Error {
         /// The largest distance that is allowed.
         limit: f64,
     },
+    /// Weights and squared distances whose products sum to more than an `f64` can be.
+    #[error(
+        "the squared distances times the weights sum to more than {:e}: scale the weights or the data down",
+        f64::MAX
+    )]
+    Inertia,
     /// A weight below zero, or not a number.
     #[error("sample {row} has the weight {value}: weights must be finite and 0 or more")]
     Weight {
@@ -112,13 +118,14 @@ pub enum Error {
 
 impl Error {
     /// Every code that [`Error::code`] can give.
-    pub const CODES: [&'static str; 12] = [
+    pub const CODES: [&'static str; 13] = [
         "empty",
         "clusters",
         "parameter",
         "shape",
         "not-finite",
         "too-large",
+        "inertia",
         "weight",
         "no-weight",
         "kernel",
@@ -126,6 +133,20 @@ impl Error {
         "blocks",
         "cancelled",
     ];
+
+    /// The row that is wrong, if one is, from 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(poolkeeper_kmeans::Error::NoWeight.row(), None);
+    /// ```
+    pub fn row(&self) -> Option<usize> {
+        match self {
+            Error::NotFinite { row, .. } | Error::Weight { row, .. } => Some(*row),
+            _ => None,
+        }
+    }
 
     /// A short name for programs to test, the same in every version.
     ///
@@ -142,6 +163,7 @@ impl Error {
             Error::Shape { .. } => "shape",
             Error::NotFinite { .. } => "not-finite",
             Error::TooLarge { .. } => "too-large",
+            Error::Inertia => "inertia",
             Error::Weight { .. } => "weight",
             Error::NoWeight => "no-weight",
             Error::Kernel { .. } => "kernel",
@@ -188,6 +210,7 @@ mod tests {
                 span: 1.0,
                 limit: 1.0,
             },
+            Error::Inertia,
             Error::Weight {
                 row: 0,
                 value: text(),

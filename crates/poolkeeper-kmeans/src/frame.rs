@@ -11,7 +11,8 @@ use crate::kernels::Table;
 use crate::kernels::wide::Columns;
 use crate::parallel::{Team, with_team};
 use crate::rows::{Data, Moved, Weights};
-use crate::update::{Bound, Quanta, power_above};
+use crate::update::{Quanta, power_above};
+use crate::weighing::WeightRange;
 use crate::{Control, Kernel, Result, Scalar};
 
 /// What one pass over data, or over a part of it, tells: enough to make a
@@ -22,8 +23,8 @@ pub struct Summary {
     pub rows: u64,
     /// The sum of the sample weights; `rows` without weights.
     pub weight: f64,
-    /// The largest sample weight; 1 without weights.
-    pub largest_weight: f64,
+    /// Which weights there are; 1 without weights.
+    pub weights: WeightRange,
     /// The smallest number of each column.
     pub smallest: Vec<f64>,
     /// The largest number of each column.
@@ -76,7 +77,7 @@ impl Summary {
         let mut summary = Summary::of(x, None, control)?;
         let weights = Weights::new(weights);
         if weights.given() {
-            (summary.weight, summary.largest_weight) = check::weight_values(&weights, x.nrows())?;
+            (summary.weight, summary.weights) = check::weight_values(&weights, x.nrows())?;
         }
         Ok(summary)
     }
@@ -99,7 +100,7 @@ impl Summary {
         }
         self.rows += other.rows;
         self.weight += other.weight;
-        self.largest_weight = self.largest_weight.max(other.largest_weight);
+        self.weights.merge(&other.weights);
         Ok(())
     }
 
@@ -115,7 +116,7 @@ impl Summary {
         Summary {
             rows: rows as u64,
             weight: n,
-            largest_weight: 1.0,
+            weights: WeightRange::ones(),
             smallest: found.smallest,
             largest: found.largest,
             mean: found
@@ -144,13 +145,15 @@ pub(crate) fn summarise<T: Scalar>(
     weights: &Weights<T>,
     control: &dyn Control,
 ) -> Result<Summary> {
-    let parts: Vec<_> = (0..data.chunks().div_ceil(CHUNKS))
+    // Nor may that be more than can be done before it is asked whether to stop.
+    let chunks = (MOST_NUMBERS / (data.chunk * data.columns)).clamp(1, CHUNKS);
+    let parts: Vec<_> = (0..data.chunks().div_ceil(chunks))
         .map(|_| Mutex::new(None))
         .collect();
     let threads = Team::size(control, data.rows * data.columns * 4);
     team.each(threads, parts.len(), control, &|_, part| {
-        let first = part * CHUNKS;
-        let summary = summary_of(table, data, first..data.chunks().min(first + CHUNKS));
+        let first = part * chunks;
+        let summary = summary_of(table, data, first..data.chunks().min(first + chunks));
         *parts[part].lock().unwrap_or_else(|e| e.into_inner()) = Some(summary);
     })?;
     let mut whole: Option<Summary> = None;
@@ -171,13 +174,15 @@ pub(crate) fn summarise<T: Scalar>(
         check::finite("X", data, 0..data.rows)?;
     }
     if weights.given() {
-        (summary.weight, summary.largest_weight) = check::weights(weights, data.rows)?;
+        (summary.weight, summary.weights) = check::weights(weights, data.rows)?;
     }
     Ok(summary)
 }
 
 /// Chunks that are looked at as one: merging costs as much as many rows.
 const CHUNKS: usize = 8;
+/// ... of at most so many numbers.
+const MOST_NUMBERS: usize = 1 << 22;
 
 fn summary_of<T: Scalar>(table: &Table<T>, data: &Data<T>, chunks: Range<usize>) -> Summary {
     let first = data.range(chunks.start).start;
@@ -215,9 +220,6 @@ pub struct Frame<T> {
     reach: Vec<f64>,
     /// How many samples there are.
     pub(crate) samples: f64,
-    /// Whether their weights are not all 1.
-    pub(crate) weighted: bool,
-    largest_weight: f64,
     /// See [`Summary::variance`].
     pub(crate) variance: f64,
 }
@@ -239,8 +241,11 @@ impl<T: Scalar> Frame<T> {
             .zip(&offset)
             .map(|((low, high), o)| (high - o.wide()).max(o.wide() - low))
             .collect();
-        check::reach(&reach)?;
-        let quanta = Quanta::new(&reach, &offset, summary.rows as f64, summary.largest_weight);
+        let count = summary.rows as f64;
+        // So that the squares of the data, summed, and of any distance within it, are numbers.
+        let limit = (f64::MAX / 4.0 / (count.max(2.0) * reach.len() as f64)).sqrt();
+        check::reach_within(&reach, limit)?;
+        let quanta = Quanta::new(&reach, &offset, count, &summary.weights, false);
         let scale = scale_for::<T>(reach.iter().copied().fold(0.0, f64::max));
         Ok(Frame {
             moved: Moved {
@@ -249,17 +254,22 @@ impl<T: Scalar> Frame<T> {
             },
             quanta,
             reach,
-            samples: summary.rows as f64,
-            weighted: summary.weight != summary.rows as f64 || summary.largest_weight != 1.0,
-            largest_weight: summary.largest_weight,
+            samples: count,
             variance: summary.variance(),
         })
     }
 
     /// The frame for new samples, of which only the centers are known.
     pub(crate) fn of_centers(centers: ArrayView2<T>) -> Result<Frame<T>> {
+        let data = Data::new(centers);
+        check::finite("the array of centers", &data, 0..data.rows)?;
         let summary = Summary::of(centers, None, &crate::Threads(1))?;
         Frame::new(&summary)
+    }
+
+    /// How samples are moved before they are compared.
+    pub fn moved(&self) -> &Moved<T> {
+        &self.moved
     }
 
     /// How many columns.
@@ -277,27 +287,19 @@ impl<T: Scalar> Frame<T> {
         x.fused(self.moved.scale, -self.moved.offset[j])
     }
 
-    /// Of the squared distances to `centers`, times weights; `TooLarge` where
-    /// they would pass the largest `f64`.
-    pub(crate) fn bound(&self, centers: ArrayView2<T>) -> Result<Bound> {
+    /// Whether the squared distances from the data to `centers` are numbers.
+    ///
+    /// # Errors
+    ///
+    /// `TooLarge`, where they would pass the largest `f64`.
+    pub(crate) fn check_centers(&self, centers: ArrayView2<T>) -> Result<()> {
         let far = |(j, column): (usize, ArrayView1<T>)| {
             let offset = self.quanta.offset[j];
             let far = column.iter().map(|c| (c.wide() - offset).abs());
             self.reach[j] + far.fold(0.0, f64::max)
         };
         let far: Vec<f64> = centers.columns().into_iter().enumerate().map(far).collect();
-        check::reach(&far)?;
-        Ok(self.bound_of(&far))
-    }
-
-    /// Of the squared distances to the offset, times weights.
-    pub(crate) fn total_bound(&self) -> Bound {
-        self.bound_of(&self.reach)
-    }
-
-    fn bound_of(&self, far: &[f64]) -> Bound {
-        let sum: f64 = far.iter().map(|far| far * far).sum();
-        Bound::new(sum * self.largest_weight)
+        check::reach_within(&far, (f64::MAX / 4.0 / far.len() as f64).sqrt())
     }
 }
 

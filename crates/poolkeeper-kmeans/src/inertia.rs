@@ -9,45 +9,41 @@
 use ndarray::ArrayView2;
 
 use crate::Scalar;
+use crate::exact::Exact;
 use crate::frame::Frame;
-use crate::update::{Exact, Sums};
+use crate::update::Sums;
 
 /// Relative errors up to this are not seen. It is a bound for the worst case:
-/// roundings go both ways, and cancel but for their root. (What [`Exact`] doesn't
-/// resolve is not part of it: summing distances would not either.)
+/// roundings go both ways, and cancel but for their root.
 const UNSEEN: f64 = 1e-9;
 
 /// The sum of the squared distances of the samples to the centers of their
-/// labels, times weights; none where its error may be seen. `total` is what
-/// [`Frame::total_bound`] is the bound of.
+/// labels, times weights; none where its error may be seen. `total` is that of the
+/// squared distances to the offset.
 ///
 /// It depends on nothing but integers that are the same in any order: no thread,
 /// block or machine changes a bit, nor whether there is a result.
 pub(crate) fn of_sums<T: Scalar>(
     sums: &Sums,
-    total: Exact,
+    total: &Exact,
     centers: ArrayView2<T>,
     frame: &Frame<T>,
 ) -> Option<f64> {
     let quanta = &frame.quanta;
-    let total = total.value(frame.total_bound());
+    let total = total.value();
     let columns = frame.columns();
     // Of each column, how far a center that has samples is from the offset.
     let mut far = vec![0.0_f64; columns];
     let (mut less, mut size) = (Vec::new(), total);
     for (c, center) in centers.outer_iter().enumerate() {
-        if sums.weights[c] == 0 {
-            if frame.weighted {
-                // There may be samples that weigh less than a quantum.
-                return None;
-            }
+        if sums.masses.is_empty(c) {
             continue;
         }
-        let weight = sums.weights[c] as f64 * quanta.weight_quantum;
+        let weight = sums.masses.of(quanta, c);
         let (mut own, mut own_size) = (0.0, 0.0);
         for (j, x) in center.iter().enumerate() {
             let x = x.wide() - quanta.offset[j];
-            let sum = sums.values[c * columns + j] as f64 * quanta.quantum[j];
+            let sum = sums.of(quanta, c, j);
             let (twice, square) = (2.0 * x * sum, weight * x * x);
             own += twice - square;
             own_size += twice.abs() + square;
@@ -60,9 +56,11 @@ pub(crate) fn of_sums<T: Scalar>(
     less.sort_by(f64::total_cmp);
     let inertia = total - less.iter().sum::<f64>();
     // A number that is summed is off by a quantum at most, and so is a weight.
-    let quanta_off: f64 = (far.iter().zip(&quanta.quantum))
-        .map(|(far, quantum)| far * (2.0 * quantum + far * quanta.weight_quantum))
-        .sum();
+    let quanta_off = far.iter().enumerate().map(|(j, far)| {
+        let [of_column, of_weight] = quanta.finest(j);
+        far * (2.0 * of_column + far * of_weight)
+    });
+    let quanta_off: f64 = quanta_off.sum();
     // Squares of columns, columns of a center, centers: one after another.
     let operations = (2 * columns + centers.nrows() + 16) as f64;
     let off = frame.samples * quanta_off + operations * f64::EPSILON * size;
@@ -91,17 +89,15 @@ mod tests {
         let frame = Frame::<T>::new(&summary).expect("small numbers");
         let (_, part) = partial(x.view(), Some(weights.view()), centers.view(), &frame, &one)
             .expect("sensible samples");
-        let direct = Exact::from_parts(part.inertia);
-        let direct = direct.value(frame.bound(centers.view()).expect("near centers"));
-        let sums = Sums {
-            values: part.sums,
-            weights: part.weights,
-        };
-        let total = Exact::from_parts(part.total);
-        (of_sums(&sums, total, centers.view(), &frame), direct)
+        let direct = part.inertia.value();
+        let total = part.total.clone();
+        (
+            of_sums(&part.into_sums(), &total, centers.view(), &frame),
+            direct,
+        )
     }
 
-    /// Two samples weigh less than a quantum, and a third of the inertia.
+    /// Two samples weigh next to nothing, and are all of the inertia.
     #[test]
     fn what_weighs_too_little_for_a_sum_is_not_lost() {
         let mut x = Array2::zeros((2002, 1));

@@ -26,7 +26,14 @@
 //! centers and inertia have the same bits with any number of threads and any
 //! kernel, for `f32` and for `f64`. Sums of `f64` data round each number to
 //! 2^-50 of the farthest of its column (2^-61 times the number of samples,
-//! if that is more), where plain summing would round each sum to 2^-53.
+//! if that is more), where plain summing would round each sum to 2^-53. Where
+//! weights differ, what that leaves is summed, too, in finer quanta, and very
+//! different weights are summed apart: each sample is as exact as it is
+//! without weights. So are sparse rows, of which no mean is taken off.
+//!
+//! Squared distances are summed without any error ([`Exact`]). The labels of a
+//! fit are those that its centers give ([`assign_moved`]), and its inertia is
+//! that of these labels, also where a center without samples moved last.
 //!
 //! Numbers of 16 bits are compared first, where the processor multiplies more
 //! of them at a time; what they leave in doubt is decided by the scores.
@@ -45,6 +52,7 @@ mod blocks;
 mod check;
 mod control;
 mod error;
+mod exact;
 mod finder;
 mod fixed;
 mod frame;
@@ -66,18 +74,22 @@ mod scalar;
 mod sparse;
 mod start;
 mod update;
+mod weighing;
 
 pub use blocks::{Blocks, BlocksFit, InMemory, Npy, Take, fit_blocks};
 pub use control::{Control, Progress, Threads};
 pub use error::{Error, Result};
+pub use exact::Exact;
 pub use frame::{Frame, Summary};
 pub use kernels::dispatch::Kernel;
 pub use lloyd::{Fit, fit};
 pub use mini_batch::{Batch, MiniBatch};
 pub use options::{Algorithm, Init, Options};
-pub use partial::{Partial, Step, partial};
-pub use predict::{assign, inertia, nearest, transform};
+pub use partial::{Partial, Step, farthest, partial};
+pub use predict::{assign, assign_moved, inertia, nearest, transform};
+pub use rows::Moved;
 pub use scalar::Scalar;
 pub use sparse::{Csr, Index, assign_csr, fit_csr, nearest_csr, plus_plus_csr, transform_csr};
 pub use start::oversample::{draw_candidates, lower_distances};
 pub use start::plus_plus;
+pub use weighing::WeightRange;

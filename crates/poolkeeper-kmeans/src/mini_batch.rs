@@ -83,14 +83,15 @@ impl<T: Scalar> MiniBatch<T> {
         let old = self.centers.view();
         let found = part(x, weights, old, &frame, kernel, control, |_| Ok(()))?;
         let step = found.partial.finish(old, &frame)?;
-        let weights = &found.partial.weights;
-        let quantum = frame.quanta.weight_quantum;
+        let sums = found.partial.into_sums();
+        let mass = |c: usize| sums.masses.of(&frame.quanta, c);
+        let masses: Vec<f64> = (0..old.nrows()).map(mass).collect();
         let mean = |c: usize, to: &mut [T]| {
             for (to, &mean) in to.iter_mut().zip(step.centers.row(c)) {
                 *to = mean;
             }
         };
-        let shift = with_team(|team| self.move_towards(&mean, weights, quantum, team, control));
+        let shift = with_team(|team| self.move_towards(&mean, &masses, team, control));
         Ok(Batch {
             labels: found.labels,
             inertia: step.inertia,
@@ -106,13 +107,12 @@ impl<T: Scalar> MiniBatch<T> {
     }
 
     /// Moves each center towards the mean of a batch's samples that are nearest to
-    /// it, which `mean` writes; their `weights` are in quanta. Returns the square of how
-    /// far all moved. Once begun, it can't be cancelled.
+    /// it, which `mean` writes; `masses` are their weights. Returns the square of how far
+    /// all moved. Once begun, it can't be cancelled.
     pub(crate) fn move_towards(
         &mut self,
         mean: &(dyn Fn(usize, &mut [T]) + Sync),
-        weights: &[i64],
-        quantum: f64,
+        masses: &[f64],
         team: &Team,
         control: &dyn Control,
     ) -> f64 {
@@ -124,11 +124,10 @@ impl<T: Scalar> MiniBatch<T> {
         let moving: Vec<_> = centers
             .chunks_exact_mut(columns)
             .enumerate()
-            .filter(|(c, _)| weights[*c] > 0)
+            .filter(|(c, _)| masses[*c] > 0.0)
             .map(|(c, center)| {
-                let weight = weights[c] as f64 * quantum;
-                self.counts[c] += weight;
-                Mutex::new((c, center, weight / self.counts[c], 0.0))
+                self.counts[c] += masses[c];
+                Mutex::new((c, center, masses[c] / self.counts[c], 0.0))
             })
             .collect();
         let threads = Team::size(control, moving.len() * columns);

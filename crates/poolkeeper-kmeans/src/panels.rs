@@ -26,10 +26,22 @@ const RUN: usize = 64;
 impl<T: Scalar> Panels<T> {
     /// Packs `centers` for tiles of `width` centers; of one, if they are scored
     /// along the rows. Those that pad the last panel are infinitely far.
-    pub(crate) fn fill(&mut self, centers: ArrayView2<T>, frame: &Frame<T>, width: usize) {
+    ///
+    /// Returns how far each is from the one that was in its place, if these panels had
+    /// centers: then they must be as many, for the same tiles.
+    pub(crate) fn fill(
+        &mut self,
+        centers: ArrayView2<T>,
+        frame: &Frame<T>,
+        width: usize,
+    ) -> Option<Vec<f64>> {
         let (k, columns) = centers.dim();
         let run = if width == 1 { RUN / size_of::<T>() } else { 1 };
-        self.clear(k, columns, width, run);
+        let is_first = self.is_empty();
+        if is_first {
+            self.clear(k, columns, width, run);
+        }
+        let mut drift = Vec::with_capacity(k);
         for (c, center) in centers.outer_iter().enumerate() {
             let mut norm = 0.0;
             let moved = center.iter().enumerate().map(|(j, &x)| {
@@ -37,9 +49,11 @@ impl<T: Scalar> Panels<T> {
                 norm += x.wide() * x.wide();
                 T::near(-2.0 * x.wide())
             });
-            self.put(c, moved);
+            // The panels hold -2c.
+            drift.push(self.put(c, moved).sqrt() / 2.0);
             self.norms[c] = T::near(norm);
         }
+        (!is_first).then_some(drift)
     }
 
     /// Room for `k` centers, in runs of so many columns.
@@ -53,18 +67,22 @@ impl<T: Scalar> Panels<T> {
         self.norms.resize(padded, T::INFINITY);
     }
 
-    /// Writes the columns of a center.
-    fn put(&mut self, center: usize, columns: impl Iterator<Item = T>) {
+    /// Writes the columns of a center; returns the squared distance from what was there.
+    fn put(&mut self, center: usize, columns: impl Iterator<Item = T>) -> f64 {
         let first = self.at(center);
         let (run, next) = (self.run, self.width * self.run);
         let (mut at, mut end) = (first, first + run);
+        let mut square = 0.0;
         for x in columns {
             if at == end {
                 (at, end) = (at - run + next, end + next);
             }
-            self.values[at] = x;
+            let old = std::mem::replace(&mut self.values[at], x);
+            let difference = x.wide() - old.wide();
+            square += difference * difference;
             at += 1;
         }
+        square
     }
 
     /// The columns of a center, those that pad it included.
@@ -91,17 +109,6 @@ impl<T: Scalar> Panels<T> {
             self.put(to, all.columns_of(from));
             self.norms[to] = all.norms[from];
         }
-    }
-
-    /// How far each of the first `k` centers is from where it was in `old`.
-    pub(crate) fn drift(&self, old: &Panels<T>, k: usize) -> Vec<f64> {
-        let drift = |c: usize| {
-            let pairs = self.columns_of(c).zip(old.columns_of(c));
-            let differences = pairs.map(|(new, old)| new.wide() - old.wide());
-            // The panels hold -2c.
-            differences.map(|d| d * d).sum::<f64>().sqrt() / 2.0
-        };
-        (0..k).map(drift).collect()
     }
 
     /// The largest `|c|²`.

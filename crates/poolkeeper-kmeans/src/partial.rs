@@ -2,28 +2,34 @@
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
+use crate::exact::Exact;
 use crate::frame::{Frame, Summary};
 use crate::inertia;
 use crate::lloyd::pass::Pass;
+use crate::lloyd::relocate::{self, Far};
 use crate::parallel::with_team;
 use crate::problem::Problem;
 use crate::rows::{Data, Weights};
-use crate::update::{Exact, Sums};
+use crate::update::{Masses, Sums};
 use crate::{Algorithm, Control, Kernel, Result, Scalar, check};
 
 /// What a part of the data gives to the next centers. Parts that were made
 /// with the same frame and centers can be merged in any order, to the same bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partial {
-    /// For each center and column the sum of the part's samples, an integer
-    /// number of quanta (wrapping).
+    /// How many centers there are.
+    pub centers: usize,
+    /// For each class of weights, each center and each column the sum of the part's
+    /// samples, an integer number of quanta (wrapping). Where the weights differ, each
+    /// row is followed by one of fine quanta.
     pub sums: Vec<i64>,
-    /// For each center the sum of the weights, in quanta.
-    pub weights: Vec<i64>,
-    /// The sum of the squared distances, times weights: coarse and fine quanta.
-    pub inertia: [i128; 2],
-    /// The same of the squared distances to the frame's offset.
-    pub total: [i128; 2],
+    /// For each class and center the sum of the weights, in quanta and fine ones.
+    pub weights: Vec<[i64; 2]>,
+    /// The sum of the squared distances, times weights.
+    pub inertia: Exact,
+    /// The same of the squared distances to the frame's offset: as long as the samples
+    /// are the same, so is this, whatever the centers.
+    pub total: Exact,
 }
 
 /// The centers that merged parts make.
@@ -34,7 +40,8 @@ pub struct Step<T> {
     pub centers: Array2<T>,
     /// The centers that no sample is nearest to.
     pub empty: Vec<usize>,
-    /// The sum of the squared distances to the old centers, times weights.
+    /// The sum of the squared distances to the old centers, times weights; infinite, if it
+    /// is more than an `f64` can be.
     pub inertia: f64,
     /// The sum of the squared distances that the centers moved.
     pub shift: f64,
@@ -42,12 +49,21 @@ pub struct Step<T> {
 
 impl Partial {
     /// That of no sample.
-    pub(crate) fn empty(k: usize, columns: usize) -> Self {
+    pub(crate) fn empty<T: Scalar>(k: usize, frame: &Frame<T>) -> Self {
+        let Sums { values, masses } = Sums::new(k, &frame.quanta);
         Partial {
-            sums: vec![0; k * columns],
-            weights: vec![0; k],
-            inertia: [0; 2],
-            total: [0; 2],
+            centers: k,
+            sums: values,
+            weights: masses.counts,
+            inertia: Exact::default(),
+            total: Exact::default(),
+        }
+    }
+
+    pub(crate) fn into_sums(self) -> Sums {
+        Sums {
+            values: self.sums,
+            masses: Masses::from_counts(self.centers, self.weights),
         }
     }
 
@@ -63,13 +79,75 @@ impl Partial {
             other.weights.len(),
             self.weights.len(),
         )?;
+        let counts = self.weights.iter_mut().flatten();
         let pairs = self.sums.iter_mut().zip(&other.sums);
-        for (to, from) in pairs.chain(self.weights.iter_mut().zip(&other.weights)) {
+        for (to, from) in pairs.chain(counts.zip(other.weights.iter().flatten())) {
             *to = to.wrapping_add(*from);
         }
-        let pairs = self.inertia.iter_mut().zip(other.inertia);
-        for (to, from) in pairs.chain(self.total.iter_mut().zip(other.total)) {
-            *to += from;
+        self.inertia.merge(&other.inertia);
+        self.total.merge(&other.total);
+        Ok(())
+    }
+
+    /// Whether these can be the samples that `summary` is of: their number and means are
+    /// compared, up to round-off, where all samples weigh the same.
+    pub fn fits<T: Scalar>(&self, summary: &Summary) -> bool {
+        let (rows, each) = (summary.rows as f64, summary.weights.largest);
+        let alike = summary.weights.smallest == each && summary.weight == rows * each;
+        let Ok(frame) = Frame::<T>::new(summary) else {
+            return false;
+        };
+        if !alike || frame.columns() != summary.mean.len() || self.centers == 0 {
+            return true;
+        }
+        let columns = frame.columns();
+        if self.sums.len() != self.centers * columns {
+            return false;
+        }
+        let count = self
+            .weights
+            .iter()
+            .map(|[count, _]| *count as f64)
+            .sum::<f64>();
+        let quanta = &frame.quanta;
+        (count * quanta.weight_quantum() / rows - 1.0).abs() < 1e-9
+            && (0..columns).all(|j| {
+                let sums = self.sums[j..].iter().step_by(columns);
+                let sum: f64 = sums.map(|&sum| sum as f64 * quanta.quantum[j]).sum();
+                let span = summary.largest[j] - summary.smallest[j];
+                let mean = summary.mean[j];
+                let unseen = 1e-6 * span + 4.0 * T::SPACING * mean.abs();
+                (sum / rows + quanta.offset[j] - mean).abs() <= unseen
+            })
+    }
+
+    /// Moves what `sample`, which is a part of this, gave to center `from` to center `to`.
+    ///
+    /// # Errors
+    ///
+    /// `Shape`, if it has other centers or columns, or there are no such centers.
+    pub fn move_sample(&mut self, sample: &Partial, from: usize, to: usize) -> Result<()> {
+        check::columns("the partial result", sample.sums.len(), self.sums.len())?;
+        check::columns(
+            "the partial result",
+            sample.weights.len(),
+            self.weights.len(),
+        )?;
+        check::clusters(from.max(to) + 1, self.centers)?;
+        let width = self.sums.len() / self.weights.len().max(1);
+        for class in 0..self.weights.len() / self.centers {
+            let [from, to] = [from, to].map(|center| class * self.centers + center);
+            for at in 0..width {
+                let value = sample.sums[from * width + at];
+                let less = &mut self.sums[from * width + at];
+                *less = less.wrapping_sub(value);
+                let more = &mut self.sums[to * width + at];
+                *more = more.wrapping_add(value);
+            }
+            for (at, &count) in sample.weights[from].iter().enumerate() {
+                self.weights[from][at] = self.weights[from][at].wrapping_sub(count);
+                self.weights[to][at] = self.weights[to][at].wrapping_add(count);
+            }
         }
         Ok(())
     }
@@ -85,25 +163,24 @@ impl Partial {
         check::shape(
             "the array of centers",
             &centers,
-            self.weights.len(),
+            self.centers,
             frame.columns(),
         )?;
-        check::columns("the partial result", self.sums.len(), centers.len())?;
-        let sums = Sums {
-            values: self.sums.clone(),
-            weights: self.weights.clone(),
-        };
-        let bound = frame.bound(centers)?;
-        let total = Exact::from_parts(self.total);
-        let inertia = inertia::of_sums(&sums, total, centers, frame);
-        let next = sums.means(&frame.quanta, centers);
+        let sums = self.clone().into_sums();
+        let wanted = self.centers * frame.quanta.classes();
+        check::columns("the partial result", sums.masses.counts.len(), wanted)?;
+        let wanted = wanted * frame.quanta.width();
+        check::columns("the partial result", sums.values.len(), wanted)?;
+        frame.check_centers(centers)?;
+        let inertia = inertia::of_sums(&sums, &self.total, centers, frame);
+        let mut next = centers.to_owned();
         Ok(Step {
-            shift: crate::lloyd::square_shift(centers, next.view()),
+            shift: sums.move_to_means(&frame.quanta, &mut next).shift,
             centers: next,
-            empty: (0..self.weights.len())
-                .filter(|&c| self.weights[c] == 0)
+            empty: (0..self.centers)
+                .filter(|&c| sums.masses.is_empty(c))
                 .collect(),
-            inertia: inertia.unwrap_or_else(|| Exact::from_parts(self.inertia).value(bound)),
+            inertia: inertia.unwrap_or_else(|| self.inertia.value()),
         })
     }
 }
@@ -156,6 +233,45 @@ pub fn partial<T: Scalar>(
     Ok((found.labels, found.partial))
 }
 
+/// The `count` rows of `x`, a part of the data that `frame` is of, that are farthest from
+/// their centers: the squared distance, the row and the center of each, the farthest
+/// first, and of those as far the later.
+///
+/// # Errors
+///
+/// As [`partial`].
+///
+/// # Examples
+///
+/// ```
+/// use ndarray::array;
+/// use poolkeeper_kmeans::{Frame, Summary, Threads, farthest};
+///
+/// let x = array![[0.0_f64], [1.0], [8.0], [9.0]];
+/// let frame = Frame::new(&Summary::of(x.view(), None, &Threads(1))?)?;
+/// let found = farthest(x.view(), None, array![[0.0]].view(), &frame, 2, &Threads(1))?;
+/// assert_eq!(found, [(81.0, 3, 0), (64.0, 2, 0)]);
+/// # Ok::<(), poolkeeper_kmeans::Error>(())
+/// ```
+pub fn farthest<T: Scalar>(
+    x: ArrayView2<T>,
+    weights: Option<ArrayView1<T>>,
+    centers: ArrayView2<T>,
+    frame: &Frame<T>,
+    count: usize,
+    control: &dyn Control,
+) -> Result<Vec<(f64, usize, usize)>> {
+    check::not_empty(&x)?;
+    check::not_empty(&centers)?;
+    check::columns("the array of centers", centers.ncols(), frame.columns())?;
+    let kernel = Kernel::choose(None)?;
+    let found = part(x, weights, centers, frame, kernel, control, |pass| {
+        relocate::farthest(pass, centers, count)
+    })?;
+    let tuple = |far: Far| (far.distance, far.row, far.label);
+    Ok(found.more.into_iter().map(tuple).collect())
+}
+
 /// The labels of all samples, and their inertia.
 pub(crate) fn whole<T: Scalar>(
     x: ArrayView2<T>,
@@ -169,7 +285,7 @@ pub(crate) fn whole<T: Scalar>(
     let frame = Frame::new(&Summary::of(x, weights, control)?)?;
     let (labels, partial) = crate::partial(x, weights, centers, &frame, control)?;
     let inertia = partial.finish(centers, &frame)?.inertia;
-    Ok((labels, inertia))
+    Ok((labels, check::inertia(inertia)?))
 }
 
 /// What [`part`] found.
@@ -206,19 +322,18 @@ pub(crate) fn part<T: Scalar, M>(
             control,
         };
         let mut pass = Pass::new(&problem, centers.nrows(), Algorithm::Brute, &mut labels);
-        let bound = frame.bound(centers)?;
-        let inertia = pass.run_with_inertia(centers, bound)?.parts();
+        frame.check_centers(centers)?;
+        let inertia = pass.run_with_inertia(centers)?;
         let more = more(&pass)?;
-        let (Sums { values, weights }, total) = pass.into_sums();
-        Ok::<_, crate::Error>((
-            Partial {
-                sums: values,
-                weights,
-                inertia,
-                total: total.parts(),
-            },
-            more,
-        ))
+        let (Sums { values, masses }, total) = pass.into_sums();
+        let partial = Partial {
+            centers: centers.nrows(),
+            sums: values,
+            weights: masses.counts,
+            inertia,
+            total,
+        };
+        Ok::<_, crate::Error>((partial, more))
     })?;
     Ok(Part {
         labels,

@@ -12,7 +12,7 @@ use crate::own::Own;
 use crate::panels::Panels;
 use crate::parallel::{Team, with_team};
 use crate::problem::{choose_fixed_tile, choose_tile, lock};
-use crate::rows::Data;
+use crate::rows::{Data, Moved};
 use crate::{Control, Error, Kernel, Result, Scalar, check};
 
 /// What one thread needs.
@@ -57,11 +57,44 @@ pub fn assign<T: Scalar>(
     centers: ArrayView2<T>,
     control: &dyn Control,
 ) -> Result<Vec<i32>> {
+    assign_moved(x, centers, None, control)
+}
+
+/// As [`assign`], of samples that are moved as [`fit`](crate::fit) has
+/// [moved](crate::Fit::moved) its own: so with its centers they get its labels, bit by
+/// bit, also where two centers are as near.
+///
+/// # Errors
+///
+/// As [`assign`]; `Shape`, if `moved` is of other columns.
+///
+/// # Examples
+///
+/// ```
+/// use ndarray::array;
+/// use poolkeeper_kmeans::{Options, Threads, assign_moved, fit};
+///
+/// let x = array![[0.1_f32], [0.2], [0.3]];
+/// let fit = fit(x.view(), None, &Options::new(2), &Threads(1))?;
+/// let moved = fit.moved.as_ref();
+/// let labels = assign_moved(x.view(), fit.centers.view(), moved, &Threads(1))?;
+/// assert_eq!(labels, fit.labels);
+/// # Ok::<(), poolkeeper_kmeans::Error>(())
+/// ```
+pub fn assign_moved<T: Scalar>(
+    x: ArrayView2<T>,
+    centers: ArrayView2<T>,
+    moved: Option<&Moved<T>>,
+    control: &dyn Control,
+) -> Result<Vec<i32>> {
     let mut labels = vec![0; x.nrows()];
     let data = Data::new(x);
     let parts: Vec<_> = labels.chunks_mut(data.chunk).map(Mutex::new).collect();
     check_pair(&x, &centers)?;
-    each_chunk(&data, centers, control, &|chunk, found| {
+    if let Some(moved) = moved {
+        check::columns("the offset", moved.offset.len(), x.ncols())?;
+    }
+    each_chunk(&data, centers, moved, control, &|chunk, found| {
         for (label, index) in lock(&parts[chunk]).iter_mut().zip(found) {
             *label = index.to_index() as i32;
         }
@@ -171,7 +204,7 @@ pub fn transform<T: Scalar>(
     check_pair(&x, &centers)?;
     check::shape("the output", &out.view(), x.nrows(), centers.nrows())?;
     let data = Data::new(x);
-    let scan = Scan::new(&data, centers)?;
+    let scan = Scan::new(&data, centers, None)?;
     let parts: Vec<_> = out
         .axis_chunks_iter_mut(Axis(0), data.chunk)
         .map(Mutex::new)
@@ -207,10 +240,11 @@ fn first_failure(failed: Mutex<Option<(usize, Error)>>) -> Result<()> {
 fn each_chunk<T: Scalar>(
     data: &Data<T>,
     centers: ArrayView2<T>,
+    moved: Option<&Moved<T>>,
     control: &dyn Control,
     take: &(dyn Fn(usize, &[T]) + Sync),
 ) -> Result<()> {
-    let scan = Scan::new(data, centers)?;
+    let scan = Scan::new(data, centers, moved)?;
     let threads = Team::size(control, data.rows * data.columns * centers.nrows());
     let workers = Worker::<T>::several(threads);
     let failed = Mutex::new(None);
@@ -240,9 +274,16 @@ struct Scan<'a, T: 'static> {
 }
 
 impl<'a, T: Scalar> Scan<'a, T> {
-    fn new(data: &'a Data<'a, T>, centers: ArrayView2<'a, T>) -> Result<Self> {
+    fn new(
+        data: &'a Data<'a, T>,
+        centers: ArrayView2<'a, T>,
+        moved: Option<&Moved<T>>,
+    ) -> Result<Self> {
         let table = T::table(Kernel::choose(None)?);
-        let frame = Frame::of_centers(centers)?;
+        let mut frame = Frame::of_centers(centers)?;
+        if let Some(moved) = moved {
+            frame.moved = moved.clone();
+        }
         let tile = choose_tile(table, centers.nrows(), centers.ncols());
         let mut panels = Panels::default();
         panels.fill(centers, &frame, tile.centers);

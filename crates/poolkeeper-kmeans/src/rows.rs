@@ -6,6 +6,7 @@ use std::ops::Range;
 use ndarray::{ArrayView1, ArrayView2};
 
 use crate::Scalar;
+use crate::update::power_above;
 
 /// Rows whose numbers lie side by side.
 #[derive(Clone, Copy)]
@@ -63,12 +64,17 @@ impl<'a, T> Rows<'a, T> {
     }
 }
 
-/// How packed samples are moved and scaled: `x * scale - offset`.
-#[derive(Debug, Clone)]
-pub(crate) struct Moved<T> {
-    pub(crate) scale: T,
-    pub(crate) offset: Vec<T>,
+/// How samples are moved and scaled before they are compared: `x * scale - offset`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moved<T> {
+    /// A power of two.
+    pub scale: T,
+    /// Of each column.
+    pub offset: Vec<T>,
 }
+
+/// Rows of more columns are read in smaller chunks.
+const LONG: usize = 1 << 16;
 
 /// A matrix of any strides, read in chunks.
 #[derive(Clone, Copy)]
@@ -91,6 +97,8 @@ impl<'a, T: Scalar> Data<'a, T> {
     pub(crate) fn new(x: ArrayView2<'a, T>) -> Self {
         let (rows, columns) = x.dim();
         let chunk = ((1 << 16) / columns.max(1)).clamp(64, 1024) / 64 * 64;
+        // A chunk is not interrupted. (Fewer rows than 32 would not fill the kernels' tiles.)
+        let chunk = if columns > LONG { 32 } else { chunk };
         let strides = [x.strides()[0], x.strides()[1]];
         Data {
             base: x.as_ptr(),
@@ -169,6 +177,8 @@ pub(crate) struct Weights<'a, T> {
     stride: isize,
     /// 0 without weights: then each is 1.
     pub(crate) len: usize,
+    /// What each is multiplied with: a power of two.
+    scale: f64,
     view: PhantomData<&'a [T]>,
 }
 
@@ -185,8 +195,22 @@ impl<'a, T: Scalar> Weights<'a, T> {
             base,
             stride,
             len,
+            scale: 1.0,
             view: PhantomData,
         }
+    }
+
+    /// The same relative to the largest, where sums of them might pass the largest `f64`,
+    /// or be lost near the smallest.
+    pub(crate) fn relative(self) -> Self {
+        let largest = self.iter().fold(0.0, f64::max);
+        let is_plain = largest == 0.0 || (1e-100..1e100).contains(&largest);
+        let scale = if is_plain {
+            1.0
+        } else {
+            1.0 / power_above(largest)
+        };
+        Weights { scale, ..self }
     }
 
     pub(crate) fn given(&self) -> bool {
@@ -200,7 +224,7 @@ impl<'a, T: Scalar> Weights<'a, T> {
         }
         assert!(i < self.len);
         // SAFETY: `i` is within the view, whose stride this is.
-        unsafe { *self.base.offset(i as isize * self.stride) }.wide()
+        unsafe { *self.base.offset(i as isize * self.stride) }.wide() * self.scale
     }
 
     /// All of them.

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from copy import deepcopy
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numpy as np
 
 if TYPE_CHECKING:
     from ._plain import Estimator as Estimator
@@ -45,6 +50,28 @@ def check_is_fitted(estimator: Any) -> None:
             f"This {type(estimator).__name__} instance is not fitted yet. "
             "Call 'fit' with appropriate arguments before using this estimator."
         )
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def all_or_nothing(method: Method) -> Method:
+    """Make a method that fails, or is interrupted, leave every attribute as it was."""
+
+    @wraps(method)
+    def wrapped(self: Any, *arguments: Any, **named: Any) -> Any:
+        before = dict(vars(self))
+        own = before.get("_random_state")
+        if own is not None and own is not before["random_state"] and own is not np.random:
+            # Drawing from it changes it where it is.
+            before["_random_state"] = deepcopy(own)
+        try:
+            return method(self, *arguments, **named)
+        except BaseException:
+            self.__dict__ = before
+            raise
+
+    return cast(Method, wrapped)
 
 
 def convergence_warning() -> type[Warning]:

@@ -13,9 +13,9 @@ import numpy as np
 
 from .._words import counted
 from . import _params
-from ._data import FLOATS, Array, is_sparse, names_of
+from ._data import FLOATS, Array, is_sparse, names_of, real
 from ._kmeans import KMeans
-from ._rounds import Parts, best_of, keep, summary_of
+from ._rounds import Parts, at_row, best_of, keep, summary_of
 
 #: Rows of a block that is cut from a file.
 ROWS = 1 << 16
@@ -74,7 +74,7 @@ class Blocks(Parts):
                     result = function(samples, weights, row, *arguments)
                 except ValueError as error:
                     if row:
-                        error.args = (f"{error} (in the block that begins with row {row})",)
+                        at_row(error, row, "block")
                     raise
                 # Memory is for one block: the reader makes the next one after this.
                 del block, samples, weights
@@ -124,19 +124,6 @@ def block_weights(weights: Any, samples: Array) -> Array:
             "one for each sample"
         )
     return found
-
-
-def real(numbers: Array) -> Array:
-    """Return the array, if its numbers have no imaginary part.
-
-    Raises
-    ------
-    ValueError
-        If they have.
-    """
-    if np.iscomplexobj(numbers):
-        raise ValueError("Complex data not supported")
-    return numbers
 
 
 def matrix(block: Any) -> Array:

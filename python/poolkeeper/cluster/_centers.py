@@ -9,7 +9,7 @@ import numpy as np
 from .. import _native
 from . import _params, _scalable
 from ._base import Estimator, check_is_fitted
-from ._data import Array, centers_of, native, samples_of, weights_of
+from ._data import Array, centers_of, is_sparse, native, samples_of, weights_of
 
 
 class Centers(Estimator):
@@ -23,6 +23,8 @@ class Centers(Estimator):
     n_init: Any
     n_jobs: int | None
     _n_init: int
+    #: Scale and offset of a fit, and the centers that it found.
+    _moved: tuple[float, Array, Array] | None = None
     n_features_in_: int
     feature_names_in_: Array
 
@@ -51,7 +53,8 @@ class Centers(Estimator):
         """
         samples = self._known(X)
         centers = self._native_centers(samples)
-        labels: Array = _native._kmeans_assign(native(samples), centers, self.n_jobs)
+        moved = self._how_moved(samples)
+        labels: Array = _native._kmeans_assign(native(samples), centers, moved, self.n_jobs)
         return labels
 
     def transform(self, X: Any) -> Array:
@@ -116,6 +119,19 @@ class Centers(Estimator):
 
     def _inertia(self, samples: Any, weights: Array | None, centers: Array) -> float:
         return _native._kmeans_inertia(native(samples), weights, centers, self.n_jobs)
+
+    def _how_moved(self, samples: Any) -> tuple[float, Array] | None:
+        """How the fit moved its samples before it compared them: with that, they get the
+        same labels again, also where two centers are as near. None for other centers than
+        it found, and for another number type."""
+        if self._moved is None or is_sparse(samples):
+            return None
+        scale, offset, centers = self._moved
+        known = self.cluster_centers_
+        is_of_fit = centers is known or np.array_equal(centers, known)
+        if not is_of_fit or offset.dtype != samples.dtype:
+            return None
+        return scale, np.require(offset, requirements="A")
 
     def _native_centers(self, samples: Any) -> Array:
         """The centers as the samples' number type."""

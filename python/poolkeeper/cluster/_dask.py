@@ -16,8 +16,8 @@ import numpy as np
 from .. import _native
 from . import _params
 from ._data import Array
-from ._kmeans import KMeans
-from ._rounds import Parts, best_of, keep, merged, summary_of
+from ._kmeans import Found, KMeans
+from ._rounds import Parts, at_row, best_of, keep, merged, summary_of
 
 #: How many sums one task merges.
 FAN_IN = 8
@@ -28,7 +28,7 @@ def fit(estimator: KMeans, X: Any, sample_weight: Any) -> KMeans:
     _params.check(estimator)
     parts = DaskParts(X, sample_weight, estimator.n_jobs)
     found, _ = best_of(estimator, parts, X)
-    labels, used = parts.labels(found.centers)
+    labels, used = parts.labels(found)
     keep(estimator, parts, found._replace(labels=labels), used)
     return estimator
 
@@ -100,10 +100,11 @@ class DaskParts(Parts):
             level = [task(level[i : i + FAN_IN]) for i in range(0, len(level), FAN_IN)]
         return self._dask.compute(level[0])[0]
 
-    def labels(self, centers: Array) -> tuple[Any, int]:
+    def labels(self, found: Found) -> tuple[Any, int]:
         """Return the labels as a Dask array, and how many centers have samples."""
         array = _module("dask.array")
-        parts = self._dask.persist(*self._tasks(_labels, centers, self._n_jobs))
+        tasks = self._tasks(_labels, found.centers, found.moved, self._n_jobs)
+        parts = self._dask.persist(*tasks)
         lengths = [length for length in self._lengths if length]
         blocks = [
             array.from_delayed(part, (length,), np.int32)
@@ -135,18 +136,30 @@ def _names(X: Any) -> Array | None:
 # --- tasks
 
 
-def _at_hand(function: Callable[..., Any], *arguments: Any) -> Any:
+def _at_hand(
+    function: Callable[..., Any], samples: Array, weights: Array | None, row: int, *more: Any
+) -> Any:
     """Call a function with arrays that came over the network, at any address."""
-    return function(
-        *(
-            np.require(value, requirements="A") if isinstance(value, np.ndarray) else value
-            for value in arguments
-        )
+    at_hand = (
+        np.require(value, requirements="A") if isinstance(value, np.ndarray) else value
+        for value in (samples, weights, row, *more)
     )
+    try:
+        return function(*at_hand)
+    except ValueError as error:
+        at_row(error, row, "chunk")
+        raise
 
 
 def _labels(
-    samples: Array, weights: Array | None, row: int, centers: Array, n_jobs: int | None
+    samples: Array,
+    weights: Array | None,
+    row: int,
+    centers: Array,
+    moved: tuple[float, Array],
+    n_jobs: int | None,
 ) -> Array:
-    found: Array = _native._kmeans_assign(samples, centers, n_jobs)
+    scale, offset = moved
+    moved = (scale, np.require(offset, requirements="A"))
+    found: Array = _native._kmeans_assign(samples, centers, moved, n_jobs)
     return found

@@ -46,12 +46,23 @@ def samples_of(estimator: Any, X: Any, *, reset: bool) -> Any:
     if _validate_data is not None:
         X = _validate_data(
             estimator, X, accept_sparse="csr", dtype=FLOATS, reset=reset,
-            ensure_all_finite=False, accept_large_sparse=False,
+            ensure_all_finite=False,
         )  # fmt: skip
     else:
         X = _validate(estimator, X, reset=reset)
+    if is_sparse(X):
+        return canonical(X)
     # A field of a record array may begin at an odd address.
-    return X if is_sparse(X) or X.flags.aligned else X.copy()
+    return X if X.flags.aligned else X.copy()
+
+
+def canonical(X: Any) -> Any:
+    """Return a CSR matrix in which each entry is stored once, as the sum of those of the
+    same place: `X` itself, or a copy."""
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
 
 
 def is_sparse(X: Any) -> bool:
@@ -70,8 +81,11 @@ def dense(X: Any) -> Array:
 
 
 def csr(X: Any) -> tuple[Array, Array, Array, int]:
-    """Return the arrays of a CSR matrix, as the kernels take them."""
-    return X.indptr, X.indices, X.data, X.shape[1]
+    """Return the arrays of a CSR matrix, as the kernels take them: with one type of index."""
+    is_small = X.indptr.dtype == X.indices.dtype == np.int32
+    index = np.int32 if is_small else np.int64
+    indptr, indices = (np.require(part, index, ["C", "A"]) for part in (X.indptr, X.indices))
+    return indptr, indices, np.require(X.data, requirements=["C", "A"]), X.shape[1]
 
 
 def blocks(X: Any) -> Iterator[tuple[int, Any]]:
@@ -104,8 +118,11 @@ def weights_of(sample_weight: Any, samples: Any) -> Array | None:
         return None
     n_samples = samples.shape[0]
     if isinstance(sample_weight, numbers.Number):
-        sample_weight = np.full(n_samples, sample_weight, dtype=samples.dtype)
-    weights: Array = np.require(sample_weight, dtype=samples.dtype, requirements="A")
+        sample_weight = np.full(n_samples, sample_weight)
+    if is_sparse(sample_weight):
+        raise ValueError("sample_weight is sparse: make it an array, with its toarray()")
+    given = real(np.asarray(sample_weight))
+    weights: Array = np.require(given, dtype=samples.dtype, requirements="A")
     if weights.ndim != 1:
         raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
     if weights.shape != (n_samples,):
@@ -115,6 +132,19 @@ def weights_of(sample_weight: Any, samples: Any) -> Array | None:
     if not weights.any():
         raise ValueError("all sample weights are zero: at least one must be more")
     return weights
+
+
+def real(numbers: Array) -> Array:
+    """Return the array, if its numbers have no imaginary part.
+
+    Raises
+    ------
+    ValueError
+        If they have.
+    """
+    if np.iscomplexobj(numbers):
+        raise ValueError("Complex data not supported")
+    return numbers
 
 
 def centers_of(centers: Any, samples: Any, n_clusters: int) -> Array:

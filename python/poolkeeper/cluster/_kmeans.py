@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _native
 from . import _random
-from ._base import convergence_warning
+from ._base import all_or_nothing, convergence_warning
 from ._centers import Centers
 from ._data import Array, is_dask, native, weights_of
 from ._params import caller
@@ -26,6 +26,8 @@ class Found(NamedTuple):
     converged: bool
     strict: bool
     choice: str
+    #: How dense samples were moved before they were compared: scale and offset.
+    moved: tuple[float, Array] | None
 
 
 class KMeans(Centers):
@@ -131,6 +133,7 @@ class KMeans(Centers):
         self.algorithm = algorithm
         self.n_jobs = n_jobs
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> KMeans:
         """Find the centers.
 
@@ -169,6 +172,7 @@ class KMeans(Centers):
         self._keep(found, int(np.count_nonzero(counts)))
         return self
 
+    @all_or_nothing
     def fit_blocks(self, blocks: Any) -> KMeans:
         """Find the centers of samples that come in blocks, more than fit in memory.
 
@@ -244,6 +248,7 @@ class KMeans(Centers):
     def _keep(self, found: Found, used: int) -> None:
         """Make a result the estimator's; `used` centers have samples."""
         self.cluster_centers_ = found.centers
+        self._moved = None if found.moved is None else (*found.moved, found.centers)
         if found.labels is None:  # they were as many as samples, and the samples too many
             self.__dict__.pop("labels_", None)
         else:

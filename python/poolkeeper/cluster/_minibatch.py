@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _native
 from . import _random, _scalable
+from ._base import all_or_nothing
 from ._centers import Centers
 from ._data import Array, native, samples_of, weights_of
 from ._params import caller, check
@@ -116,6 +117,7 @@ class MiniBatchKMeans(Centers):
         self.reassignment_ratio = reassignment_ratio
         self.n_jobs = n_jobs
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> MiniBatchKMeans:
         """Find the centers, from batches drawn in proportion to the weights.
 
@@ -156,6 +158,7 @@ class MiniBatchKMeans(Centers):
         self._end(samples, weights, stopping.smoothed, total)
         return self
 
+    @all_or_nothing
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> MiniBatchKMeans:
         """Move the centers by one batch; the first call also finds the first ones.
 

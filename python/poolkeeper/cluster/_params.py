@@ -88,13 +88,17 @@ def check(estimator: Any) -> None:
     for name, (allowed, words) in _ALLOWED.items():
         if name in values and not allowed(values[name]):
             value = values[name]
-            raise ParameterError(f"{name} must be {words}, not {value!r}{_hint(value)}")
+            raise ParameterError(f"{name} must be {words}, not {value!r}{_hint(name, value)}")
 
 
-def _hint(value: Any) -> str:
+#: What a parameter may be by name.
+_NAMES = {"init": INITS, "algorithm": ALGORITHMS, "n_init": ("auto",)}
+
+
+def _hint(name: str, value: Any) -> str:
     if not isinstance(value, str):
         return ""
-    near = difflib.get_close_matches(value, (*INITS, *ALGORITHMS, "auto"), n=1)
+    near = difflib.get_close_matches(value, _NAMES.get(name, ()), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

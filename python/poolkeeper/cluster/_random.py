@@ -25,7 +25,10 @@ def generator(random_state: Any) -> Any:
     if random_state is None or random_state is np.random:
         return np.random
     if isinstance(random_state, numbers.Integral):
-        return np.random.RandomState(int(random_state))
+        number = int(random_state)
+        if not 0 <= number < 2**32:
+            raise ValueError(f"random_state must be from 0 to 2**32 - 1, not {number}")
+        return np.random.RandomState(number)
     if isinstance(random_state, (np.random.RandomState, np.random.Generator)):
         return random_state
     raise ValueError(

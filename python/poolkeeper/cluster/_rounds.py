@@ -6,6 +6,8 @@ and merge in any order, to the same bits as on one machine.
 
 from __future__ import annotations
 
+import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -44,6 +46,7 @@ class Parts(ABC):
 
     def __init__(self, n_jobs: int | None) -> None:
         self._n_jobs = n_jobs
+        self._squares: list[int] | None = None
 
     @abstractmethod
     def each(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
@@ -67,14 +70,31 @@ class Parts(ABC):
         return summary
 
     def partial(self, centers: Array) -> Any:
-        """Return the merged sums of all parts."""
-        return self.tree(partial_of, centers, self.summary, self._n_jobs)
+        """Return the merged sums of all parts.
+
+        Raises
+        ------
+        ValueError
+            If the samples are not those that the parts had before.
+        """
+        sums = self.tree(partial_of, centers, self.summary, self._n_jobs)
+        squares = sums.squares()
+        if self._squares is None and sums.fits(self.summary, self.dtype == np.float32):
+            self._squares = squares
+        if squares != self._squares:
+            raise ValueError(
+                f"the samples of {self.what} are others than when they were first read: each "
+                "iteration reads them, and they must be the same each time"
+            )
+        return sums
 
     def relocated(self, partial: Any, centers: Array, empty: list[int]) -> Any:
         """Give each empty center one of the samples farthest from their centers."""
-        parts = self.each(farthest_of, centers, len(empty), self._n_jobs)
+        parts = self.each(farthest_of, centers, len(empty), self.summary, self._n_jobs)
         far = [sample for part in parts for sample in part]
-        far.sort(key=lambda sample: (-sample[0], sample[1]))
+        far.sort(key=lambda sample: sample[:2], reverse=True)
+        if far[0][0] <= 0:  # fewer different samples than centers: nothing is gained
+            return partial
         for (_, _, label, sample, weight), center in zip(far, empty, strict=False):
             _, own = _native._kmeans_partial(sample, weight, centers, self.summary, 1)
             partial = partial.moved(own, label, center)
@@ -128,7 +148,13 @@ def _iterations(
         if show:
             show(number, iteration, 0 if strict else None, shift, inertia)
     _, empty, inertia, _ = parts.partial(centers).finish(centers, parts.summary)
-    found = Found(centers, None, inertia, iteration, converged, strict, parts.what)
+    if not math.isfinite(inertia):
+        raise ValueError(
+            "the squared distances times the weights sum to more than a float64 can be: scale "
+            "the weights or the samples down"
+        )
+    moved = parts.summary.moved(parts.dtype == np.float32)
+    found = Found(centers, None, inertia, iteration, converged, strict, parts.what, moved)
     return found, len(centers) - len(empty)
 
 
@@ -179,18 +205,42 @@ def merged(parts: list[Any]) -> Any:
 
 
 def farthest_of(
-    samples: Array, weights: Array | None, row: int, centers: Array, count: int, n_jobs: int | None
+    samples: Array,
+    weights: Array | None,
+    row: int,
+    centers: Array,
+    count: int,
+    summary: Any,
+    n_jobs: int | None,
 ) -> list[tuple[float, int, int, Array, Array | None]]:
     """The samples farthest from their centers: squared distance, row, label, the sample
-    and its weight as arrays of one, copied: a block may not outlive its reading. None that
-    lies on its center."""
-    labels, squares = _native._kmeans_nearest(samples, centers, n_jobs)
-    order = np.lexsort((np.arange(len(samples)), -squares))[:count]
+    and its weight as arrays of one, copied: a block may not outlive its reading."""
+    far = _native._kmeans_farthest(samples, weights, centers, summary, count, n_jobs)
     return [
         (
-            float(squares[i]), row + int(i), int(labels[i]), samples[i : i + 1].copy(),
+            square, row + i, label, samples[i : i + 1].copy(),
             None if weights is None else weights[i : i + 1].copy(),
         )
-        for i in order
-        if squares[i] > 0
+        for square, i, label in far
     ]  # fmt: skip
+
+
+def at_row(error: Exception, first: int, part: str) -> None:
+    """Make an error that names a row of a part name the row of all samples, too.
+
+    Parameters
+    ----------
+    first : int
+        The row with which the part begins.
+    part : str
+        What it is, for people.
+    """
+    where = f"in the {part} that begins with row {first}"
+    own = getattr(error, "row", None)
+    if own is None:
+        error.args = (f"{error} ({where})",)
+        return
+    row = first + own
+    text = re.sub(rf"\b(row|sample) {own}\b", rf"\1 {row}", str(error), count=1)
+    error.args = (f"{text} (row {own} {where})",)
+    error.row = row  # type: ignore[attr-defined]

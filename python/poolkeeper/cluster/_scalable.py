@@ -12,7 +12,6 @@ on many.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +19,9 @@ import numpy as np
 
 from .. import _native
 from ._data import Array, blocks, dense, is_sparse, native
+
+#: Bits of a digit of a sum of weights.
+DIGIT = 26
 
 #: As in the paper: five rounds of twice as many samples as centers.
 ROUNDS, OVERSAMPLING = 5, 2
@@ -50,10 +52,8 @@ def first_centers(each: Each, n_clusters: int, seed: int, n_jobs: int | None) ->
         drawn = np.concatenate([drawn, more])
     if len(drawn) < n_clusters:  # fewer different samples than clusters
         more = merged(each(draw, None, (seed, ROUNDS + 1), n_clusters, n_jobs), n_clusters)
-        enough(more, n_clusters)
         drawn = np.concatenate([drawn, more])
-    near = zip(*each(weights_near, drawn, n_jobs), strict=True)
-    weights = np.array([math.fsum(parts) for parts in near], dtype=drawn.dtype)
+    weights = shares(each(weights_near, drawn, n_jobs)).astype(drawn.dtype)
     request = {
         "init": "k-means++", "n_clusters": n_clusters, "n_init": 1, "max_iter": 300,
         "tol": 1e-4, "seed": seed,
@@ -63,25 +63,9 @@ def first_centers(each: Each, n_clusters: int, seed: int, n_jobs: int | None) ->
 
 
 def random_centers(each: Each, n_clusters: int, seed: int) -> Array:
-    """Return `n_clusters` different samples, drawn in proportion to their weights."""
-    samples = merged(each(draw, None, (seed, 0), n_clusters, 1), n_clusters)
-    enough(samples, n_clusters)
-    return samples
-
-
-def enough(samples: Array, n_clusters: int) -> None:
-    """Require as many samples as clusters among those that have weight.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer.
-    """
-    if len(samples) < n_clusters:
-        raise ValueError(
-            f"n_clusters={n_clusters} first centers are to be drawn from samples with a weight "
-            f"of more than 0, and only {len(samples)} have one"
-        )
+    """Return `n_clusters` different samples, drawn in proportion to their weights; those
+    without weight only where the others are too few."""
+    return merged(each(draw, None, (seed, 0), n_clusters, 1), n_clusters)
 
 
 def blocks_of(samples: Any, weights: Array | None) -> Each:
@@ -116,14 +100,18 @@ def draw(
     """Draw the block's samples with the `count` smallest keys."""
     n_samples = samples.shape[0]
     rows = np.arange(first_row, first_row + n_samples, dtype=np.uint64)
-    mass = np.ones(n_samples) if weights is None else weights.astype(np.float64)
-    if drawn is not None:
-        mass = mass * _native._kmeans_nearest(native(samples), drawn, n_jobs)[1]
+    # As logarithms, whose sum is a number where the product of weight and distance is none.
     with np.errstate(divide="ignore"):
-        keys = -np.log(uniform(rows, seed)) / mass
-    chosen = np.flatnonzero(mass > 0)
+        mass = np.zeros(n_samples) if weights is None else np.log(weights.astype(np.float64))
+        if drawn is not None:
+            squares = _native._kmeans_nearest(native(samples), drawn, n_jobs)[1]
+            mass = np.where(squares > 0, mass + np.log(squares), -np.inf)
+    keys = np.log(-np.log(uniform(rows, seed))) - mass
+    chosen = np.flatnonzero(mass > -np.inf)
     if len(chosen) > count:
         chosen = chosen[np.argpartition(keys[chosen], count)[:count]]
+    elif drawn is None:  # samples without weight come last, in their order
+        chosen = np.concatenate([chosen, np.flatnonzero(mass == -np.inf)])[:count]
     return _smallest(Drawn(keys[chosen], rows[chosen], samples[chosen]), count)
 
 
@@ -148,11 +136,38 @@ def _stacked(samples: Sequence[Any]) -> Any:
 
 def weights_near(
     samples: Any, weights: Array | None, first_row: int, drawn: Array, n_jobs: int | None
-) -> Array:
-    """Return the sum of the weights of the samples that are nearest to each of `drawn`."""
-    labels = _native._kmeans_assign(native(samples), drawn, n_jobs)
-    sums: Array = np.bincount(labels, weights, minlength=len(drawn)).astype(np.float64)
-    return sums
+) -> dict[int, Array]:
+    """Return the sum of the weights of the samples that are nearest to each of `drawn`, in
+    digits: by place, whole numbers times 2 to the power of `DIGIT` times the place. So no
+    sum is rounded, and however the rows are cut, all are the same."""
+    labels = _native._kmeans_assign(native(samples), drawn, None, n_jobs)
+    if weights is None:
+        return {0: np.bincount(labels, minlength=len(drawn))}
+    fractions, exponents = np.frexp(weights.astype(np.float64))
+    whole, exponents = (fractions * 2.0**53).astype(np.int64), exponents - 53
+    places, shifts = exponents // DIGIT, exponents % DIGIT
+    mask = (1 << DIGIT) - 1
+    found: dict[int, Array] = {}
+    for more, half in enumerate((whole & mask, whole >> DIGIT)):
+        moved = half << shifts
+        for place, digits in ((places + more, moved & mask), (places + more + 1, moved >> DIGIT)):
+            for at in np.unique(place):
+                here = place == at
+                sums = np.bincount(labels[here], digits[here], minlength=len(drawn))
+                found[int(at)] = found.get(int(at), 0) + sums.astype(np.int64)
+    return found
+
+
+def shares(parts: Sequence[dict[int, Array]]) -> Array:
+    """Return the sums of several parts as numbers of which the largest is 1."""
+    lowest = min(min(part) for part in parts)
+    sums: Any = sum(
+        digits.astype(object) * (1 << DIGIT * (place - lowest))
+        for part in parts
+        for place, digits in part.items()
+    )
+    largest = max(sums)
+    return np.array([whole / largest if largest else 1.0 for whole in sums])
 
 
 def uniform(rows: Array, seed: tuple[int, int]) -> Array:

@@ -8,8 +8,8 @@ use ndarray::{Array2, ArrayView1, ArrayView2};
 use crate::control::check as not_cancelled;
 use crate::lloyd::relocate::{self, Far};
 use crate::partial::{Partial, part};
-use crate::update::Sums;
-use crate::{Control, Error, Frame, Kernel, Options, Progress, Result, Scalar, Summary};
+use crate::update::Moves;
+use crate::{Control, Error, Frame, Kernel, Options, Progress, Result, Scalar, Summary, check};
 
 pub use npy::Npy;
 
@@ -161,15 +161,13 @@ impl<T: Scalar> Fitting<'_, T> {
     fn one_start(&mut self, init: usize) -> Result<BlocksFit<T>> {
         let mut centers = self.first_centers(init as u64)?;
         let tol = self.options.tol * self.frame.variance;
-        let (mut iterations, mut converged, mut shift) = (0, false, f64::INFINITY);
+        let (mut iterations, mut converged, mut inertia_is_old) = (0, false, true);
         let mut inertia = 0.0;
         while iterations < self.options.max_iter && !converged {
             let all = self.pass(centers.view())?;
-            let next = self.next_centers(&all, centers.view())?;
-            let step = all.finish(centers.view(), &self.frame)?;
-            shift = crate::lloyd::square_shift(centers.view(), next.view());
-            centers = next;
-            inertia = step.inertia;
+            inertia = all.finish(centers.view(), &self.frame)?.inertia;
+            let Moves { shift, any } = self.move_centers(all, &mut centers)?;
+            inertia_is_old = any;
             iterations += 1;
             converged = shift <= tol;
             self.control.progress(Progress {
@@ -180,13 +178,13 @@ impl<T: Scalar> Fitting<'_, T> {
                 inertia: Some(inertia),
             });
         }
-        if shift > 0.0 {
+        if inertia_is_old {
             let all = self.pass(centers.view())?;
             inertia = all.finish(centers.view(), &self.frame)?.inertia;
         }
         Ok(BlocksFit {
             centers,
-            inertia,
+            inertia: check::inertia(inertia)?,
             iterations,
             converged,
             rows: self.rows,
@@ -195,7 +193,7 @@ impl<T: Scalar> Fitting<'_, T> {
 
     /// What all blocks give to the next centers.
     fn pass(&mut self, centers: ArrayView2<T>) -> Result<Partial> {
-        let mut all = Partial::empty(centers.nrows(), centers.ncols());
+        let mut all = Partial::empty(centers.nrows(), &self.frame);
         let (frame, control, kernel) = (&self.frame, self.control, self.kernel);
         self.blocks.each(&mut |x, weights| {
             not_cancelled(control)?;
@@ -205,18 +203,21 @@ impl<T: Scalar> Fitting<'_, T> {
         Ok(all)
     }
 
-    /// The means, and every empty center on a far sample, as in memory.
-    fn next_centers(&mut self, all: &Partial, centers: ArrayView2<T>) -> Result<Array2<T>> {
-        let step = all.finish(centers, &self.frame)?;
-        if step.empty.is_empty() {
-            return Ok(step.centers);
+    /// Moves the centers to the means, and every empty one to a far sample, as in memory.
+    fn move_centers(&mut self, all: Partial, centers: &mut Array2<T>) -> Result<Moves> {
+        let mut sums = all.into_sums();
+        let is_empty = |c: &usize| sums.masses.is_empty(*c);
+        let empty: Vec<usize> = (0..centers.nrows()).filter(is_empty).collect();
+        if empty.is_empty() {
+            return Ok(sums.move_to_means(&self.frame.quanta, centers));
         }
         let mut far: Vec<(Far, Vec<T>, f64)> = Vec::new();
         let (frame, control, kernel) = (&self.frame, self.control, self.kernel);
-        let (wanted, mut first) = (step.empty.len(), 0);
+        let (wanted, mut first) = (empty.len(), 0);
+        let old = centers.view();
         self.blocks.each(&mut |x, weights| {
-            let found = part(x, weights, centers, frame, kernel, control, |pass| {
-                relocate::farthest(pass, centers, wanted)
+            let found = part(x, weights, old, frame, kernel, control, |pass| {
+                relocate::farthest(pass, old, wanted)
             })?;
             for sample in found.more {
                 let weight = weights.map_or(1.0, |w| w[sample.row].wide());
@@ -235,15 +236,15 @@ impl<T: Scalar> Fitting<'_, T> {
             first += x.nrows();
             Ok(())
         })?;
-        let mut sums = Sums {
-            values: all.sums.clone(),
-            weights: all.weights.clone(),
-        };
+        if far.first().is_none_or(|(first, ..)| first.distance <= 0.0) {
+            // All lie on their centers: see `relocate::worthwhile`.
+            far.clear();
+        }
         let table = T::table(kernel);
-        for ((sample, row, weight), &empty) in far.iter().zip(&step.empty) {
+        for ((sample, row, weight), &empty) in far.iter().zip(&empty) {
             let labels = [sample.label, empty];
             relocate::move_sample(table, &frame.quanta, row, *weight, labels, &mut sums);
         }
-        Ok(sums.means(&frame.quanta, centers))
+        Ok(sums.move_to_means(&frame.quanta, centers))
     }
 }

@@ -7,7 +7,7 @@ use ndarray::{Array1, Array2, ArrayView2};
 use super::Fitting;
 use crate::partial::part;
 use crate::random::Random;
-use crate::start::plus_plus_of;
+use crate::start::{plus_plus_of, relative};
 use crate::{Init, Result, Scalar, Threads};
 
 /// Passes after the first candidate, and candidates in all, times k.
@@ -41,9 +41,9 @@ impl<T: Scalar> Fitting<'_, T> {
             candidates = ndarray::concatenate![ndarray::Axis(0), candidates, more];
         }
         let all = self.pass(candidates.view())?;
-        let quantum = self.frame.quanta.weight_quantum;
-        let weights = all.weights.iter().map(|&n| T::near(n as f64 * quantum));
-        let weights = Array1::from_iter(weights);
+        let masses = all.into_sums().masses;
+        let mass = |c| masses.of(&self.frame.quanta, c);
+        let weights = Array1::from(relative((0..candidates.nrows()).map(mass).collect()));
         let control = Threads(self.control.threads());
         plus_plus_of(candidates.view(), weights.view(), k, &mut random, &control)
     }
@@ -70,9 +70,12 @@ impl<T: Scalar> Fitting<'_, T> {
             };
             for (i, distance) in distances.into_iter().enumerate() {
                 let weight = weights.map_or(1.0, |w| w[i].wide());
-                let key = -(1.0 - random.unit()).ln() / (distance * weight);
+                // The order is that of a key divided by the weight and the distance, whose
+                // product may be no `f64`. Rows without weight come last.
+                let key = (-(1.0 - random.unit()).ln()).ln() - distance.ln() - weight.ln();
                 let last = drawn.last().map_or(f64::INFINITY, |last| last.key);
-                if key.is_finite() && (drawn.len() < count || key < last) {
+                let is_any = distance > 0.0 && (weight > 0.0 || from.is_none());
+                if is_any && (drawn.len() < count || key < last) {
                     let at = drawn.partition_point(|other| other.key <= key);
                     drawn.insert(
                         at,

@@ -2,12 +2,37 @@
 //! set of instructions gives the same bits.
 
 use crate::Scalar;
-use crate::update::Quanta;
+use crate::update::{Fine, Quanta};
 
 /// `value` as a number of quanta: what `magic` (3/2 * 2^52 quanta) rounds it to.
 #[inline(always)]
 pub(crate) fn quantised(value: f64, magic: f64) -> i64 {
     ((value + magic).to_bits() as i64).wrapping_sub(magic.to_bits() as i64)
+}
+
+/// The same, and what rounding leaves.
+#[inline(always)]
+pub(crate) fn rounded(value: f64, magic: f64) -> (i64, f64) {
+    let sum = value + magic;
+    let whole = (sum.to_bits() as i64).wrapping_sub(magic.to_bits() as i64);
+    (whole, value - (sum - magic))
+}
+
+/// Calls `take` for each number of a row, times a weight, with its column, its quanta and
+/// its fine quanta.
+#[inline(always)]
+fn each_finely<T: Scalar>(
+    row: &[T],
+    weight: f64,
+    quanta: &Quanta,
+    fine: &Fine,
+    mut take: impl FnMut(usize, i64, i64),
+) {
+    let columns = quanta.magic.iter().zip(&quanta.offset).zip(&fine.magic);
+    for (j, (x, ((&magic, &offset), &fine_magic))) in row.iter().zip(columns).enumerate() {
+        let (whole, left) = rounded((x.wide() - offset) * weight, magic);
+        take(j, whole, quantised(left, fine_magic));
+    }
 }
 
 /// Rows that are added to the same sums at once, which are then read and
@@ -18,7 +43,7 @@ pub(crate) const AT_ONCE: usize = 4;
 ///
 /// # Safety
 ///
-/// The rows and `sums` have as many numbers as `quanta` has columns.
+/// The rows have as many numbers as `quanta` has columns, and `sums` as its width.
 #[inline(always)]
 pub(crate) unsafe fn add_rows<T: Scalar, const ROWS: usize>(
     rows: [*const T; ROWS],
@@ -31,9 +56,19 @@ pub(crate) unsafe fn add_rows<T: Scalar, const ROWS: usize>(
     let (rows, sums) = unsafe {
         (
             rows.map(|row| std::slice::from_raw_parts(row, columns)),
-            std::slice::from_raw_parts_mut(sums, columns),
+            std::slice::from_raw_parts_mut(sums, quanta.width()),
         )
     };
+    if let Some(fine) = &quanta.fine {
+        let (sums, left) = sums.split_at_mut(columns);
+        for (row, weight) in rows.into_iter().zip(weights) {
+            each_finely(row, weight, quanta, fine, |j, whole, rest| {
+                sums[j] = sums[j].wrapping_add(whole);
+                left[j] = left[j].wrapping_add(rest);
+            });
+        }
+        return;
+    }
     if let Some(moved) = quanta.moved_magic(&weights) {
         add_bare(rows, &quanta.magic, moved, sums);
         return;
@@ -84,10 +119,21 @@ pub(crate) unsafe fn move_row<T: Scalar>(
     let (row, from, to) = unsafe {
         (
             std::slice::from_raw_parts(row, columns),
-            std::slice::from_raw_parts_mut(from, columns),
-            std::slice::from_raw_parts_mut(to, columns),
+            std::slice::from_raw_parts_mut(from, quanta.width()),
+            std::slice::from_raw_parts_mut(to, quanta.width()),
         )
     };
+    if let Some(fine) = &quanta.fine {
+        let (from, less) = from.split_at_mut(columns);
+        let (to, more) = to.split_at_mut(columns);
+        each_finely(row, weight, quanta, fine, |j, whole, left| {
+            from[j] = from[j].wrapping_sub(whole);
+            less[j] = less[j].wrapping_sub(left);
+            to[j] = to[j].wrapping_add(whole);
+            more[j] = more[j].wrapping_add(left);
+        });
+        return;
+    }
     let sums = from.iter_mut().zip(to);
     let take = |n: i64, (from, to): (&mut i64, &mut i64)| {
         *from = from.wrapping_sub(n);

@@ -146,11 +146,21 @@ fn compare_rows<T: Scalar>(shape: &Shape, weight: f64) -> Result<(), TestCaseErr
     let x = array::<T>(&shape.samples, columns);
     let centers = array::<T>(&shape.centers, columns);
     let mut summary = Summary::of(x.view(), None, &crate::Threads(1)).expect("finite numbers");
-    summary.largest_weight = 4.0;
+    // Weights that differ are summed in fine quanta, too.
+    summary.weights.add(weight);
     let frame = Frame::<T>::new(&summary).expect("small numbers");
+    let width = frame.quanta.width();
+    assert_eq!(
+        width,
+        if [0.0, 1.0].contains(&weight) {
+            columns
+        } else {
+            2 * columns
+        }
+    );
     let data = Data::new(x.view());
     let run = |table: &Table<T>| {
-        let (mut sums, mut from) = (vec![1_i64; columns], vec![2_i64; columns]);
+        let (mut sums, mut from) = (vec![1_i64; width], vec![2_i64; width]);
         let mut buffer = Vec::new();
         let rows = data.read(0..x.nrows(), &mut buffer);
         let mut found = Columns {
@@ -177,7 +187,7 @@ fn compare_rows<T: Scalar>(shape: &Shape, weight: f64) -> Result<(), TestCaseErr
             let (row, to) = (rows.row(0), sums.as_mut_ptr());
             (table.move_row)(row, weight, &frame.quanta, from.as_mut_ptr(), to);
             // What is added and taken away has left nothing.
-            let mut none = vec![0_i64; columns];
+            let mut none = vec![0_i64; width];
             (table.add_row)([row], [weight], &frame.quanta, none.as_mut_ptr());
             let back = none.as_mut_ptr();
             (table.move_row)(row, weight, &frame.quanta, back, from.clone().as_mut_ptr());

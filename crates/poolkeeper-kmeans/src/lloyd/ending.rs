@@ -6,26 +6,22 @@ use std::sync::Mutex;
 use ndarray::ArrayView2;
 
 use super::pass::Pass;
+use crate::exact::Exact;
 use crate::own::Own;
 use crate::problem::{Problem, lock};
-use crate::update::{Bound, Exact};
 use crate::{Result, Scalar};
 
 /// The sum of the squared distances of the samples to the centers of their
 /// labels, times their weights.
-pub(super) fn inertia<T: Scalar>(
-    pass: &mut Pass<T>,
-    centers: ArrayView2<T>,
-    bound: Bound,
-) -> Result<Exact> {
+pub(super) fn inertia<T: Scalar>(pass: &mut Pass<T>, centers: ArrayView2<T>) -> Result<Exact> {
     pass.prepare_workers();
     let total = Mutex::new(Exact::default());
     each_distance(pass, centers, &|distances, _, range| {
         let mut sum = Exact::default();
         for (&distance, i) in distances.iter().zip(range) {
-            sum.add(distance * pass.problem.weights.of(i), bound);
+            sum.add(distance, pass.problem.weights.of(i));
         }
-        lock(&total).merge(sum);
+        lock(&total).merge(&sum);
     })?;
     Ok(total.into_inner().unwrap_or_else(|e| e.into_inner()))
 }

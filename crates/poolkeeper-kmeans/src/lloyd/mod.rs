@@ -14,9 +14,8 @@ use crate::control::check as not_cancelled;
 use crate::frame::{Frame, summarise};
 use crate::parallel::with_team;
 use crate::problem::Problem;
-use crate::rows::{Data, Weights};
+use crate::rows::{Data, Moved, Weights};
 use crate::start::first_centers;
-use crate::update::sum;
 use crate::{Control, Kernel, Options, Progress, Result, Scalar, check};
 use pass::Pass;
 
@@ -29,8 +28,7 @@ pub struct Fit<T> {
     /// The nearest center of each sample; the first, where two are as near.
     pub labels: Vec<i32>,
     /// The sum of the squared distances to the nearest center, times weights. It is
-    /// off by at most 1e-9 of it, usually by less than 1e-11, and by 2^-80 of the
-    /// largest squared distance that the columns' ranges allow, for each sample.
+    /// off by at most 1e-9 of it, usually by less than 1e-11.
     pub inertia: f64,
     /// Iterations of the start that was kept.
     pub iterations: usize,
@@ -40,6 +38,10 @@ pub struct Fit<T> {
     pub strict: bool,
     /// What was chosen for this shape, and why, for people.
     pub choice: String,
+    /// How the samples were moved before they were compared: what
+    /// [`assign_moved`](crate::assign_moved) needs to give them the very same labels. None
+    /// of sparse rows, which are compared as they are.
+    pub moved: Option<Moved<T>>,
 }
 
 /// Clusters the rows of `x`.
@@ -47,7 +49,7 @@ pub struct Fit<T> {
 /// # Errors
 ///
 /// `Empty`, `Clusters`, `Parameter`, `Shape`, `NotFinite`, `TooLarge`,
-/// `Weight`, `NoWeight` or `Kernel` for what can't be done; `Cancelled`.
+/// `Weight`, `NoWeight`, `Inertia` or `Kernel` for what can't be done; `Cancelled`.
 ///
 /// # Examples
 ///
@@ -107,26 +109,29 @@ fn one_start<T: Scalar>(
     let mut pass = Pass::new(problem, k, options.algorithm, &mut labels);
     let tol = options.tol * problem.frame.variance;
     let (mut strict, mut converged, mut iterations) = (false, false, 0);
+    let mut labels_are_old = true;
     while iterations < options.max_iter && !converged {
         not_cancelled(problem.control)?;
         let changed = pass.run(centers.view())?;
         let wanted = problem.control.wants_inertia();
         let inertia = wanted.then(|| pass.inertia_of_sums(centers.view()));
         iterations += 1;
-        let next = pass.next_centers(centers.view())?;
-        let shift = square_shift(centers.view(), next.view());
-        centers = next;
+        // What follows is done by one thread, and may take long where centers are.
+        not_cancelled(problem.control)?;
+        let moves = pass.move_centers(&mut centers)?;
+        // Also where no label changed, a center without samples may have moved.
+        labels_are_old = moves.any;
         strict = changed == 0;
-        converged = strict || shift <= tol;
+        converged = strict || moves.shift <= tol;
         problem.control.progress(Progress {
             init,
             iteration: iterations,
             changed: Some(changed),
-            shift,
+            shift: moves.shift,
             inertia: inertia.flatten(),
         });
     }
-    let inertia = pass.end(centers.view(), !strict)?;
+    let inertia = pass.end(centers.view(), labels_are_old)?;
     let choice = pass.choice(kernel);
     drop(pass);
     Ok(Fit {
@@ -137,12 +142,6 @@ fn one_start<T: Scalar>(
         converged,
         strict,
         choice,
+        moved: Some(problem.frame.moved.clone()),
     })
-}
-
-/// The sum of the squared distances that the centers moved.
-pub(crate) fn square_shift<T: Scalar>(old: ArrayView2<T>, new: ArrayView2<T>) -> f64 {
-    let rows = old.outer_iter().zip(new.outer_iter());
-    rows.map(|(old, new)| sum(old, new, |a, b| (a - b) * (a - b)))
-        .sum()
 }

@@ -11,6 +11,8 @@ use super::policy::{Kind, Policy};
 use super::pruned::Movers;
 use super::worker::Worker;
 use super::{ending, relocate};
+use crate::control::check as not_cancelled;
+use crate::exact::Exact;
 use crate::fixed::{self, Fixed};
 use crate::inertia;
 use crate::kernels::Tile;
@@ -21,8 +23,8 @@ use crate::parallel::Team;
 use crate::problem::{Problem, lock};
 use crate::prune::threshold::Cost;
 use crate::prune::{Bounds, Precision};
-use crate::update::{Bound, Exact, Sums};
-use crate::{Algorithm, Kernel, Result, Scalar};
+use crate::update::{Moves, Sums};
+use crate::{Algorithm, Kernel, Result, Scalar, check};
 
 /// Above this share of changed labels, summing all samples anew is cheaper
 /// than taking the changed ones from one sum to another.
@@ -32,6 +34,8 @@ const SUM_ANEW: f64 = 0.5;
 const IN_SECOND: f64 = 0.4;
 /// A thread takes the samples in so many spans, so that all end together.
 const SPANS: usize = 8;
+/// The most numbers of a span of more than one chunk.
+const MOST_NUMBERS: usize = 1 << 23;
 /// The most samples of a span.
 pub(super) const LONGEST: usize = 8192;
 
@@ -57,7 +61,7 @@ pub(crate) struct Pass<'a, T: 'static> {
     pub(super) precision: Precision,
     /// Whether one distance is computed before all of a sample's.
     pub(super) tightens: bool,
-    k: usize,
+    pub(super) k: usize,
     /// Of the labels as they are.
     sums: Sums,
     /// See [`crate::inertia`]; found by the first pass.
@@ -66,7 +70,7 @@ pub(crate) struct Pass<'a, T: 'static> {
     /// which all did, a guess of those that will in the second.
     pub(super) changed: f64,
     /// Whether the pass sums the squared distances, while it has the samples.
-    pub(super) inertia: Option<Bound>,
+    pub(super) inertia: bool,
     policy: Option<Policy>,
 }
 
@@ -81,6 +85,9 @@ impl<'a, T: Scalar> Pass<'a, T> {
         let data = problem.data;
         let span = data.rows / (problem.threads(k) * SPANS);
         let longest = if data.direct() { LONGEST } else { data.chunk };
+        // Between spans it is asked whether to stop.
+        let longest = longest.min(MOST_NUMBERS / data.columns / data.chunk * data.chunk);
+        let longest = longest.max(data.chunk);
         let span = span.next_multiple_of(data.chunk).clamp(data.chunk, longest);
         let tile = problem.tile(k);
         let small = !Team::pays(data.rows * data.columns * k);
@@ -115,10 +122,10 @@ impl<'a, T: Scalar> Pass<'a, T> {
             centers: Vec::new(),
             offset: problem.frame.offset(),
             k,
-            sums: Sums::new(k, data.columns),
+            sums: Sums::new(k, &problem.frame.quanta),
             total: None,
             changed: 1.0,
-            inertia: None,
+            inertia: false,
             policy: Some(Policy::new(algorithm, k, cost)),
         }
     }
@@ -132,12 +139,15 @@ impl<'a, T: Scalar> Pass<'a, T> {
     /// many labels changed.
     pub(crate) fn run(&mut self, centers: ArrayView2<T>) -> Result<usize> {
         let (kind, movers) = self.prepare(centers);
+        not_cancelled(self.problem.control)?;
         let is_first = self.total.is_none();
         let anew = is_first || (self.changed > SUM_ANEW && movers.is_none());
         if anew {
             self.sums.clear();
         }
         let threads = self.prepare_workers();
+        // The calling thread goes on with the sums as they are.
+        self.lend_sums();
         let changed = AtomicUsize::new(0);
         let Problem {
             data,
@@ -153,13 +163,13 @@ impl<'a, T: Scalar> Pass<'a, T> {
             };
             changed.fetch_add(n, Ordering::Relaxed);
         })?;
-        for worker in &self.workers {
+        self.lend_sums();
+        for worker in &self.workers[1..] {
             self.sums.add(&lock(worker).sums);
         }
-        self.total = Some(
-            self.total
-                .unwrap_or_else(|| self.merged(|worker| worker.total)),
-        );
+        if is_first {
+            self.total = Some(self.merged(|worker| &worker.total));
+        }
         let changed = changed.into_inner();
         self.changed = if is_first {
             IN_SECOND
@@ -170,19 +180,23 @@ impl<'a, T: Scalar> Pass<'a, T> {
     }
 
     /// The same, and the inertia with the new labels.
-    pub(crate) fn run_with_inertia(
-        &mut self,
-        centers: ArrayView2<T>,
-        bound: Bound,
-    ) -> Result<Exact> {
-        self.inertia = Some(bound);
+    pub(crate) fn run_with_inertia(&mut self, centers: ArrayView2<T>) -> Result<Exact> {
+        self.inertia = true;
         self.run(centers)?;
-        self.inertia = None;
-        Ok(self.merged(|worker| worker.inertia))
+        self.inertia = false;
+        Ok(self.merged(|worker| &worker.inertia))
+    }
+
+    /// Exchanges the sums with those of the first worker, which has none of its own.
+    fn lend_sums(&mut self) {
+        if let Some(first) = self.workers.first_mut() {
+            let first = first.get_mut().unwrap_or_else(|e| e.into_inner());
+            std::mem::swap(&mut self.sums, &mut first.sums);
+        }
     }
 
     /// What all workers have summed.
-    fn merged(&self, of: impl Fn(&Worker<T>) -> Exact) -> Exact {
+    fn merged(&self, of: impl Fn(&Worker<T>) -> &Exact) -> Exact {
         let mut all = Exact::default();
         for worker in &self.workers {
             all.merge(of(&lock(worker)));
@@ -193,29 +207,30 @@ impl<'a, T: Scalar> Pass<'a, T> {
     /// The inertia of the labels as they are, where it need not be computed
     /// from distances.
     pub(super) fn inertia_of_sums(&self, centers: ArrayView2<T>) -> Option<f64> {
-        inertia::of_sums(&self.sums, self.total?, centers, self.problem.frame)
+        inertia::of_sums(
+            &self.sums,
+            self.total.as_ref()?,
+            centers,
+            self.problem.frame,
+        )
     }
 
     /// Packs the centers, and decides what the pass is to do.
     fn prepare(&mut self, centers: ArrayView2<T>) -> (Kind, Option<Movers<T>>) {
-        let old = std::mem::take(&mut self.panels);
-        self.panels
-            .fill(centers, self.problem.frame, self.tile.centers);
+        let frame = self.problem.frame;
+        let drift = self.panels.fill(centers, frame, self.tile.centers);
         if self.fixed.take().is_some_and(|last| !last.pays()) {
             self.fixed_tile = None;
         }
-        let frame = self.problem.frame;
         self.fixed = self
             .fixed_tile
             .and_then(|tile| Fixed::new(self.k, &self.panels, frame, tile, self.reach));
-        self.centers.clear();
-        self.centers.extend(centers.iter());
         self.precision = Precision::new(self.problem.data.columns, &self.panels);
         let Some(mut policy) = self.policy.take() else {
             return (Kind::Brute, None);
         };
-        let moved = policy.prunes() && !old.is_empty();
-        let motion = moved.then(|| self.precision.motion(&self.panels.drift(&old, self.k)));
+        let drift = drift.filter(|_| policy.prunes());
+        let motion = drift.map(|drift| self.precision.motion(&drift));
         let kind = policy.next(self, motion.as_ref());
         self.policy = Some(policy);
         let movers = match (kind, motion) {
@@ -225,6 +240,11 @@ impl<'a, T: Scalar> Pass<'a, T> {
             }
             _ => None,
         };
+        self.centers.clear();
+        if self.inertia || movers.is_some() {
+            // Distances to a sample's own center are computed beside the scores.
+            self.centers.extend(centers.iter());
+        }
         (kind, movers)
     }
 
@@ -237,9 +257,15 @@ impl<'a, T: Scalar> Pass<'a, T> {
             worker.inertia = Exact::default();
             worker.total = Exact::default();
         }
-        let columns = self.problem.data.columns;
+        let quanta = &self.problem.frame.quanta;
         while self.workers.len() < threads {
-            self.workers.push(Mutex::new(Worker::new(self.k, columns)));
+            let is_first = self.workers.is_empty();
+            let sums = if is_first {
+                Sums::default()
+            } else {
+                Sums::new(self.k, quanta)
+            };
+            self.workers.push(Mutex::new(Worker::new(sums)));
         }
         threads
     }
@@ -275,31 +301,35 @@ impl<'a, T: Scalar> Pass<'a, T> {
         found
     }
 
-    /// The means of the samples of each center, with every empty center moved
-    /// to a sample that is far from its own.
-    pub(super) fn next_centers(&mut self, centers: ArrayView2<T>) -> Result<Array2<T>> {
+    /// Moves each center to the mean of its samples, and every empty center to a sample
+    /// that is far from its own.
+    pub(super) fn move_centers(&mut self, centers: &mut Array2<T>) -> Result<Moves> {
         let quanta = &self.problem.frame.quanta;
-        let empty: Vec<usize> = (0..self.k).filter(|&c| self.sums.weights[c] == 0).collect();
+        let empty: Vec<usize> = (0..self.k)
+            .filter(|&c| self.sums.masses.is_empty(c))
+            .collect();
         if empty.is_empty() {
-            return Ok(self.sums.means(quanta, centers));
+            return Ok(self.sums.move_to_means(quanta, centers));
         }
-        let far = relocate::farthest(self, centers, empty.len())?;
-        // The labels stay, so the sums that belong to them stay too.
-        let mut sums = self.sums.clone();
-        relocate::move_samples(self.problem, &far, &empty, &mut sums);
-        Ok(sums.means(quanta, centers))
+        let far = relocate::farthest(self, centers.view(), empty.len())?;
+        let far = relocate::worthwhile(far);
+        // The labels stay, so the sums that belong to them stay too: integers come back.
+        relocate::move_samples(self.problem, &far, &empty, &mut self.sums, false);
+        let moves = self.sums.move_to_means(quanta, centers);
+        relocate::move_samples(self.problem, &far, &empty, &mut self.sums, true);
+        Ok(moves)
     }
 
     /// The inertia; the labels are found once more if `assign`.
     pub(super) fn end(&mut self, centers: ArrayView2<T>, assign: bool) -> Result<f64> {
-        let bound = self.problem.frame.bound(centers)?;
+        self.problem.frame.check_centers(centers)?;
         let mut summed = None;
         if assign {
             // As now, probably, so it will be with the new labels.
             if self.inertia_of_sums(centers).is_some() {
                 self.run(centers)?;
             } else {
-                summed = Some(self.run_with_inertia(centers, bound)?);
+                summed = Some(self.run_with_inertia(centers)?);
             }
         }
         if let Some(inertia) = self.inertia_of_sums(centers) {
@@ -307,9 +337,9 @@ impl<'a, T: Scalar> Pass<'a, T> {
         }
         let total = match summed {
             Some(total) => total,
-            None => ending::inertia(self, centers, bound)?,
+            None => ending::inertia(self, centers)?,
         };
-        Ok(total.value(bound))
+        check::inertia(total.value())
     }
 
     /// The squared distances of all samples to the centers of their labels.

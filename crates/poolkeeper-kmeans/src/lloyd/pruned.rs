@@ -104,11 +104,11 @@ impl<T: Scalar> Pass<'_, T> {
             self.score_all(worker, &mut span);
             changed = span.changed;
         }
-        if let Some(bound) = self.inertia {
+        if self.inertia {
             let rows = data.read(range.clone(), &mut buffer);
             let label = |at: usize| labels[at];
             let sum = &mut worker.inertia;
-            self.add_distances(&rows, &self.centers, label, range.start, bound, sum);
+            self.add_distances(&rows, &self.centers, label, range.start, sum);
         }
         worker.rows = buffer;
         changed

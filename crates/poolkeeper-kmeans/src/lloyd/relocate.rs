@@ -24,17 +24,23 @@ pub(crate) struct Far {
 }
 
 impl Far {
-    /// The farthest first; of those as far, the earlier.
+    /// The farthest first; of those as far, the later, as in scikit-learn.
     pub(crate) fn order(&self, other: &Far) -> Ordering {
         other
             .distance
             .total_cmp(&self.distance)
-            .then(self.row.cmp(&other.row))
+            .then(other.row.cmp(&self.row))
     }
 }
 
-/// The `count` samples farthest from their centers, the farthest first; of
-/// those as far, the earlier. None that lies on its center.
+/// The farthest samples, unless they all lie on their centers: then there are fewer
+/// different samples than centers, and to move one gains nothing.
+pub(crate) fn worthwhile(far: Vec<Far>) -> Vec<Far> {
+    let is_any = far.first().is_some_and(|first| first.distance > 0.0);
+    if is_any { far } else { Vec::new() }
+}
+
+/// The `count` samples farthest from their centers, in [order](Far::order).
 pub(crate) fn farthest<T: Scalar>(
     pass: &Pass<T>,
     centers: ArrayView2<T>,
@@ -44,7 +50,6 @@ pub(crate) fn farthest<T: Scalar>(
     each_distance(pass, centers, &|distances, labels, range| {
         let mut here: Vec<Far> = range
             .zip(distances.iter().zip(labels))
-            .filter(|(_, (distance, _))| **distance > 0.0)
             .map(|(row, (&distance, &label))| Far {
                 distance,
                 row,
@@ -59,30 +64,32 @@ pub(crate) fn farthest<T: Scalar>(
     Ok(found.into_inner().unwrap_or_else(|e| e.into_inner()))
 }
 
-fn keep_farthest(samples: &mut Vec<Far>, count: usize) {
+/// Keeps the first `count` in [order](Far::order).
+pub(crate) fn keep_farthest(samples: &mut Vec<Far>, count: usize) {
+    if samples.len() > count {
+        samples.select_nth_unstable_by(count, Far::order);
+        samples.truncate(count);
+    }
     samples.sort_by(Far::order);
-    samples.truncate(count);
 }
 
-/// Moves the samples `far` from the sums of their labels to those of `empty`.
+/// Moves the samples `far` from the sums of their labels to those of `empty`, or `back`.
 pub(super) fn move_samples<T: Scalar>(
     problem: &Problem<T>,
     far: &[Far],
     empty: &[usize],
     sums: &mut Sums,
+    back: bool,
 ) {
     let quanta = &problem.frame.quanta;
     for (sample, &center) in far.iter().zip(empty) {
         let weight = problem.weights.of(sample.row);
         let row = problem.data.row(sample.row);
-        move_sample(
-            problem.table,
-            quanta,
-            &row,
-            weight,
-            [sample.label, center],
-            sums,
-        );
+        let mut labels = [sample.label, center];
+        if back {
+            labels.reverse();
+        }
+        move_sample(problem.table, quanta, &row, weight, labels, sums);
     }
 }
 
@@ -100,15 +107,17 @@ pub(crate) fn move_sample<T: Scalar>(
     if from == to {
         return;
     }
-    let count = quanta.weight(weight);
-    sums.weights[from] -= count;
-    sums.weights[to] += count;
-    let columns = row.len();
+    let (class, weight) = quanta.weigh(weight);
+    let [from, to] = [from, to].map(|label| sums.masses.place(class, label));
+    let count = quanta.count(weight);
+    sums.masses.take(from, count);
+    sums.masses.add(to, count);
+    let width = quanta.width();
     let values = sums.values.as_mut_ptr();
-    // SAFETY: both have `columns` sums, and are not the same; so has the row
-    // numbers. The table is one for this processor.
+    // SAFETY: there are sums of that width at both places, which are not the same; the
+    // row has the columns. The table is one for this processor.
     unsafe {
-        let (from, to) = (values.add(from * columns), values.add(to * columns));
+        let (from, to) = (values.add(from * width), values.add(to * width));
         (table.move_row)(row.as_ptr(), weight, quanta, from, to);
     }
 }

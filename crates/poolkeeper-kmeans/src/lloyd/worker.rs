@@ -1,6 +1,7 @@
 //! What one thread of a pass does.
 
 use crate::Scalar;
+use crate::exact::Exact;
 use crate::finder::Finder;
 use crate::fixed::Fixed;
 use crate::kernels::AddRows;
@@ -10,7 +11,7 @@ use crate::own::Own;
 use crate::panels::Panels;
 use crate::problem::{Problem, lock};
 use crate::rows::Rows;
-use crate::update::{Bound, Exact, Sums};
+use crate::update::Sums;
 
 use super::pass::{LONGEST, Pass};
 
@@ -34,11 +35,11 @@ pub(super) struct Worker<T> {
 }
 
 impl<T: Scalar> Worker<T> {
-    pub(super) fn new(k: usize, columns: usize) -> Self {
+    pub(super) fn new(sums: Sums) -> Self {
         Worker {
             scratch: Scratch::default(),
             rows: Vec::new(),
-            sums: Sums::new(k, columns),
+            sums,
             inertia: Exact::default(),
             total: Exact::default(),
             some: Vec::new(),
@@ -47,7 +48,7 @@ impl<T: Scalar> Worker<T> {
     }
 }
 
-/// Adds samples that had no label, by a kernel for so many.
+/// Adds samples that had no label, by a kernel for so many, all of one class of weights.
 ///
 /// # Safety
 ///
@@ -62,14 +63,16 @@ unsafe fn add<T: Scalar, const ROWS: usize>(
     indices: [usize; ROWS],
     label: usize,
 ) {
-    let weights = indices.map(|index| problem.weights.of(index));
     let quanta = &problem.frame.quanta;
+    let weighed = indices.map(|index| quanta.weigh(problem.weights.of(index)));
+    let place = sums.masses.place(weighed[0].0, label);
+    let weights = weighed.map(|(_, weight)| weight);
     for weight in weights {
-        sums.weights[label] = sums.weights[label].wrapping_add(quanta.weight(weight));
+        sums.masses.add(place, quanta.count(weight));
     }
-    let columns = problem.data.columns;
-    let to = &mut sums.values[label * columns..][..columns];
-    // SAFETY: the caller vouches for the kernel; `rows` and `to` have `columns` numbers.
+    let width = quanta.width();
+    let to = &mut sums.values[place * width..][..width];
+    // SAFETY: the caller vouches for the kernel and the rows; `to` has the width.
     unsafe { kernel(rows, weights, quanta, to.as_mut_ptr()) };
 }
 
@@ -101,14 +104,19 @@ unsafe fn add_by_label<T: Scalar>(
     problem: &Problem<T>,
     sums: &mut Sums,
     rows: &Rows<T>,
-    labels: &[i32],
+    (labels, k): (&[i32], usize),
     first: usize,
 ) {
-    let order = by_label(labels, sums.weights.len());
+    let order = by_label(labels, k);
     let table = problem.table;
+    let one_class = problem.frame.quanta.classes() == 1;
     for same in order.chunk_by(|&a, &b| labels[a] == labels[b]) {
         let label = labels[same[0]] as usize;
-        let (some, rest) = same.as_chunks::<AT_ONCE>();
+        let (some, rest) = if one_class {
+            same.as_chunks::<AT_ONCE>()
+        } else {
+            (&[][..], same)
+        };
         // SAFETY: the caller vouches for rows and labels; the table is one for
         // this processor.
         unsafe {
@@ -145,17 +153,18 @@ pub(super) unsafe fn relabel<T: Scalar>(
     [from, to]: [usize; 2],
 ) {
     debug_assert_ne!(from, to);
-    let weight = problem.weights.of(index);
     let quanta = &problem.frame.quanta;
-    let count = quanta.weight(weight);
-    sums.weights[from] = sums.weights[from].wrapping_sub(count);
-    sums.weights[to] = sums.weights[to].wrapping_add(count);
-    let columns = problem.data.columns;
+    let (class, weight) = quanta.weigh(problem.weights.of(index));
+    let [from, to] = [from, to].map(|label| sums.masses.place(class, label));
+    let count = quanta.count(weight);
+    sums.masses.take(from, count);
+    sums.masses.add(to, count);
+    let width = quanta.width();
     let values = sums.values.as_mut_ptr();
-    // SAFETY: `values` has a row of `columns` sums for each center, and these
-    // are two of them; the table is one for this processor.
+    // SAFETY: `values` has sums of that width at each place, and these are two of
+    // them; the table is one for this processor.
     unsafe {
-        let (from, to) = (values.add(from * columns), values.add(to * columns));
+        let (from, to) = (values.add(from * width), values.add(to * width));
         (problem.table.move_row)(row, weight, quanta, from, to);
     }
 }
@@ -200,9 +209,9 @@ impl<T: Scalar> Pass<'_, T> {
             if self.total.is_none() {
                 self.add_to_total(&rows, range.start, total);
             }
-            if let Some(bound) = self.inertia {
+            if self.inertia {
                 let label = |at: usize| labels[at];
-                self.add_distances(&rows, &self.centers, label, range.start, bound, inertia);
+                self.add_distances(&rows, &self.centers, label, range.start, inertia);
             }
             if bound {
                 let count = here.len();
@@ -254,7 +263,6 @@ impl<T: Scalar> Pass<'_, T> {
         centers: &[T],
         label: impl Fn(usize) -> i32,
         first: usize,
-        bound: Bound,
         sum: &mut Exact,
     ) {
         let Problem {
@@ -266,7 +274,7 @@ impl<T: Scalar> Pass<'_, T> {
         let own = Own::new(table, rows, centers, data.columns);
         for at in 0..rows.count {
             let square = own.square(at, label(at));
-            sum.add(square * weights.of(first + at), bound);
+            sum.add(square, weights.of(first + at));
         }
     }
 
@@ -276,10 +284,9 @@ impl<T: Scalar> Pass<'_, T> {
             data,
             table,
             weights,
-            frame,
             ..
         } = self.problem;
-        let (bound, offset) = (frame.total_bound(), self.offset.as_ptr());
+        let offset = self.offset.as_ptr();
         for from in (0..rows.count).step_by(AT_ONCE) {
             // The last row stands for those that are not there.
             let some = std::array::from_fn(|r| rows.row((from + r).min(rows.count - 1)));
@@ -287,7 +294,7 @@ impl<T: Scalar> Pass<'_, T> {
             // the offset has as many columns.
             let squares = unsafe { (table.square_distances)(some, offset, data.columns) };
             for (square, at) in squares.into_iter().zip(from..rows.count) {
-                total.add(square * weights.of(first + at), bound);
+                total.add(square, weights.of(first + at));
             }
         }
     }
@@ -320,7 +327,7 @@ impl<T: Scalar> Pass<'_, T> {
                 }
             }
             if anew && self.problem.data.columns >= MANY_COLUMNS {
-                add_by_label(self.problem, sums, rows, labels, first);
+                add_by_label(self.problem, sums, rows, (labels, self.k), first);
             } else if anew {
                 for (i, &label) in labels.iter().enumerate() {
                     let (row, index) = (rows.row(i), first + i);

@@ -43,9 +43,15 @@ impl<T: Scalar> MiniBatch<T> {
         with_team(|team| {
             let squares = squares(self.centers.view(), team, control)?;
             let problem = Problem::of_part(&x, Weights::new(weights), team, control)?;
-            let across = Across::new(self.centers.view(), Some(&columns), squares);
+            let across = Across::new(
+                self.centers.view(),
+                Some(&columns),
+                squares,
+                problem.farthest,
+            );
             let mut labels = vec![-1; x.rows()];
-            let mut sums = Sums::new(across.k, x.columns);
+            let k = across.k;
+            let mut sums = Sums::new(k, &problem.quanta);
             problem.pass(&across, &mut labels, Some(&mut sums))?;
             let inertia = problem.inertia(&across, &labels)?;
             let mean = |c: usize, to: &mut [T]| {
@@ -54,11 +60,12 @@ impl<T: Scalar> MiniBatch<T> {
                     to[column] = mean;
                 }
             };
-            let quantum = problem.quanta.weight_quantum;
+            let mass = |c: usize| sums.masses.of(&problem.quanta, c);
+            let masses: Vec<f64> = (0..k).map(mass).collect();
             Ok(Batch {
                 labels,
                 inertia,
-                shift: self.move_towards(&mean, &sums.weights, quantum, team, control),
+                shift: self.move_towards(&mean, &masses, team, control),
             })
         })
     }

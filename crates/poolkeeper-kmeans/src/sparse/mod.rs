@@ -10,15 +10,17 @@ mod start;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1};
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1};
 
 use crate::control::check as not_cancelled;
-use crate::kernels::plain::quantised;
-use crate::lloyd::relocate::Far;
+use crate::exact::Exact;
+use crate::kernels::plain::{quantised, rounded};
+use crate::lloyd::relocate::{self, Far};
 use crate::parallel::{Team, with_team};
 use crate::problem::lock;
 use crate::rows::Weights;
-use crate::update::{Bound, Exact, Quanta, Sums};
+use crate::update::{Quanta, Sums};
+use crate::weighing::WeightRange;
 use crate::{Control, Error, Fit, Options, Progress, Result, Scalar, check};
 pub use csr::{Csr, Index};
 pub use predict::{assign_csr, nearest_csr, transform_csr};
@@ -78,14 +80,16 @@ fn put<T: Scalar, I: Index>(x: &Csr<T, I>, row: usize, mut to: ArrayViewMut1<T>)
     }
 }
 
+/// The sums of a center and a class of weights, and the weight.
+type Place<'a> = (&'a mut [i64], &'a mut [i64; 2]);
+
 /// What all parts of a fit work on.
 struct Problem<'a, T, I> {
     x: &'a Csr<'a, T, I>,
     weights: Weights<'a, T>,
     quanta: Quanta,
-    /// The largest size of a number in each column, and the largest weight.
-    reach: Vec<f64>,
-    largest_weight: f64,
+    /// No row's `|x|²` is larger.
+    farthest: f64,
     /// The mean of the columns' variances.
     variance: f64,
     team: &'a Team,
@@ -113,9 +117,9 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
         control: &'a dyn Control,
     ) -> Result<Self> {
         let n = x.rows() as f64;
-        let largest_weight = match weights.given() {
+        let range = match weights.given() {
             true => check::weight_values(&weights, x.rows())?.1,
-            false => 1.0,
+            false => WeightRange::ones(),
         };
         let mut reach = vec![0.0_f64; x.columns];
         let (mut sums, mut squares) = (vec![0.0; x.columns], vec![0.0; x.columns]);
@@ -127,28 +131,33 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
                 squares[column] += value * value;
             }
         }
-        check::reach_within(&reach, T::LARGEST.sqrt() / 4.0 / n.min(1e3))?;
+        // So that sums of squares are numbers, also over all rows.
+        let farthest: f64 = reach.iter().map(|x| x * x).sum();
+        if farthest >= f64::MAX / 16.0 / n {
+            let used = reach.iter().filter(|&&x| x > 0.0).count() as f64;
+            check::reach_within(&reach, (f64::MAX / 16.0 / n / used).sqrt())?;
+        }
         let variances = sums
             .iter()
             .zip(&squares)
             .map(|(s, q)| (q / n - s / n * (s / n)).max(0.0));
         let variance = variances.sum::<f64>() / x.columns as f64;
-        let quanta = Quanta::new(&reach, &vec![T::default(); x.columns], n, largest_weight);
+        // A row may be far out, and no mean is taken off: so all sums are fine.
+        let quanta = Quanta::new(&reach, &vec![T::default(); x.columns], n, &range, true);
         Ok(Problem {
             x,
             weights,
             quanta,
-            reach,
-            largest_weight,
+            farthest,
             variance,
             team,
             control,
         })
     }
 
-    fn across(&self, centers: ArrayView2<T>) -> Result<Across<T>> {
+    fn across<'b>(&self, centers: ArrayView2<'b, T>) -> Result<Across<'b, T>> {
         let squares = squares(centers, self.team, self.control)?;
-        Ok(Across::new(centers, None, squares))
+        Ok(Across::new(centers, None, squares, self.farthest))
     }
 
     fn threads(&self, k: usize) -> usize {
@@ -158,32 +167,36 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
     fn one_start(&self, options: &Options<T>, init: usize) -> Result<Fit<T>> {
         let mut centers = self.first_centers(options, init as u64)?;
         let mut labels = vec![-1; self.x.rows()];
-        let mut sums = Sums::new(options.n_clusters, self.x.columns);
+        let mut sums = Sums::new(options.n_clusters, &self.quanta);
         let tol = options.tol * self.variance;
         let (mut strict, mut converged, mut iterations) = (false, false, 0);
+        let mut labels_are_old = true;
         while iterations < options.max_iter && !converged {
             not_cancelled(self.control)?;
             let across = self.across(centers.view())?;
             let changed = self.pass(&across, &mut labels, Some(&mut sums))?;
-            let next = self.next_centers(&across, centers.view(), &labels, &sums);
-            let shift = crate::lloyd::square_shift(centers.view(), next.view());
-            centers = next;
+            let moved = self.relocate(&across, &labels, &mut sums);
+            drop(across);
+            let moves = sums.move_to_means(&self.quanta, &mut centers);
+            self.move_rows(&moved, &mut sums, true);
+            labels_are_old = moves.any;
             iterations += 1;
             strict = changed == 0;
-            converged = strict || shift <= tol;
+            converged = strict || moves.shift <= tol;
             self.control.progress(Progress {
                 init,
                 iteration: iterations,
                 changed: Some(changed),
-                shift,
+                shift: moves.shift,
                 inertia: None,
             });
         }
         let across = self.across(centers.view())?;
-        if !strict {
+        if labels_are_old {
             self.pass(&across, &mut labels, None)?;
         }
-        let inertia = self.inertia(&across, &labels)?;
+        let inertia = check::inertia(self.inertia(&across, &labels)?)?;
+        drop(across);
         let choice = "sparse rows, every distance".to_owned();
         Ok(Fit {
             centers,
@@ -193,6 +206,7 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
             converged,
             strict,
             choice,
+            moved: None,
         })
     }
 
@@ -229,10 +243,12 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
     /// Moves every row whose label changed. Each thread has centers of its own, so that
     /// none needs other sums.
     fn relabel_all(&self, sums: &mut Sums, before: &[i32], labels: &[i32]) -> Result<()> {
-        let threads = self.threads(1).min(sums.weights.len());
+        let classes = self.quanta.classes();
+        let k = sums.masses.counts.len() / classes;
+        let threads = self.threads(1).min(k);
         let mut owned: Vec<Vec<_>> = (0..threads).map(|_| Vec::new()).collect();
-        for (c, center) in sums.centers_mut().enumerate() {
-            owned[c % threads].push(center);
+        for (place, at) in sums.places_mut().enumerate() {
+            owned[place % k % threads].push(at);
         }
         let owned: Vec<_> = owned.into_iter().map(Mutex::new).collect();
         let numbers_of_a_row = self.x.stored().div_ceil(labels.len()).max(1);
@@ -241,13 +257,16 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
             let rows = first..labels.len().min(first + step);
             self.team
                 .each(threads, threads, self.control, &|_, owner| {
-                    let mut centers = lock(&owned[owner]);
+                    let mut places = lock(&owned[owner]);
+                    let centers = places.len() / classes;
                     for row in rows.clone().filter(|&row| before[row] != labels[row]) {
                         for (label, sign) in [(before[row], -1), (labels[row], 1)] {
                             // A row had no label, -1, at first.
                             match usize::try_from(label) {
                                 Ok(c) if c % threads == owner => {
-                                    self.count(row, sign, &mut centers[c / threads]);
+                                    let (class, weight) = self.quanta.weigh(self.weights.of(row));
+                                    let place = class * centers + c / threads;
+                                    self.count(row, weight, sign, &mut places[place]);
                                 }
                                 _ => {}
                             }
@@ -258,27 +277,31 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
         Ok(())
     }
 
-    /// Adds a row to the sums of a center, or takes it away.
-    fn count(&self, row: usize, sign: i64, (values, count): &mut (&mut [i64], &mut i64)) {
-        let weight = self.weights.of(row);
-        **count = count.wrapping_add(sign * self.quanta.weight(weight));
+    /// Adds a row to the sums of a center and class, or takes it away.
+    fn count(&self, row: usize, weight: f64, sign: i64, (values, counts): &mut Place<'_>) {
+        let count = self.quanta.count(weight);
+        for (to, count) in counts.iter_mut().zip(count) {
+            *to = to.wrapping_add(sign * count);
+        }
+        let Some(fine) = &self.quanta.fine else {
+            unreachable!("the sums of sparse rows are fine");
+        };
+        let (values, fine_values) = values.split_at_mut(self.x.columns);
         for (column, value) in self.x.row(row) {
-            let n = quantised(value.wide() * weight, self.quanta.magic[column]);
-            values[column] = values[column].wrapping_add(sign * n);
+            let (whole, left) = rounded(value.wide() * weight, self.quanta.magic[column]);
+            values[column] = values[column].wrapping_add(sign * whole);
+            let left = quantised(left, fine.magic[column]);
+            fine_values[column] = fine_values[column].wrapping_add(sign * left);
         }
     }
 
-    /// The means, and every empty center on a far row, as for dense data.
-    fn next_centers(
-        &self,
-        across: &Across<T>,
-        centers: ArrayView2<T>,
-        labels: &[i32],
-        sums: &Sums,
-    ) -> Array2<T> {
-        let empty: Vec<usize> = (0..across.k).filter(|&c| sums.weights[c] == 0).collect();
+    /// Moves a far row to each center without rows, as for dense data; the labels stay.
+    /// Returns the rows with their labels and new centers.
+    fn relocate(&self, across: &Across<T>, labels: &[i32], sums: &mut Sums) -> Vec<(Far, usize)> {
+        let is_empty = |c: &usize| sums.masses.is_empty(*c);
+        let empty: Vec<usize> = (0..across.k).filter(is_empty).collect();
         if empty.is_empty() {
-            return sums.means(&self.quanta, centers);
+            return Vec::new();
         }
         let far = |(row, &label): (usize, &i32)| {
             let label = label as usize;
@@ -289,22 +312,30 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
             }
         };
         let mut far: Vec<Far> = labels.iter().enumerate().map(far).collect();
-        far.retain(|sample| sample.distance > 0.0);
-        far.sort_by(Far::order);
-        let mut sums = sums.clone();
-        let mut of: Vec<_> = sums.centers_mut().collect();
-        for (sample, &center) in far.iter().zip(&empty) {
-            self.count(sample.row, -1, &mut of[sample.label]);
-            self.count(sample.row, 1, &mut of[center]);
-        }
-        sums.means(&self.quanta, centers)
+        relocate::keep_farthest(&mut far, empty.len());
+        let moved: Vec<_> = relocate::worthwhile(far).into_iter().zip(empty).collect();
+        self.move_rows(&moved, sums, false);
+        moved
     }
 
+    /// Moves rows from the sums of their labels to those of other centers, or `back`.
+    fn move_rows(&self, moved: &[(Far, usize)], sums: &mut Sums, back: bool) {
+        if moved.is_empty() {
+            return;
+        }
+        let k = sums.masses.counts.len() / self.quanta.classes();
+        let mut places: Vec<_> = sums.places_mut().collect();
+        for (sample, center) in moved {
+            let (class, weight) = self.quanta.weigh(self.weights.of(sample.row));
+            let sign = if back { -1 } else { 1 };
+            for (center, sign) in [(sample.label, -sign), (*center, sign)] {
+                self.count(sample.row, weight, sign, &mut places[class * k + center]);
+            }
+        }
+    }
+
+    /// The sum of the squared distances times weights; infinite beyond the largest `f64`.
     fn inertia(&self, across: &Across<T>, labels: &[i32]) -> Result<f64> {
-        // |x - c|² is at most 2 |x|² + 2 |c|².
-        let square: f64 = self.reach.iter().map(|x| x * x).sum();
-        let largest = 4.0 * (square + across.farthest());
-        let bound = Bound::new(largest * self.largest_weight);
         let total = Mutex::new(Exact::default());
         let chunks = labels.len().div_ceil(CHUNK);
         let threads = self.threads(1).min(chunks);
@@ -314,11 +345,11 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
             let of_chunk = labels.iter().enumerate().skip(first).take(CHUNK);
             for (row, &label) in of_chunk {
                 let square = across.square_distance(self.x, row, label as usize);
-                sum.add(square * self.weights.of(row), bound);
+                sum.add(square, self.weights.of(row));
             }
-            lock(&total).merge(sum);
+            lock(&total).merge(&sum);
         })?;
         let total = lock(&total);
-        Ok(total.value(bound))
+        Ok(total.value())
     }
 }

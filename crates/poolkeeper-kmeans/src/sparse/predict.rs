@@ -39,7 +39,7 @@ pub fn assign_csr<T: Scalar, I: Index>(
     with_known(x, weights, centers, control, |known| {
         let labels = known.labels()?;
         let inertia = known.problem.inertia(&known.across, &labels)?;
-        Ok((labels, inertia))
+        Ok((labels, check::inertia(inertia)?))
     })
 }
 
@@ -70,12 +70,12 @@ pub fn nearest_csr<T: Scalar, I: Index>(
         let labels = known.labels()?;
         let mut squares = vec![0.0; labels.len()];
         let parts: Vec<_> = squares.chunks_mut(CHUNK).map(Mutex::new).collect();
-        known.each_chunk(1, parts.len(), &|chunk, _| {
+        known.each_chunk(1, parts.len(), &|chunk| {
             let labels = &labels[chunk * CHUNK..];
             for (i, (square, &label)) in lock(&parts[chunk]).iter_mut().zip(labels).enumerate() {
-                let (row, center) = (chunk * CHUNK + i, label as usize);
-                *square = known.across.square_distance(x, row, center);
-                known.zero_if_equal(square, row, center);
+                *square = known
+                    .across
+                    .square_distance(x, chunk * CHUNK + i, label as usize);
             }
         })?;
         drop(parts);
@@ -114,12 +114,10 @@ pub fn transform_csr<T: Scalar, I: Index>(
             .axis_chunks_iter_mut(Axis(0), CHUNK)
             .map(Mutex::new)
             .collect();
-        known.each_chunk(known.across.k, parts.len(), &|chunk, squares| {
+        known.each_chunk(known.across.k, parts.len(), &|chunk| {
             for (i, mut out) in lock(&parts[chunk]).outer_iter_mut().enumerate() {
-                let row = chunk * CHUNK + i;
-                known.across.square_distances(x, row, squares);
-                for (center, (square, out)) in squares.iter_mut().zip(&mut out).enumerate() {
-                    known.zero_if_equal(square, row, center);
+                for (center, out) in out.iter_mut().enumerate() {
+                    let square = known.across.square_distance(x, chunk * CHUNK + i, center);
                     *out = T::near(square.sqrt());
                 }
             }
@@ -130,9 +128,7 @@ pub fn transform_csr<T: Scalar, I: Index>(
 /// Rows and the centers that they are compared with.
 struct Known<'a, T, I> {
     problem: Problem<'a, T, I>,
-    across: Across<T>,
-    /// Numbers of each center that are not 0.
-    filled: Vec<usize>,
+    across: Across<'a, T>,
 }
 
 fn with_known<T: Scalar, I: Index, R>(
@@ -148,10 +144,8 @@ fn with_known<T: Scalar, I: Index, R>(
     check::finite("the array of centers", &data, 0..data.rows)?;
     with_team(|team| {
         let problem = Problem::new(x, Weights::new(weights), team, control)?;
-        let filled = |center: ArrayView1<T>| center.iter().filter(|c| c.wide() != 0.0).count();
         body(&Known {
             across: problem.across(centers)?,
-            filled: centers.outer_iter().map(filled).collect(),
             problem,
         })
     })
@@ -164,32 +158,10 @@ impl<T: Scalar, I: Index> Known<'_, T, I> {
         Ok(labels)
     }
 
-    /// Calls `take` for each chunk, with numbers that the thread keeps for the next one.
-    /// Each stored number is multiplied `times` times.
-    fn each_chunk(
-        &self,
-        times: usize,
-        chunks: usize,
-        take: &(dyn Fn(usize, &mut Vec<f64>) + Sync),
-    ) -> Result<()> {
+    /// Calls `take` for each chunk. Each stored number is multiplied `times` times.
+    fn each_chunk(&self, times: usize, chunks: usize, take: &(dyn Fn(usize) + Sync)) -> Result<()> {
         let Problem { team, control, .. } = self.problem;
         let threads = self.problem.threads(times).min(chunks);
-        let kept: Vec<_> = (0..threads).map(|_| Mutex::default()).collect();
-        team.each(threads, chunks, control, &|worker, chunk| {
-            take(chunk, &mut lock(&kept[worker]));
-        })
-    }
-
-    /// A row that lies on a center has a distance of exactly 0, not of what the
-    /// subtraction has rounded off.
-    fn zero_if_equal(&self, square: &mut f64, row: usize, center: usize) {
-        if *square <= self.across.square(center) * 2.0_f64.powi(-40) {
-            let stored = || self.problem.x.row(row).filter(|(_, x)| x.wide() != 0.0);
-            if stored().count() == self.filled[center]
-                && stored().all(|(column, x)| self.across.has(center, column, x))
-            {
-                *square = 0.0;
-            }
-        }
+        team.each(threads, chunks, control, &|_, chunk| take(chunk))
     }
 }

@@ -1,30 +1,40 @@
 //! Scores of sparse rows: only the numbers that are stored are multiplied,
 //! each with all centers at once.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use ndarray::ArrayView2;
 
 use super::csr::{Csr, Index};
 use crate::parallel::Team;
 use crate::problem::lock;
-use crate::update::sum;
-use crate::{Control, Result, Scalar};
+use crate::update::{power_above, sum};
+use crate::{Control, Error, Result, Scalar};
 
 /// Centers column by column, times -2, with `|c|²`.
-pub(super) struct Across<T> {
+pub(super) struct Across<'a, T> {
     pub(super) k: usize,
+    centers: ArrayView2<'a, T>,
+    /// The columns that are looked at; without it all.
+    columns: Option<&'a [usize]>,
+    /// Times a power of two that keeps scores within the type.
     values: Vec<T>,
     norms: Vec<T>,
     /// `|c|²` in `f64`, for distances.
     exact: Vec<f64>,
+    /// Of each center the columns that are not 0, once they are asked for.
+    filled: Vec<OnceLock<Vec<usize>>>,
 }
+
+/// Below this share of `|c|²`, a distance is what subtraction has left of it, and is
+/// summed from differences instead.
+const CANCELLED: f64 = 1.0 / 4096.0;
 
 /// `|c|²` of each center.
 ///
 /// # Errors
 ///
-/// `Cancelled`.
+/// `Cancelled`; `TooLarge`, where that is no `f64`.
 pub(super) fn squares<T: Scalar>(
     centers: ArrayView2<T>,
     team: &Team,
@@ -36,28 +46,57 @@ pub(super) fn squares<T: Scalar>(
         let center = centers.row(c);
         *lock(&squares[c]) = sum(center, center, |c, _| c * c);
     })?;
-    Ok(squares.iter().map(|square| *lock(square)).collect())
+    let squares: Vec<f64> = squares.iter().map(|square| *lock(square)).collect();
+    let limit = f64::MAX / 16.0;
+    let Some(c) = squares.iter().position(|&square| square > limit) else {
+        return Ok(squares);
+    };
+    let sizes = centers.row(c).into_iter().map(|c| c.wide().abs());
+    let largest = sizes.enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
+    let (column, span) = largest.unwrap_or_default();
+    let limit = (limit / centers.ncols() as f64).sqrt();
+    Err(Error::TooLarge {
+        column,
+        span,
+        limit,
+    })
 }
 
-impl<T: Scalar> Across<T> {
-    /// `exact` is the `|c|²` of each center. Without `columns` all are looked at.
-    pub(super) fn new(centers: ArrayView2<T>, columns: Option<&[usize]>, exact: Vec<f64>) -> Self {
-        let centers = centers.as_standard_layout();
-        let rows: Vec<&[T]> = (centers.outer_iter())
+impl<'a, T: Scalar> Across<'a, T> {
+    /// `exact` is the `|c|²` of each center, and no row's `|x|²` is above `farthest`.
+    /// Without `columns` all are looked at.
+    pub(super) fn new(
+        centers: ArrayView2<'a, T>,
+        columns: Option<&'a [usize]>,
+        exact: Vec<f64>,
+        farthest: f64,
+    ) -> Self {
+        let standard = centers.as_standard_layout();
+        let rows: Vec<&[T]> = (standard.outer_iter())
             .map(|center| center.to_slice().unwrap_or_default())
             .collect();
-        let minus_two = T::near(-2.0);
+        let largest = exact.iter().copied().fold(farthest, f64::max);
+        let limit = T::LARGEST / 16.0;
+        let scale = if largest < limit {
+            1.0
+        } else {
+            limit / power_above(largest)
+        };
+        let scaled = |x: f64| T::near(x * scale);
         let mut values =
             Vec::with_capacity(rows.len() * columns.map_or(centers.ncols(), <[_]>::len));
-        let put = |j: usize| values.extend(rows.iter().map(|row| minus_two * row[j]));
+        let put = |j: usize| values.extend(rows.iter().map(|row| scaled(-2.0 * row[j].wide())));
         match columns {
             None => (0..centers.ncols()).for_each(put),
             Some(columns) => columns.iter().copied().for_each(put),
         }
         Across {
             k: rows.len(),
+            centers,
+            columns,
             values,
-            norms: exact.iter().map(|&norm| T::near(norm)).collect(),
+            norms: exact.iter().map(|&norm| scaled(norm)).collect(),
+            filled: exact.iter().map(|_| OnceLock::new()).collect(),
             exact,
         }
     }
@@ -92,19 +131,9 @@ impl<T: Scalar> Across<T> {
         best.1
     }
 
-    /// The largest `|c|²`.
-    pub(super) fn farthest(&self) -> f64 {
-        self.exact.iter().copied().fold(0.0, f64::max)
-    }
-
-    /// The `|c|²` of a center.
-    pub(super) fn square(&self, center: usize) -> f64 {
-        self.exact[center]
-    }
-
-    /// Whether a center has this number in a column.
-    pub(super) fn has(&self, center: usize, column: usize, x: T) -> bool {
-        self.values[column * self.k + center] == T::near(-2.0) * x
+    /// The column of the centers that a column of the rows is.
+    fn column(&self, column: usize) -> usize {
+        self.columns.map_or(column, |columns| columns[column])
     }
 
     /// The squared distance to a center, in `f64`.
@@ -115,34 +144,40 @@ impl<T: Scalar> Across<T> {
         center: usize,
     ) -> f64 {
         let mut square = self.exact[center];
-        for (column, value) in x.row(row) {
-            square += part_of_square(value, self.values[column * self.k + center]);
+        for (column, x) in x.row(row) {
+            let (x, c) = (x.wide(), self.centers[[center, self.column(column)]].wide());
+            square += x * (x - 2.0 * c);
         }
-        square.max(0.0)
+        if square < self.exact[center] * CANCELLED {
+            return self.sum_of_differences(x, row, center);
+        }
+        square
     }
 
-    /// The squared distances to all centers: the same numbers.
-    pub(super) fn square_distances<I: Index>(
-        &self,
-        x: &Csr<T, I>,
-        row: usize,
-        squares: &mut Vec<f64>,
-    ) {
-        squares.clone_from(&self.exact);
-        for (column, value) in x.row(row) {
-            let centers = &self.values[column * self.k..][..self.k];
-            for (square, &center) in squares.iter_mut().zip(centers) {
-                *square += part_of_square(value, center);
+    /// The same, without a difference of large numbers: 0 for a row that is the center.
+    fn sum_of_differences<I: Index>(&self, x: &Csr<T, I>, row: usize, center: usize) -> f64 {
+        let filled = self.filled[center].get_or_init(|| {
+            let numbers = self.centers.row(center).into_iter().enumerate();
+            numbers
+                .filter(|(_, c)| c.wide() != 0.0)
+                .map(|(j, _)| j)
+                .collect()
+        });
+        let c = |column: usize| self.centers[[center, column]].wide();
+        let numbers = x
+            .row(row)
+            .map(|(column, x)| (self.column(column), x.wide()));
+        let mut stored: Vec<(usize, f64)> = numbers.collect();
+        stored.sort_unstable_by_key(|(column, _)| *column);
+        let mut square = 0.0;
+        let mut more = filled.iter().copied().peekable();
+        for (column, x) in stored {
+            while let Some(before) = more.next_if(|&other| other < column) {
+                square += c(before) * c(before);
             }
+            more.next_if_eq(&column);
+            square += (x - c(column)) * (x - c(column));
         }
-        for square in squares {
-            *square = square.max(0.0);
-        }
+        square + more.map(|column| c(column) * c(column)).sum::<f64>()
     }
-}
-
-/// `(x - c)² - c²`, of `-2 c`.
-fn part_of_square<T: Scalar>(x: T, minus_two_c: T) -> f64 {
-    let (x, minus_two_c) = (x.wide(), minus_two_c.wide());
-    x * (x + minus_two_c)
 }

@@ -53,7 +53,7 @@ impl<T: Scalar, I: Index> Problem<'_, T, I> {
         let mut random = Random::new(options.seed, stream);
         let rows = match &options.init {
             Init::Centers(centers) => return Ok(centers.clone()),
-            Init::Random => random.samples(k, self.x.rows(), &self.weights),
+            Init::Random => random.samples(k, self.x.rows(), &self.weights.relative()),
             Init::PlusPlus { local_trials } => {
                 self.plus_plus(k, trials(*local_trials, k), &mut random)?
             }
@@ -72,11 +72,11 @@ impl<T: Scalar, I: Index> Problem<'_, T, I> {
 
     /// Greedy k-means++: the rows chosen.
     fn plus_plus(&self, k: usize, trials: usize, random: &mut Random) -> Result<Vec<usize>> {
-        let rows = self.x.rows();
-        let mut chosen = vec![random.sample(rows, &self.weights)];
+        let (rows, weights) = (self.x.rows(), self.weights.relative());
+        let mut chosen = vec![random.sample(rows, &weights)];
         let mut near = self.distances(&chosen)?;
         while chosen.len() < k {
-            let part = |i: usize| near[i] * self.weights.of(i);
+            let part = |i: usize| near[i] * weights.of(i);
             let total: f64 = (0..rows).map(part).sum();
             if total <= 0.0 {
                 // Every row lies on a center: any others are as good.
@@ -90,9 +90,7 @@ impl<T: Scalar, I: Index> Problem<'_, T, I> {
             let far = self.distances(&tried)?;
             let left = |trial: usize| -> f64 {
                 let far = &far[trial * rows..][..rows];
-                (0..rows)
-                    .map(|i| near[i].min(far[i]) * self.weights.of(i))
-                    .sum()
+                (0..rows).map(|i| near[i].min(far[i]) * weights.of(i)).sum()
             };
             let left: Vec<f64> = (0..trials).map(left).collect();
             let best = (0..trials)

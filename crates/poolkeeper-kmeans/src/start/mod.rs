@@ -21,9 +21,15 @@ pub(crate) fn first_centers<T: Scalar>(
     stream: u64,
 ) -> Result<Array2<T>> {
     let mut random = Random::new(seed, stream);
+    // What the quanta know are the weights as they are.
+    let whole = problem;
+    let problem = &Problem {
+        weights: problem.weights.relative(),
+        ..*problem
+    };
     let rows = match init {
         Init::Centers(centers) => return Ok(centers.clone()),
-        Init::Parallel => return oversample::choose(problem, k, &mut random),
+        Init::Parallel => return oversample::choose(problem, whole, k, &mut random),
         Init::Random => random.samples(k, problem.data.rows, &problem.weights),
         Init::PlusPlus { local_trials } => {
             // Later starts have the labels of the best one beside them.
@@ -37,6 +43,16 @@ pub(crate) fn first_centers<T: Scalar>(
 /// As many as scikit-learn tries.
 pub(crate) fn trials(asked: Option<usize>, k: usize) -> usize {
     asked.unwrap_or(2 + (k as f64).ln() as usize)
+}
+
+/// Masses of which the largest is 1, so that they fit any type.
+pub(crate) fn relative<T: Scalar>(masses: Vec<f64>) -> Vec<T> {
+    let largest = masses.iter().copied().fold(0.0, f64::max);
+    let share = |mass: f64| if mass < largest { mass / largest } else { 1.0 };
+    masses
+        .into_iter()
+        .map(|mass| T::near(share(mass)))
+        .collect()
 }
 
 /// `k` of some candidates, by k-means++ with their weights.
@@ -103,7 +119,7 @@ pub fn plus_plus<T: Scalar>(
     check::clusters(k, x.nrows())?;
     check::parameter(local_trials != Some(0), "local_trials", 0, "at least 1")?;
     let table = T::table(Kernel::choose(None)?);
-    let (data, weights) = (Data::new(x), Weights::new(weights));
+    let (data, weights) = (Data::new(x), Weights::new(weights).relative());
     with_team(|team| {
         let summary = summarise(team, table, &data, &weights, control)?;
         let frame = Frame::new(&summary)?;

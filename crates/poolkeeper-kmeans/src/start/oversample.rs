@@ -7,13 +7,14 @@ use std::sync::Mutex;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
-use super::{gather, plus_plus, trials};
+use super::{gather, plus_plus, relative, trials};
 use crate::frame::{Frame, summarise};
 use crate::kernels::scan::Scratch;
 use crate::parallel::with_team;
 use crate::problem::{Problem, lock};
 use crate::random::Random;
 use crate::rows::{Data, Weights};
+use crate::update::Masses;
 use crate::{Control, Kernel, Result, Scalar, check};
 
 /// Passes that draw candidates, and how many they draw in all, times k, as
@@ -97,9 +98,11 @@ pub fn draw_candidates<T: Scalar>(
         .collect()
 }
 
-/// The first `k` centers, by k-means||.
+/// The first `k` centers, by k-means||. `problem` is the `whole` one with weights that
+/// can be summed.
 pub(super) fn choose<T: Scalar>(
     problem: &Problem<T>,
+    whole: &Problem<T>,
     k: usize,
     random: &mut Random,
 ) -> Result<Array2<T>> {
@@ -135,7 +138,7 @@ pub(super) fn choose<T: Scalar>(
             .collect();
         chosen.extend(fill);
     }
-    reduce(problem, &gather(data, &chosen), k, random)
+    reduce(whole, &gather(data, &chosen), k, random)
 }
 
 /// `k` of the candidates, by k-means++ with the weight of the samples that
@@ -147,7 +150,7 @@ fn reduce<T: Scalar>(
     random: &mut Random,
 ) -> Result<Array2<T>> {
     let weights = weights_of(problem, candidates.view())?;
-    let weights = Array1::from_iter(weights.into_iter().map(T::near));
+    let weights = Array1::from(relative(weights));
     let (data, weights) = (
         Data::new(candidates.view()),
         Weights::new(Some(weights.view())),
@@ -218,17 +221,15 @@ fn lower<T: Scalar>(
 /// The weight of the samples that are nearest to each center.
 fn weights_of<T: Scalar>(problem: &Problem<T>, centers: ArrayView2<T>) -> Result<Vec<f64>> {
     let quanta = &problem.frame.quanta;
-    let counts = Mutex::new(vec![0_i64; centers.nrows()]);
+    let masses = Mutex::new(Masses::new(centers.nrows(), quanta));
     each_chunk(problem, centers, &|chunk, scratch| {
-        let counts = &mut lock(&counts);
+        let masses = &mut lock(&masses);
         for (at, i) in problem.data.range(chunk).enumerate() {
-            let weight = quanta.weight(problem.weights.of(i));
-            counts[scratch.index[at].to_index() as usize] += weight;
+            let (class, weight) = quanta.weigh(problem.weights.of(i));
+            let place = masses.place(class, scratch.index[at].to_index() as usize);
+            masses.add(place, quanta.count(weight));
         }
     })?;
-    let counts = lock(&counts);
-    Ok(counts
-        .iter()
-        .map(|&n| n as f64 * quanta.weight_quantum)
-        .collect())
+    let masses = lock(&masses);
+    Ok((0..centers.nrows()).map(|c| masses.of(quanta, c)).collect())
 }

@@ -9,12 +9,19 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 /// A number type that both sides know.
-pub(crate) trait Element: numpy::Element + Scalar {
+pub(crate) trait Element: numpy::Element + Scalar + Into<f64> {
+    /// The nearest number of this type.
+    fn of_f64(x: f64) -> Self;
+
     /// The centers, if they have this type.
     fn batches(model: &mut Model) -> Option<&mut MiniBatch<Self>>;
 }
 
 impl Element for f32 {
+    fn of_f64(x: f64) -> Self {
+        x as f32
+    }
+
     fn batches(model: &mut Model) -> Option<&mut MiniBatch<f32>> {
         match model {
             Model::F32(model) => Some(model),
@@ -24,6 +31,10 @@ impl Element for f32 {
 }
 
 impl Element for f64 {
+    fn of_f64(x: f64) -> Self {
+        x
+    }
+
     fn batches(model: &mut Model) -> Option<&mut MiniBatch<f64>> {
         match model {
             Model::F64(model) => Some(model),

@@ -14,6 +14,7 @@ mod watch;
 use arrays::{Element, Weights, centers_of};
 use numpy::{IntoPyArray, PyArray1};
 use poolkeeper_kmeans::{Fit, Init, Options};
+use predict::{Place, place};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rows::{Given, Rows, for_rows};
@@ -64,7 +65,7 @@ fn init<T: Element>(init: &Bound<'_, PyAny>) -> PyResult<Init<T>> {
 }
 
 /// Centers, labels, inertia, iterations, whether it converged, whether because
-/// no label changed, and what was chosen for the shape.
+/// no label changed, what was chosen for the shape, and how dense samples were moved.
 type Found<'py> = (
     Bound<'py, PyAny>,
     Bound<'py, PyArray1<i32>>,
@@ -73,6 +74,7 @@ type Found<'py> = (
     bool,
     bool,
     String,
+    Option<Place<'py>>,
 );
 
 /// Clusters the rows of `x`.
@@ -112,6 +114,7 @@ fn found<T: Element>(py: Python<'_>, fit: Fit<T>) -> Found<'_> {
         fit.converged,
         fit.strict,
         fit.choice,
+        fit.moved.map(|moved| place(py, &moved)),
     )
 }
 

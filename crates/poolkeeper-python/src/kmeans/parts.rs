@@ -2,9 +2,11 @@
 //! objects that can be sent.
 
 use super::arrays::{Element, Samples, Weights, centers_of};
+use super::predict::{Place, place};
 use super::watch::{Watch, raise};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray2};
-use poolkeeper_kmeans::{Frame, Partial, Summary};
+use poolkeeper_kmeans::{Exact, Frame, Partial, Summary, WeightRange};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -12,19 +14,27 @@ use pyo3::types::PyBytes;
 #[pyclass(frozen, module = "poolkeeper._native", name = "_KMeansSummary")]
 pub(super) struct PySummary(Summary);
 
-/// The fields of a summary: rows, weight, largest weight; of each column the
-/// smallest and the largest number, the mean and the squares.
-type Fields = (u64, f64, f64, Vec<f64>, Vec<f64>, Vec<f64>, Vec<f64>);
+/// The weights of a summary: their sum, the smallest, the largest, their powers of two.
+type WeightFields = (f64, f64, f64, Vec<u64>);
+
+/// The fields of a summary: rows, weights; of each column the smallest and the largest
+/// number, the mean and the squares.
+type Fields = (u64, WeightFields, Vec<f64>, Vec<f64>, Vec<f64>, Vec<f64>);
 
 #[pymethods]
 impl PySummary {
     #[new]
     fn new(fields: Fields) -> Self {
-        let (rows, weight, largest_weight, smallest, largest, mean, squares) = fields;
+        let (rows, weights, smallest, largest, mean, squares) = fields;
+        let (weight, smallest_weight, largest_weight, powers) = weights;
         PySummary(Summary {
             rows,
             weight,
-            largest_weight,
+            weights: WeightRange {
+                smallest: smallest_weight,
+                largest: largest_weight,
+                powers,
+            },
             smallest,
             largest,
             mean,
@@ -53,12 +63,28 @@ impl PySummary {
         Ok(PySummary(both))
     }
 
+    /// How samples of float32, or of float64, are moved before they are compared.
+    fn moved<'py>(&self, py: Python<'py>, is_single: bool) -> PyResult<Place<'py>> {
+        let failed = |why| raise(py, &why);
+        if is_single {
+            let frame = Frame::<f32>::new(&self.0).map_err(failed)?;
+            return Ok(place(py, frame.moved()));
+        }
+        let frame = Frame::<f64>::new(&self.0).map_err(failed)?;
+        Ok(place(py, frame.moved()))
+    }
+
     fn __reduce__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyAny>, (Fields,)) {
         let own = self.0.clone();
+        let weights = own.weights;
         let fields = (
             own.rows,
-            own.weight,
-            own.largest_weight,
+            (
+                own.weight,
+                weights.smallest,
+                weights.largest,
+                weights.powers,
+            ),
             own.smallest,
             own.largest,
             own.mean,
@@ -72,11 +98,18 @@ impl PySummary {
 #[pyclass(frozen, module = "poolkeeper._native", name = "_KMeansPartial")]
 pub(super) struct PyPartial(Partial);
 
-/// Sums and weights as bytes: an array would come out of a message at any address.
-type Sent<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, [i128; 4]);
+/// How many centers; sums and weights as bytes: an array would come out of a message at
+/// any address; the digits of both sums of squares.
+type Sent<'py> = (
+    usize,
+    Bound<'py, PyBytes>,
+    Bound<'py, PyBytes>,
+    Vec<u64>,
+    Vec<u64>,
+);
 
-fn sent<'py>(py: Python<'py>, numbers: &[i64]) -> Bound<'py, PyBytes> {
-    let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+fn sent<'py>(py: Python<'py>, numbers: impl Iterator<Item = i64>) -> Bound<'py, PyBytes> {
+    let bytes: Vec<u8> = numbers.flat_map(i64::to_le_bytes).collect();
     PyBytes::new(py, &bytes)
 }
 
@@ -88,14 +121,24 @@ fn received(bytes: &[u8]) -> Vec<i64> {
 #[pymethods]
 impl PyPartial {
     #[new]
-    fn new(sums: &[u8], weights: &[u8], squares: [i128; 4]) -> Self {
-        let [high, low, total_high, total_low] = squares;
-        PyPartial(Partial {
+    fn new(
+        centers: usize,
+        sums: &[u8],
+        weights: &[u8],
+        inertia: Vec<u64>,
+        total: Vec<u64>,
+    ) -> PyResult<Self> {
+        let exact = |digits: Vec<u64>| {
+            let sum = Exact::from_digits(&digits);
+            sum.ok_or_else(|| PyValueError::new_err("these are the digits of no sum"))
+        };
+        Ok(PyPartial(Partial {
+            centers,
             sums: received(sums),
-            weights: received(weights),
-            inertia: [high, low],
-            total: [total_high, total_low],
-        })
+            weights: received(weights).as_chunks().0.to_vec(),
+            inertia: exact(inertia)?,
+            total: exact(total)?,
+        }))
     }
 
     fn merge(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
@@ -109,21 +152,27 @@ impl PyPartial {
         self.0.sums == other.0.sums && self.0.weights == other.0.weights
     }
 
+    /// The digits of the samples' sum of squares, the same for other centers.
+    fn squares(&self) -> Vec<u64> {
+        self.0.total.digits()
+    }
+
+    /// Whether it can be of the samples that `summary` is of.
+    fn fits(&self, summary: &PySummary, is_single: bool) -> bool {
+        if is_single {
+            self.0.fits::<f32>(&summary.0)
+        } else {
+            self.0.fits::<f64>(&summary.0)
+        }
+    }
+
     /// Moves what `sample`, which is a part of this, gave to center `old` to
     /// center `new`.
-    fn moved(&self, sample: &Self, old: usize, new: usize) -> Self {
+    fn moved(&self, py: Python<'_>, sample: &Self, old: usize, new: usize) -> PyResult<Self> {
         let mut partial = self.0.clone();
-        let columns = partial.sums.len() / partial.weights.len();
-        for j in 0..columns {
-            let value = sample.0.sums[old * columns + j];
-            let (old, new) = (old * columns + j, new * columns + j);
-            partial.sums[old] = partial.sums[old].wrapping_sub(value);
-            partial.sums[new] = partial.sums[new].wrapping_add(value);
-        }
-        let weight = sample.0.weights[old];
-        partial.weights[old] = partial.weights[old].wrapping_sub(weight);
-        partial.weights[new] = partial.weights[new].wrapping_add(weight);
-        PyPartial(partial)
+        let done = partial.move_sample(&sample.0, old, new);
+        done.map_err(|why| raise(py, &why))?;
+        Ok(PyPartial(partial))
     }
 
     /// The next centers, the centers without samples, the inertia of the old
@@ -142,10 +191,11 @@ impl PyPartial {
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> (Bound<'py, PyAny>, Sent<'py>) {
         let own = &self.0;
-        let (sums, weights) = (sent(py, &own.sums), sent(py, &own.weights));
-        let ([high, low], [total_high, total_low]) = (own.inertia, own.total);
-        let squares = [high, low, total_high, total_low];
-        (py.get_type::<Self>().into_any(), (sums, weights, squares))
+        let sums = sent(py, own.sums.iter().copied());
+        let weights = sent(py, own.weights.iter().flatten().copied());
+        let (inertia, total) = (own.inertia.digits(), own.total.digits());
+        let sent = (own.centers, sums, weights, inertia, total);
+        (py.get_type::<Self>().into_any(), sent)
     }
 }
 
@@ -225,9 +275,46 @@ fn partial<'py, T: Element>(
     Ok((labels.into_pyarray(py), PyPartial(partial)))
 }
 
+/// The squared distances, rows and labels of the `count` rows of `x` that are farthest from
+/// their centers; `x` is a part of what `summary` tells of.
+#[pyfunction]
+fn _kmeans_farthest<'py>(
+    py: Python<'py>,
+    x: Samples<'py>,
+    weights: Option<Bound<'py, PyAny>>,
+    centers: Bound<'py, PyAny>,
+    summary: &PySummary,
+    count: usize,
+    n_jobs: Option<i64>,
+) -> PyResult<Vec<(f64, usize, usize)>> {
+    let watch = Watch::begin(n_jobs, x.len() * centers.len()?, None)?;
+    match x {
+        Samples::F32(x) => farthest(py, &x, weights, &centers, summary, count, &watch),
+        Samples::F64(x) => farthest(py, &x, weights, &centers, summary, count, &watch),
+    }
+}
+
+fn farthest<'py, T: Element>(
+    py: Python<'py>,
+    x: &PyReadonlyArray2<'py, T>,
+    weights: Option<Bound<'py, PyAny>>,
+    centers: &Bound<'py, PyAny>,
+    summary: &PySummary,
+    count: usize,
+    watch: &Watch,
+) -> PyResult<Vec<(f64, usize, usize)>> {
+    let (centers, weights) = (centers_of::<T>(centers)?, Weights::<T>::new(weights)?);
+    let (x, centers, weights) = (x.as_array(), centers.as_array(), weights.as_array());
+    watch.run(py, || {
+        let frame = Frame::new(&summary.0)?;
+        poolkeeper_kmeans::farthest(x, weights, centers, &frame, count, watch)
+    })
+}
+
 pub(super) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PySummary>()?;
     module.add_class::<PyPartial>()?;
     module.add_function(wrap_pyfunction!(_kmeans_summary, module)?)?;
+    module.add_function(wrap_pyfunction!(_kmeans_farthest, module)?)?;
     module.add_function(wrap_pyfunction!(_kmeans_partial, module)?)
 }

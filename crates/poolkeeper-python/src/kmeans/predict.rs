@@ -1,10 +1,32 @@
 //! Samples against centers that are known.
 
-use super::arrays::{Weights, centers_of};
+use super::arrays::{Element, Weights, centers_of};
 use super::rows::{Given, Rows, for_rows};
 use super::watch::Watch;
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
+use poolkeeper_kmeans::Moved;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+
+/// How samples are moved before they are compared: scale and offset.
+pub(super) type Place<'py> = (f64, Bound<'py, PyAny>);
+
+pub(super) fn place<'py, T: Element>(py: Python<'py>, moved: &Moved<T>) -> Place<'py> {
+    let offset = PyArray1::from_slice(py, &moved.offset);
+    (moved.scale.into(), offset.into_any())
+}
+
+/// # Errors
+/// `TypeError`, unless the offset is an array of the samples' number type.
+fn moved_of<T: Element>((scale, offset): Place<'_>) -> PyResult<Moved<T>> {
+    let wrong = |_| PyTypeError::new_err("the offset must be an array of X's number type");
+    let offset = offset.extract::<PyReadonlyArray1<'_, T>>().map_err(wrong)?;
+    let offset = offset.as_array().to_vec();
+    Ok(Moved {
+        scale: T::of_f64(scale),
+        offset,
+    })
+}
 
 /// The nearest center to each row of `x`.
 #[pyfunction]
@@ -12,21 +34,24 @@ fn _kmeans_assign<'py>(
     py: Python<'py>,
     x: Given<'py>,
     centers: Bound<'py, PyAny>,
+    moved: Option<Place<'py>>,
     n_jobs: Option<i64>,
 ) -> PyResult<Bound<'py, PyArray1<i32>>> {
     let watch = Watch::begin(n_jobs, x.len()? * centers.len()?, None)?;
-    for_rows!(py, x, rows => assign(py, rows, &centers, &watch))
+    for_rows!(py, x, rows => assign(py, rows, &centers, moved, &watch))
 }
 
 fn assign<'py, R: Rows>(
     py: Python<'py>,
     rows: &R,
     centers: &Bound<'py, PyAny>,
+    moved: Option<Place<'py>>,
     watch: &Watch,
 ) -> PyResult<Bound<'py, PyArray1<i32>>> {
     let centers = centers_of::<R::T>(centers)?;
     let centers = centers.as_array();
-    let labels = watch.run(py, || rows.assign(centers, watch))?;
+    let moved = moved.map(moved_of::<R::T>).transpose()?;
+    let labels = watch.run(py, || rows.assign(centers, moved.as_ref(), watch))?;
     Ok(labels.into_pyarray(py))
 }
 

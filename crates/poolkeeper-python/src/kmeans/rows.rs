@@ -5,8 +5,8 @@ use super::sparse::Arrays;
 use super::watch::Watch;
 use numpy::ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2};
 use poolkeeper_kmeans::{
-    Batch, Csr, Fit, Index, MiniBatch, Options, Result, assign, assign_csr, fit, fit_csr, inertia,
-    nearest, nearest_csr, plus_plus, plus_plus_csr, transform, transform_csr,
+    Batch, Csr, Fit, Index, MiniBatch, Moved, Options, Result, assign_csr, assign_moved, fit,
+    fit_csr, inertia, nearest, nearest_csr, plus_plus, plus_plus_csr, transform, transform_csr,
 };
 use pyo3::Borrowed;
 use pyo3::prelude::*;
@@ -69,7 +69,13 @@ pub(super) trait Rows: Sync {
     /// How many there are.
     fn count(&self) -> usize;
 
-    fn assign(&self, centers: ArrayView2<Self::T>, watch: &Watch) -> Result<Vec<i32>>;
+    /// Labels; those of dense rows after they were `moved` so.
+    fn assign(
+        &self,
+        centers: ArrayView2<Self::T>,
+        moved: Option<&Moved<Self::T>>,
+        watch: &Watch,
+    ) -> Result<Vec<i32>>;
 
     /// Labels and inertia.
     fn assigned(
@@ -135,8 +141,13 @@ impl<T: Element> Rows for ArrayView2<'_, T> {
         self.nrows()
     }
 
-    fn assign(&self, centers: ArrayView2<T>, watch: &Watch) -> Result<Vec<i32>> {
-        assign(*self, centers, watch)
+    fn assign(
+        &self,
+        centers: ArrayView2<T>,
+        moved: Option<&Moved<T>>,
+        watch: &Watch,
+    ) -> Result<Vec<i32>> {
+        assign_moved(*self, centers, moved, watch)
     }
 
     fn assigned(
@@ -145,7 +156,7 @@ impl<T: Element> Rows for ArrayView2<'_, T> {
         centers: ArrayView2<T>,
         watch: &Watch,
     ) -> Result<(Vec<i32>, f64)> {
-        let labels = assign(*self, centers, watch)?;
+        let labels = assign_moved(*self, centers, None, watch)?;
         Ok((labels, inertia(*self, weights, centers, watch)?))
     }
 
@@ -211,8 +222,13 @@ impl<T: Element, I: Index> Rows for Csr<'_, T, I> {
         self.rows()
     }
 
-    fn assign(&self, centers: ArrayView2<T>, watch: &Watch) -> Result<Vec<i32>> {
-        Ok(self.assigned(None, centers, watch)?.0)
+    fn assign(
+        &self,
+        centers: ArrayView2<T>,
+        _moved: Option<&Moved<T>>,
+        watch: &Watch,
+    ) -> Result<Vec<i32>> {
+        Ok(nearest_csr(self, centers, watch)?.0)
     }
 
     fn assigned(

@@ -62,7 +62,7 @@ impl Watch {
     ///
     /// # Errors
     /// What a signal handler or `progress` raised; the library's own error as a
-    /// `ValueError` with its `code`.
+    /// `ValueError` with its `code` and `row`.
     pub(crate) fn run<T: Send>(
         &self,
         py: Python<'_>,
@@ -139,7 +139,10 @@ fn wanted(n_jobs: Option<i64>) -> PyResult<Want> {
 
 pub(super) fn raise(py: Python<'_>, error: &Error) -> PyErr {
     let raised = PyValueError::new_err(error.to_string());
-    match raised.value(py).setattr("code", error.code()) {
+    let value = raised.value(py);
+    let named = value.setattr("code", error.code());
+    let named = named.and_then(|()| value.setattr("row", error.row()));
+    match named {
         Ok(()) => raised,
         Err(failure) => failure,
     }
