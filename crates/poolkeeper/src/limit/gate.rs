@@ -13,7 +13,6 @@
 use crate::limit::registry::{Live, Registry};
 use crate::limit::threads;
 use crate::{Error, Result};
-use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
@@ -37,7 +36,7 @@ struct Missed {
 }
 
 /// The registry, locked.
-pub(crate) struct Locked(ManuallyDrop<MutexGuard<'static, Registry>>);
+pub(crate) struct Locked(MutexGuard<'static, Registry>);
 
 impl Deref for Locked {
     type Target = Registry;
@@ -58,9 +57,7 @@ impl Drop for Locked {
         if HAS_MISSED.load(Relaxed) {
             self.catch_up();
         }
-        OWNER.store(0, Relaxed);
-        // SAFETY: the guard is dropped here and nowhere else.
-        unsafe { ManuallyDrop::drop(&mut self.0) };
+        OWNER.store(0, Relaxed); // and then the guard is dropped
     }
 }
 
@@ -92,7 +89,7 @@ pub(crate) fn lock() -> Result<Locked> {
     }
     let guard = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
     OWNER.store(this_thread(), Relaxed);
-    let mut locked = Locked(ManuallyDrop::new(guard));
+    let mut locked = Locked(guard);
     if HAS_MISSED.load(Relaxed) {
         locked.catch_up();
     }
