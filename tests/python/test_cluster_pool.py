@@ -151,7 +151,7 @@ def test_python_threads_that_fit_at_once_share() -> None:
         # The first fit's own worker is there, and the second fit's is not.
         assert during_a_fit(another) == 1
         assert during_a_fit(workers) == 1
-    with poolkeeper.limit(kmeans=4):
+    with poolkeeper.limit(kmeans=4, force=True):
         assert during_a_fit(another) == 3 + 1
 
 
