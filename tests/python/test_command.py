@@ -184,7 +184,10 @@ def test_completions_name_the_commands(shell: str, tmp_path: Path) -> None:
 def test_runtimes_in_every_format() -> None:
     cards = json.loads(_command("runtimes", "--format", "json").stdout)
     ids = [card["id"] for card in cards]
-    assert ids == ["openblas", "mkl", "blis", "flexiblas", "libgomp", "libomp", "kmeans"]
+    assert ids == [
+        "openblas", "mkl", "blis", "flexiblas", "libgomp", "libomp", "lightgbm", "numba",
+        "netlib-blas", "kmeans",
+    ]  # fmt: skip
     text = _command("runtimes").stdout
     markdown = _command("runtimes", "--format", "markdown").stdout
     assert markdown.startswith("# Runtimes\n")
