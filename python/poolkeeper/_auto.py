@@ -5,15 +5,10 @@ from __future__ import annotations
 import os
 from types import TracebackType
 
+from . import _numba, _variables
 from ._cpus import Cpus, cpus
-from ._native import (
-    Outcome,
-    Split,
-    _environment_changes,
-    pools,
-    set_limit,
-    split,
-)
+from ._native import Changes, Outcome, Split, _environment_changes, pools, set_limit, split
+from ._variables import Variables
 from ._words import counted
 
 
@@ -33,7 +28,11 @@ class Auto:
         libraries that are loaded later.
     kept : list of (str, str, int)
         Variables that you had set yourself and that stay: name, your value, the
-        value that would keep the split.
+        value that would keep the split. The pools that read them keep your number,
+        too.
+    replaced : list of (str, str, int)
+        Variables that you had set to something that is no number of threads: name,
+        your value, the number that they have now.
     """
 
     cpus: Cpus
@@ -41,44 +40,70 @@ class Auto:
     outcomes: list[Outcome]
     environment: dict[str, str]
     kept: list[tuple[str, str, int]]
+    replaced: list[tuple[str, str, int]]
 
-    def __init__(self, budget: Cpus, plan: Split, force: bool) -> None:
+    def __init__(self, budget: Cpus, plan: Split, force: bool, outer: Auto | None) -> None:
         self.cpus = budget
         self.split = plan
-        share = plan.workers[-1]
-        self.environment, self.kept = _environment_changes(share, os.environ, force)
-        self._variables_before = {name: os.environ.get(name) for name in self.environment}
-        self._threads_before = _threads()
-        self.outcomes = set_limit(openmp=share.openmp, blas=share.blas)
-        self._threads_set = _threads()
-        os.environ.update(self.environment)
+        self._force = force
+        self._outer = outer
+        self._blocks = 0  # `with` blocks that have not ended
         self._released = False
+        self._process = os.getpid()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Limit the pools, and set the variables."""
+        global _live
+        _live = self
+        share = self.split.workers[-1]
+        changes = _environment_changes(share, os.environ, self._force)
+        self.kept, self.replaced = changes.kept, changes.replaced
+        self._pools = _Lowered(changes)
+        self.outcomes = self._pools.outcomes
+        self._numba = _numba.Lowered(changes.set.get(_numba.VARIABLE))
+        self._variables = _variables.of_auto = Variables(changes.set)
+        self.environment = self._variables.set
+
+    def _end(self) -> None:
+        """Put everything back, so that it can begin anew."""
+        global _live
+        _live = None
+        _variables.of_auto = None
+        self._pools.restore()
+        self._numba.restore()
+        self._variables.restore()
 
     def release(self) -> None:
         """Put pools and variables back as they were; a second time does nothing.
 
-        What somebody else has changed meanwhile stays.
+        What somebody else has changed meanwhile stays. A ``with`` block of another
+        :func:`auto` that this one interrupted goes on.
         """
         if self._released:
             return
         self._released = True
-        now = _threads()
-        changed = {
-            path: self._threads_before[path]
-            for path, threads in self._threads_set.items()
-            if now.get(path) == threads and self._threads_before.get(path, threads) != threads
-        }
-        if changed:
-            set_limit(changed)
-        for name, before in self._variables_before.items():
-            if os.environ.get(name) != self.environment[name]:
-                continue
-            if before is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = before
+        inner = _live_here()
+        if inner is not self:
+            # It is interrupted: what was called inside its block ends with it.
+            if inner is not None and inner._is_inside(self):
+                inner.release()
+            return
+        self._end()
+        outer = self._outer
+        while outer is not None and outer._released:
+            outer = outer._outer
+        if outer is not None:
+            outer._begin()
+
+    def _is_inside(self, other: Auto) -> bool:
+        outer = self._outer
+        while outer is not None and outer is not other:
+            outer = outer._outer
+        return outer is not None
 
     def __enter__(self) -> Auto:
+        self._blocks += 1
         return self
 
     def __exit__(
@@ -87,6 +112,7 @@ class Auto:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._blocks -= 1
         self.release()
 
     def __repr__(self) -> str:
@@ -95,16 +121,70 @@ class Auto:
         lines = [str(self.split), *self.cpus.not_known(), *map(str, loaded)]
         variables = counted(len(self.environment) - 1, "variable")
         lines.append(f"{variables} set for children and later libraries")
-        lines += [
-            f"kept {name}={theirs}, which you had set (not {ours})"
+        return "\n".join([*lines, *self._about_variables()])
+
+    def _about_variables(self) -> list[str]:
+        """What became of the variables that the user had set, a line each."""
+        kept = [
+            f"kept {name}={_shown(theirs)}, which you had set (not {ours})"
             for name, theirs, ours in self.kept
         ]
-        return "\n".join(lines)
+        replaced = [
+            f"{name}={_shown(theirs)} is no number of threads, so it is {ours} now"
+            for name, theirs, ours in self.replaced
+        ]
+        return kept + replaced
 
     def _repr_html_(self) -> str:
         from .notebook import show
 
         return show.auto(self)
+
+
+class _Lowered:
+    """Pools whose number outside every scope was lowered, until it is put back.
+
+    Attributes
+    ----------
+    outcomes : list of Outcome
+        What became of the limit in each pool.
+    """
+
+    outcomes: list[Outcome]
+
+    def __init__(self, changes: Changes) -> None:
+        self._before = _threads()
+        with changes.limit() as scope:  # it tells of each pool what it would do
+            self.outcomes = scope.outcomes
+        most = changes.most()
+        lowered = {
+            pool.filepath: most[pool.runtime]
+            for pool in pools()
+            if pool.num_threads is not None and pool.num_threads > most[pool.runtime]
+        }
+        if lowered:
+            set_limit(lowered)
+        self._set = _threads()
+
+    def restore(self) -> None:
+        """Put back the numbers that nobody else has changed."""
+        now = _threads()
+        changed = {
+            path: self._before[path]
+            for path, threads in self._set.items()
+            if now.get(path) == threads and self._before.get(path, threads) != threads
+        }
+        if changed:
+            set_limit(changed)
+
+
+#: The one that holds now.
+_live: Auto | None = None
+
+
+def _live_here() -> Auto | None:
+    """Return the one that holds now; in a forked child none is its own."""
+    return _live if _live is not None and _live._process == os.getpid() else None
 
 
 def auto(
@@ -119,7 +199,11 @@ def auto(
 
     Finds the budget, divides it, limits the pools that are loaded (as their
     baseline: scopes go back to it), and sets the environment for children and
-    for libraries that are loaded later.
+    for libraries that are loaded later. It only lowers: what has fewer threads,
+    because you, a launcher or the library itself chose so, keeps its number.
+
+    Called again it begins anew, from what was there before the first call, and so
+    follows a budget that has changed, up and down.
 
     Parameters
     ----------
@@ -160,13 +244,28 @@ def auto(
     True
     >>> done.release()
     """
-    budget = cpus()
-    if nested is None:
-        nested = openmp is not None or blas is not None
-    plan = split(processes, openmp, blas, cpus=int(budget), nested=nested)
-    return Auto(budget, plan, force)
+    earlier = _live_here()
+    if earlier is not None:
+        earlier._end()  # its numbers are no part of what is found
+    try:
+        budget = cpus()
+        if nested is None:
+            nested = openmp is not None or blas is not None
+        plan = split(processes, openmp, blas, cpus=int(budget), nested=nested)
+    except BaseException:
+        if earlier is not None:
+            earlier._begin()
+        raise
+    if earlier is not None and not earlier._blocks:
+        earlier._released = True  # for good
+    return Auto(budget, plan, force, earlier)
 
 
 def _threads() -> dict[str, int]:
     """The thread count of each loaded pool, by its file."""
     return {pool.filepath: pool.num_threads for pool in pools() if pool.num_threads is not None}
+
+
+def _shown(value: str) -> str:
+    """A value of a variable in one line."""
+    return value if value.isascii() and value.isprintable() and " " not in value else repr(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABCMeta
 from multiprocessing.pool import ThreadPool
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 from joblib._parallel_backends import LokyBackend, ThreadingBackend
 
 from . import _within
-from ._native import Split, _environment_changes
+from ._native import Split
 from ._spread import spread
+from ._variables import keeping
 
 
 class _Nesting:
@@ -38,8 +38,8 @@ class Processes(_Nesting, LokyBackend, metaclass=ABCMeta):  # type: ignore[misc]
 
     def _prepare_worker_env(self, n_jobs: int) -> dict[str, str]:
         share = self._plan.workers[-1]  # loky has one environment for all of them
-        changes, _ = _environment_changes(share, os.environ, self._force)
-        return {**super()._prepare_worker_env(n_jobs), **changes}
+        changes = keeping(share, self._force)
+        return {**super()._prepare_worker_env(n_jobs), **changes.set}
 
 
 class Threads(_Nesting, ThreadingBackend, metaclass=ABCMeta):  # type: ignore[misc]

@@ -11,57 +11,16 @@ _Level = Literal["openmp", "blas"]
 _Reach = Literal["process", "thread"]
 
 __all__ = [
-    "MAX_LIMIT",
-    "Claim",
-    "Ending",
-    "Finding",
-    "LimitError",
-    "LimitWarning",
-    "Outcome",
-    "Overlap",
-    "Pool",
-    "Pools",
-    "Report",
-    "Sampler",
-    "Scope",
-    "Share",
-    "Source",
-    "Split",
-    "_KMeansBatches",
-    "_KMeansPartial",
-    "_KMeansSummary",
-    "__version__",
-    "_cpus",
-    "_doctor",
-    "_environment_changes",
-    "_kmeans_announce",
-    "_kmeans_assign",
-    "_kmeans_assigned",
-    "_kmeans_farthest",
-    "_kmeans_fit",
-    "_kmeans_inertia",
-    "_kmeans_nearest",
-    "_kmeans_partial",
-    "_kmeans_plus_plus",
-    "_kmeans_summary",
-    "_kmeans_transform",
-    "_loaded_files",
-    "_loader_version",
-    "_pin",
-    "_pool_ids",
-    "_refresh",
-    "_safe_threads",
-    "_set_threads",
-    "_share",
-    "_share_of_callers",
-    "_threads",
-    "limit",
-    "pools",
-    "run_command",
-    "set_limit",
-    "split",
-    "switch_backend",
-]
+    "MAX_LIMIT", "Changes", "Claim", "Ending", "Finding", "LimitError", "LimitWarning",
+    "Outcome", "Overlap", "Pool", "Pools", "Report", "Sampler", "Scope", "Share", "Source",
+    "Split", "_KMeansBatches", "_KMeansPartial", "_KMeansSummary", "__version__", "_cpus",
+    "_doctor", "_environment_changes", "_kmeans_announce", "_kmeans_assign",
+    "_kmeans_assigned", "_kmeans_farthest", "_kmeans_fit", "_kmeans_inertia", "_kmeans_nearest",
+    "_kmeans_partial", "_kmeans_plus_plus", "_kmeans_summary", "_kmeans_transform",
+    "_loaded_files", "_loader_version", "_pin", "_pool_ids", "_refresh", "_safe_threads",
+    "_set_threads", "_share", "_share_of_callers", "_threads", "limit", "pools",
+    "run_command", "set_limit", "split", "switch_backend",
+]  # fmt: skip
 
 __version__: Final[str]
 MAX_LIMIT: Final[int]
@@ -293,9 +252,19 @@ def _cpus(
 ) -> tuple[int, float, int | None, int | None, list[Source], str]: ...
 def _share(cpus: int, openmp: int, blas: int) -> Share: ...
 def _share_of_callers(workers: int, cpus: int) -> Share: ...
-def _environment_changes(
-    share: Share, environment: Mapping[str, str], force: bool
-) -> tuple[dict[str, str], list[tuple[str, str, int]]]: ...
+
+@final
+class Changes:
+    @property
+    def set(self) -> dict[str, str]: ...
+    @property
+    def kept(self) -> list[tuple[str, str, int]]: ...
+    @property
+    def replaced(self) -> list[tuple[str, str, int]]: ...
+    def most(self) -> dict[str, int]: ...
+    def limit(self) -> Scope: ...
+
+def _environment_changes(share: Share, environment: Mapping[str, str], force: bool) -> Changes: ...
 def _pin(cpus: int) -> list[int]: ...
 
 # For poolkeeper.notebook alone.

@@ -141,7 +141,7 @@ class _KeepingProcess(BaseProcess):
             self._share = seats.take(self)
             lent: AbstractContextManager[None] = nullcontext()
             if self._start_method == "spawn":  # others begin as a copy of a running process
-                lent = _within.environment(self._share, self._force)
+                lent = _within.environment(self._share, self._force, briefly=True)
             try:
                 with lent:
                     super().start()

@@ -7,6 +7,7 @@ imported here that it does not need.
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,13 +41,16 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """In a worker, take its share: before conftest files and tests import libraries."""
     if early_config.known_args_namespace.no_poolkeeper or not {WORKER, COUNT} <= os.environ.keys():
         return
+    count = os.environ[COUNT]
+    if not (count.isascii() and count.isdecimal() and int(count) > 0):
+        return  # xdist writes digits: this is not one of its workers
     worker = f"{os.environ[WORKER]} {os.environ.get(RUN, '')}"
     if os.environ.get(SHARE_OF) == worker:
         return  # this is a program that a test runs, and keeps the share already
     from . import _within
 
     os.environ[SHARE_OF] = worker
-    plan = _plan(int(os.environ[COUNT]))
+    plan = _plan(int(count))
     number = os.environ[WORKER].removeprefix("gw")
     # What replaces a crashed worker has a higher number, and a name may be the user's.
     seat = int(number) if number.isdecimal() else plan.processes
@@ -55,12 +59,25 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """`-n auto` and `-n logical` count the budget instead of the machine."""
+    """`-n auto` and `-n logical` count the budget instead of the machine.
+
+    A conftest.py or another plugin that has its own number comes before us, and we
+    come before xdist, whatever order they were registered in.
+    """
     if config.option.no_poolkeeper or os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
         return None
+    manager = config.pluginmanager
+    without = [manager.get_plugin("xdist"), sys.modules[__name__]]
+    others = manager.subset_hook_caller("pytest_xdist_auto_num_workers", without)
+    theirs: int | None = others(config=config)
+    if theirs is not None:
+        return theirs
     from ._cpus import cpus
 
-    found = cpus()
+    try:
+        found = cpus()
+    except ValueError as error:  # POOLKEEPER_CPUS is no number
+        raise pytest.UsageError(str(error)) from error
     if config.option.numprocesses == "auto" and found.physical_cores is not None:
         return min(found, found.physical_cores)  # as xdist: cores, not hardware threads
     return int(found)

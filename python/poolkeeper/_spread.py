@@ -32,8 +32,9 @@ class Spread:
         """Limit the calling thread, or the process if it is another one."""
         if os.getpid() == self._made_in:
             _within.hold_in_thread(self.share)
-        else:  # an object that was not pickled came here by fork
-            _within.hold_in_process(self.share, forked=self._made_in is not None)
+            return
+        forked = self._made_in is not None  # else it would have been pickled
+        _within.hold_in_process(self.share, forked=forked)
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_made_in": None}

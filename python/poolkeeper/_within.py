@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import operator
-import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from . import _numba
 from ._cpus import cpus
-from ._native import LimitWarning, Scope, Share, Split, _environment_changes, limit, pools, split
+from ._native import LimitWarning, Scope, Share, Split, limit, pools, split
+from ._variables import Variables, keeping
 
 _T = TypeVar("_T")
 
@@ -75,7 +76,7 @@ def in_thread(share: Share) -> Iterator[None]:
     """Keep `share` in this thread, which works for somebody, for a while."""
     outer, _thread.cpus = _thread.cpus, share.cpus
     try:
-        with share.limit():
+        with share.limit(), _numba.lowered(share.openmp):
             yield
     finally:
         _thread.cpus = outer
@@ -88,24 +89,17 @@ def call(share: Share, function: Callable[..., _T], /, *args: Any, **named: Any)
 
 
 @contextmanager
-def environment(share: Share, force: bool = False) -> Iterator[None]:
+def environment(share: Share, force: bool = False, *, briefly: bool = False) -> Iterator[None]:
     """Have the variables of `share` in ``os.environ`` for a while.
 
-    What the user set stays, unless `force`; what somebody changes meanwhile, too.
+    A number that the user set stays, unless `force`; so does what somebody changes
+    meanwhile.
     """
-    changes, _ = _environment_changes(share, os.environ, force)
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
+    variables = Variables(keeping(share, force).set, briefly=briefly)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if os.environ.get(name) != changes[name]:
-                continue
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        variables.restore()
 
 
 def hold_in_thread(share: Share) -> None:
@@ -118,13 +112,15 @@ def hold_in_thread(share: Share) -> None:
 def hold_in_process(share: Share, *, forked: bool = False, force: bool = False) -> None:
     """Keep `share` in this process for good: its pools, and its environment.
 
+    A pool whose number the user has set by a variable keeps that, unless `force`.
     After `fork` from a process with a libgomp, that library gets one thread: if
     the parent ever ran a parallel region, one here waits for threads that are
     gone, except with one thread.
     """
-    changes, _ = _environment_changes(share, os.environ, force)
-    os.environ.update(changes)
-    _for_good.append(share.limit())
+    changes = keeping(share, force)
+    Variables(changes.set)
+    _for_good.append(changes.limit())
+    _numba.Lowered(changes.set.get(_numba.VARIABLE))
     if forked and any(pool.runtime == "libgomp" for pool in pools()):
         _for_good.append(limit(libgomp=1))
 

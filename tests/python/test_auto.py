@@ -42,6 +42,8 @@ def test_its_limit_is_the_baseline_of_scopes() -> None:
     fake()
     with poolkeeper.auto():
         with poolkeeper.limit(2):
+            assert counts() == {"openblas": 1}
+        with poolkeeper.limit(2, force=True):
             assert counts() == {"openblas": 2}
         assert counts() == {"openblas": 1}
     assert counts() == {"openblas": 8}

@@ -177,3 +177,33 @@ def test_pools_loaded_by_the_libraries_compute(tmp_path: Path) -> None:
     done = run([*command, "-n", "2", "test_suite.py"], cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 passed" in done.stdout
+
+
+@pytest.mark.parametrize("count", ["auto", "logical"])
+def test_the_users_own_number_of_workers_counts(tmp_path: Path, count: str) -> None:
+    conftest = tmp_path / "conftest.py"
+    own = "def pytest_xdist_auto_num_workers(config): return {}\n"
+    conftest.write_text(own.format(3))
+    done = _run(tmp_path, "-n", count, POOLKEEPER_CPUS="1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(_seen(tmp_path)) == 3
+    conftest.write_text(own.format("None"))  # whoever says nothing leaves it to us
+    done = _run(tmp_path, "-n", count, POOLKEEPER_CPUS="1")
+    assert (done.returncode, len(_seen(tmp_path))) == (0, 1)
+
+
+@pytest.mark.parametrize("count", ["auto", "logical"])
+def test_a_wrong_budget_is_a_usage_error_with_automatic_workers(tmp_path: Path, count: str) -> None:
+    done = _run(tmp_path, "-n", count, POOLKEEPER_CPUS="many")
+    said = done.stdout + done.stderr
+    assert (done.returncode, "many" in said) == (pytest.ExitCode.USAGE_ERROR, True), said
+    assert "Traceback" not in said
+    assert "INTERNALERROR" not in said
+
+
+@pytest.mark.parametrize("count", ["abc", "", "0", "-2", "1.5", "\u0663"])
+def test_variables_that_are_not_xdists_mean_nothing(tmp_path: Path, count: str) -> None:
+    others = {"PYTEST_XDIST_WORKER": "gw0", "PYTEST_XDIST_WORKER_COUNT": count}
+    done = _run(tmp_path, **others)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert _seen(tmp_path) == {"gw0": [_untouched()] * 8}

@@ -5,15 +5,17 @@ use crate::budget::{any_number, divide, levels, not_known, reader};
 use crate::look::Look;
 use crate::text::in_lines;
 use crate::{EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OK};
-use poolkeeper::Error;
 use poolkeeper::budget::{
-    Budget, Changes, Levels, PINNED, Setting, Split, as_list, budget, environment, exec, pin,
+    Budget, Changes, Levels, PINNED, Setting, Split, Theirs, as_list, budget, environment, exec,
+    pin,
 };
+use poolkeeper::{Error, printable, shell_quoted};
 use std::io::{self, Write};
 
-/// Becomes the command; returns only for `--dry-run` or if that fails.
+/// Becomes the command, from a Python interpreter or not; returns only for `--dry-run` or if that fails.
 pub(crate) fn run(
     arguments: &RunArgs,
+    is_python: bool,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<i32> {
@@ -28,7 +30,7 @@ pub(crate) fn run(
         dry_run(arguments, &split, &changes, out)?;
         return Ok(EXIT_OK);
     }
-    report_kept(&changes, arguments.quiet, err)?;
+    report_theirs(&changes, arguments.quiet, err)?;
     let mut set = changes.set;
     if arguments.pin {
         let cpus = pin(split.cpus).map_err(io::Error::other)?;
@@ -36,7 +38,7 @@ pub(crate) fn run(
     }
     out.flush()?;
     err.flush()?;
-    let error = exec(&arguments.command, &set);
+    let error = exec(&arguments.command, &set, is_python);
     writeln!(err, "poolkeeper: {error}")?;
     Ok(match error {
         Error::CannotRun {
@@ -97,15 +99,18 @@ fn dry_run(
     }
     writeln!(out, "{}", commented(&split.to_string()))?;
     for (name, value) in &changes.set {
-        writeln!(out, "export {name}={}", quoted(value))?;
+        writeln!(out, "export {name}={value}")?;
     }
     for kept in &changes.kept {
-        let (name, theirs) = (kept.name, quoted(&kept.theirs));
         writeln!(
             out,
-            "# kept: {name}={theirs} (--force makes it {})",
+            "# kept: {} (--force makes it {})",
+            as_kept(kept),
             kept.ours
         )?;
+    }
+    for replaced in &changes.replaced {
+        writeln!(out, "# replaced: {}", as_replaced(replaced))?;
     }
     if arguments.pin {
         writeln!(
@@ -121,13 +126,21 @@ fn dry_run(
 fn as_json(arguments: &RunArgs, split: &Split, changes: &Changes) -> serde_json::Value {
     let set = changes.set.iter();
     let set = set.map(|(name, value)| ((*name).to_owned(), value.clone().into()));
-    let kept = changes.kept.iter().map(|kept| {
-        serde_json::json!({ "name": kept.name, "value": kept.theirs, "instead_of": kept.ours.to_string() })
-    });
+    let theirs = |theirs: &[Theirs]| -> serde_json::Value {
+        let each = theirs.iter().map(|theirs| {
+            serde_json::json!({
+                "name": theirs.name,
+                "value": theirs.value,
+                "instead_of": theirs.ours.to_string(),
+            })
+        });
+        each.collect()
+    };
     serde_json::json!({
         "split": split,
         "set": set.collect::<serde_json::Map<_, _>>(),
-        "kept": kept.collect::<Vec<_>>(),
+        "kept": theirs(&changes.kept),
+        "replaced": theirs(&changes.replaced),
         "pin": arguments.pin.then_some(split.cpus),
     })
 }
@@ -140,29 +153,67 @@ fn commented(text: &str) -> String {
     textwrap::fill(text, options)
 }
 
-/// A value for a POSIX shell.
-fn quoted(value: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,+".contains(c);
-    if !value.is_empty() && value.chars().all(is_plain) {
-        return value.to_owned();
-    }
-    format!("'{}'", value.replace('\'', r"'\''"))
-}
-
-fn report_kept(changes: &Changes, quiet: bool, err: &mut dyn Write) -> io::Result<()> {
-    if quiet || changes.kept.is_empty() {
+/// Says what became of the variables that the user had set.
+fn report_theirs(changes: &Changes, quiet: bool, err: &mut dyn Write) -> io::Result<()> {
+    if quiet {
         return Ok(());
     }
-    let kept: Vec<String> = changes
-        .kept
-        .iter()
-        .map(|kept| format!("{}={} (not {})", kept.name, kept.theirs, kept.ours))
-        .collect();
-    writeln!(
-        err,
-        "poolkeeper: kept what you had set: {}; --force replaces it",
-        kept.join(", ")
+    if !changes.kept.is_empty() {
+        let kept: Vec<String> = changes.kept.iter().map(as_kept).collect();
+        let kept = kept.join(", ");
+        writeln!(
+            err,
+            "poolkeeper: kept what you had set: {kept}; --force replaces it"
+        )?;
+    }
+    for replaced in &changes.replaced {
+        writeln!(err, "poolkeeper: {}", as_replaced(replaced))?;
+    }
+    Ok(())
+}
+
+/// "OMP_NUM_THREADS=1 (not 8; OPENBLAS_NUM_THREADS follows it)", in one line.
+fn as_kept(kept: &Theirs) -> String {
+    let mut notes = vec![format!("not {}", kept.ours)];
+    if let Some((name, threads)) = kept.lowered_by {
+        notes.push(format!("your {name} lets it have {threads}"));
+    }
+    match kept.followed_by.as_slice() {
+        [] => {}
+        [one] => notes.push(format!("{one} follows it")),
+        [many @ .., last] => notes.push(format!("{} and {last} follow it", many.join(", "))),
+    }
+    format!(
+        "{}={} ({})",
+        kept.name,
+        shown(&kept.value),
+        notes.join("; ")
     )
+}
+
+/// "OMP_NUM_THREADS="all" is no number of threads, so it is 8", in one line.
+fn as_replaced(replaced: &Theirs) -> String {
+    let Theirs {
+        name, value, ours, ..
+    } = replaced;
+    format!(
+        "{name}={} is no number of threads, so it is {ours} now",
+        shown(value)
+    )
+}
+
+/// The most characters of a value that are shown.
+const MOST_SHOWN: usize = 60;
+
+/// A value from outside for people, who may paste the line that it is in: one word of
+/// a shell, on one line.
+fn shown(value: &str) -> String {
+    let quoted = |value: &str| printable(&shell_quoted(value)).into_owned();
+    if value.chars().count() <= MOST_SHOWN {
+        return quoted(value);
+    }
+    let cut: String = value.chars().take(MOST_SHOWN).collect();
+    quoted(&cut) + "..."
 }
 
 pub(crate) fn env(arguments: &EnvArgs, out: &mut dyn Write) -> io::Result<i32> {

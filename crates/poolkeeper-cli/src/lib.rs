@@ -202,7 +202,7 @@ where
         Command::Runtimes(arguments) => runtimes::runtimes(arguments, look, out),
         Command::Cpus(arguments) => budget::cpus(arguments, look, out),
         Command::Split(arguments) => budget::split(arguments, look, out),
-        Command::Run(arguments) => launch::run(arguments, out, err),
+        Command::Run(arguments) => launch::run(arguments, host.has_python(), out, err),
         Command::Env(arguments) => launch::env(arguments, out),
         Command::Demo { arguments } => commands::told(host.demo(arguments), err),
         Command::Notebook { arguments } => commands::told(host.notebook(arguments), err),

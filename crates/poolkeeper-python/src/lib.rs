@@ -109,6 +109,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(command::run_command, module)?)?;
     module.add_class::<budget::Source>()?;
     module.add_class::<share::Share>()?;
+    module.add_class::<share::Changes>()?;
     module.add_class::<split::Split>()?;
     module.add_function(wrap_pyfunction!(split::split, module)?)?;
     module.add_function(wrap_pyfunction!(budget::_cpus, module)?)?;

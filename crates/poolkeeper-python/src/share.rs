@@ -5,10 +5,11 @@ use crate::interpreter::unlocked;
 use crate::pool::html;
 use crate::scope::Scope;
 use poolkeeper::Request;
-use poolkeeper::budget::{self, Changes};
+use poolkeeper::budget;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
@@ -147,12 +148,50 @@ pub(crate) fn _share_of_callers(py: Python<'_>, workers: u32, cpus: u32) -> PyRe
     Ok(Share::new(share, request))
 }
 
-/// What to set in an environment, and what the user had set there:
-/// `(name, theirs, ours)`.
-type Changed = (
-    HashMap<&'static str, String>,
-    Vec<(&'static str, String, u32)>,
-);
+/// What keeps a share in an environment, where what the user set counts.
+#[pyclass(frozen, module = "poolkeeper")]
+pub(crate) struct Changes(budget::Changes);
+
+/// Name, the user's value, and what keeps the share.
+type Told = Vec<(&'static str, String, u32)>;
+
+#[pymethods]
+impl Changes {
+    /// What to set: a dict of str by name.
+    #[getter]
+    fn set(&self) -> HashMap<&'static str, String> {
+        self.0.set.iter().cloned().collect()
+    }
+
+    /// What the user had set, and stays.
+    #[getter]
+    fn kept(&self) -> Told {
+        told(&self.0.kept)
+    }
+
+    /// What the user had set, and is no number.
+    #[getter]
+    fn replaced(&self) -> Told {
+        told(&self.0.replaced)
+    }
+
+    /// Begins a limit of the pools in this process that says the same.
+    fn limit(&self, py: Python<'_>) -> PyResult<Scope> {
+        Scope::begin(py, self.0.request())
+    }
+
+    /// The most threads of each runtime's pools in this process, by its name.
+    fn most(&self) -> HashMap<&'static str, u32> {
+        let runtimes = poolkeeper::runtimes::all();
+        runtimes.map(|card| (card.id, self.0.most(card))).collect()
+    }
+}
+
+fn told(theirs: &[budget::Theirs]) -> Told {
+    let each = theirs.iter();
+    each.map(|theirs| (theirs.name, theirs.value.clone(), theirs.ours))
+        .collect()
+}
 
 /// What keeps a share in `environment`, where what the user set stays.
 #[pyfunction]
@@ -160,21 +199,20 @@ pub(crate) fn _environment_changes(
     share: &Share,
     environment: &Bound<'_, PyAny>,
     force: bool,
-) -> PyResult<Changed> {
+) -> Changes {
     let lookup = |name: &str| {
         let value = environment.call_method1("get", (name,)).ok()?;
-        value.extract::<String>().ok()
+        // Bytes that are no UTF-8 came as surrogates, which only this undoes.
+        let value = value.extract::<Option<OsString>>().ok()??;
+        Some(value.to_string_lossy().into_owned())
     };
-    let changes = Changes::new(&share.share, lookup, force);
-    let kept = changes.kept.into_iter();
-    Ok((
-        changes.set.into_iter().collect(),
-        kept.map(|kept| (kept.name, kept.theirs, kept.ours))
-            .collect(),
-    ))
+    Changes(budget::Changes::new(&share.share, lookup, force))
 }
 
 pub(crate) fn variables(share: &budget::Share) -> HashMap<&'static str, String> {
     let lookup = |_: &str| None;
-    Changes::new(share, lookup, true).set.into_iter().collect()
+    budget::Changes::new(share, lookup, true)
+        .set
+        .into_iter()
+        .collect()
 }

@@ -6,6 +6,7 @@ use crate::platform::{self, Library};
 use crate::runtimes::{Bound, Control, Facts, Runtime, count};
 use libc::c_int;
 use std::ffi::{CStr, CString};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,6 +34,14 @@ impl LoadedPool {
 
     pub(crate) fn threads(&self) -> c_int {
         self.control.threads()
+    }
+
+    /// How many threads it starts where it was told to use so many: an OpenMP
+    /// runtime no more than OMP_THREAD_LIMIT.
+    pub(crate) fn used(&self, told: c_int) -> c_int {
+        let most = self.facts.max_threads.map(NonZeroU32::get);
+        let most = most.and_then(|most| c_int::try_from(most).ok());
+        told.min(most.unwrap_or(c_int::MAX))
     }
 
     /// # Errors
@@ -166,7 +175,7 @@ pub(crate) fn describe(pools: &[Arc<LoadedPool>], index: usize) -> Pool {
         id: pool.id,
         user_api: card.level.name(),
         internal_api: card.internal_api,
-        num_threads: count(knob.threads()),
+        num_threads: count(knob.used(knob.threads())),
         prefix: pool.prefix.clone(),
         filepath: pool.filepath.clone(),
         version: pool.facts.version.clone(),

@@ -226,10 +226,7 @@ def _outcomes(several: Iterable[Outcome]) -> Markup:
 
 def auto(done: Auto) -> str:
     """Return what ``auto()`` did."""
-    kept = (
-        note(f"kept {name}={theirs}, which you had set (not {ours})")
-        for name, theirs, ours in done.kept
-    )
+    kept = map(note, done._about_variables())
     # A level without a pool is no news: the variables are for those to come.
     loaded = [one for one in done.outcomes if one.filepath is not None]
     variables = len(done.environment) - 1

@@ -92,6 +92,8 @@ SITUATIONS = (
     Situation("PK104", FIT + "import multiprocessing, poolkeeper\n" + FORK, {}, PYTHON, "error"),
     Situation("PK104", FIT + "import multiprocessing\n", {}, PYTHON, "note"),
     Situation("PK105", "import poolkeeper\n" + NUMBA + FORK, severity="error"),
+    Situation("PK106", LAB + "scenario.load('openblas-openmp')\n",
+              {"OMP_NUM_THREADS": "6", "OMP_THREAD_LIMIT": "2"}, severity="error"),
     Situation("PK201", STACK, {"OMP_NUM_THREADS": "64"}),
     Situation("PK201", STACK + "import poolkeeper; poolkeeper.set_limit(openmp=64)\n", {}, PYTHON),
     Situation("PK202", STACK, {"POOLKEEPER_CPUS": "1"}),

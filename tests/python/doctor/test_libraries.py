@@ -1,4 +1,4 @@
-"""PK102, PK103, PK301, PK404, PK501, PK502: which libraries, beside each other."""
+"""PK102, PK103, PK106, PK301, PK404, PK501, PK502: which libraries, beside each other."""
 
 from __future__ import annotations
 
@@ -126,3 +126,35 @@ def test_a_version_with_a_known_fault() -> None:
     not_found("PK502")
     load("openblas-fake-0.3.2")
     assert "wrong results" in found("PK502", "error").summary
+
+
+@in_own_process(env={"OMP_NUM_THREADS": "6", "OMP_THREAD_LIMIT": "2"})
+def test_an_openblas_on_openmp_that_waits_for_threads_that_may_not_start() -> None:
+    import poolkeeper
+    from scenario import load
+
+    load("openblas-openmp")
+    finding = found("PK106", "error")
+    assert "divides its work into 6 parts" in finding.summary
+    assert any(
+        "told to use 6 threads; starts 2 threads at most" in line for line in finding.evidence
+    )
+    assert {pool.num_threads for pool in poolkeeper.pools()} == {2}
+    exec(finding.fix["python"])  # as it is pasted
+    not_found("PK106")
+
+
+@in_own_process(env={"OMP_NUM_THREADS": "2", "OMP_THREAD_LIMIT": "2"})
+def test_one_that_was_told_to_use_what_may_start_is_well() -> None:
+    from scenario import load
+
+    load("openblas-openmp")
+    not_found("PK106")
+
+
+@in_own_process(env={"OMP_NUM_THREADS": "6", "OMP_THREAD_LIMIT": "2"})
+def test_an_openblas_on_pthreads_does_not_ask() -> None:
+    import numpy  # noqa: F401
+    import sklearn.cluster  # noqa: F401
+
+    not_found("PK106")

@@ -1,9 +1,10 @@
 //! A share as environment variables, from the runtimes' own cards.
 
-use super::OVERRIDE;
 use super::split::Share;
-use crate::runtimes::{self, Counts};
+use super::{OVERRIDE, Observed, cores};
+use crate::runtimes::{self, Counts, Variable};
 use serde::Serialize;
+use std::cell::OnceCell;
 
 /// A variable and the value that keeps a share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,6 +21,9 @@ pub struct Setting {
 /// The variables by which new processes, and libraries loaded later, keep
 /// `share`; each name once, ours first.
 ///
+/// A variable is left out where its reader takes no more of itself than the share
+/// has: setting it could only raise that.
+///
 /// # Examples
 ///
 /// ```
@@ -31,36 +35,94 @@ pub struct Setting {
 /// # Ok::<(), poolkeeper::Error>(())
 /// ```
 pub fn environment(share: &Share) -> Vec<Setting> {
-    let mut settings = vec![Setting {
+    let counts = Numbers::of(share);
+    let of_budget = Setting {
         name: OVERRIDE,
         value: share.cpus,
         read_by: "poolkeeper",
-    }];
-    let of_pools = runtimes::all().map(|card| (card.name, card.environment));
-    let of_others = runtimes::listeners().map(|listener| (listener.name, listener.environment));
-    for (read_by, variables) in of_pools.chain(of_others) {
-        for variable in variables {
-            let Some(counts) = variable.counts else {
-                continue;
-            };
-            if settings.iter().all(|setting| setting.name != variable.name) {
-                settings.push(Setting {
-                    name: variable.name,
-                    value: value(counts, share),
-                    read_by,
-                });
-            }
-        }
-    }
-    settings
+    };
+    let others = counted().filter_map(|(read_by, variable)| {
+        Some(Setting {
+            name: variable.name,
+            value: counts.fresh(variable)?,
+            read_by,
+        })
+    });
+    std::iter::once(of_budget).chain(others).collect()
 }
 
-fn value(counts: Counts, share: &Share) -> u32 {
-    match counts {
-        Counts::Openmp => share.openmp,
-        Counts::Blas => share.blas,
-        Counts::Cpus => share.cpus,
-        Counts::One => 1,
+/// Every variable that a budget sets, with its reader, each name once.
+pub(super) fn counted() -> impl Iterator<Item = (&'static str, &'static Variable)> {
+    let of_pools = runtimes::all().map(|card| (card.name, card.environment));
+    let of_others = runtimes::listeners().map(|listener| (listener.name, listener.environment));
+    let all = of_pools
+        .chain(of_others)
+        .flat_map(|(name, variables)| variables.iter().map(move |variable| (name, variable)));
+    let mut seen: Vec<&str> = Vec::new();
+    all.filter(move |(_, variable)| {
+        let is_new = variable.counts.is_some() && !seen.contains(&variable.name);
+        if is_new {
+            seen.push(variable.name);
+        }
+        is_new
+    })
+}
+
+/// What a share means for each variable.
+pub(super) struct Numbers {
+    share: Share,
+    /// The physical cores here, once somebody asks.
+    cores: OnceCell<Option<u32>>,
+}
+
+impl Numbers {
+    pub(super) fn of(share: &Share) -> Self {
+        Numbers {
+            share: *share,
+            cores: OnceCell::new(),
+        }
+    }
+
+    /// The physical cores, if the share can be of this machine.
+    fn cores(&self) -> u32 {
+        let cores = self.cores.get_or_init(|| {
+            let here = Observed::this_process().ok()?;
+            let is_here = self.share.cpus as usize <= here.affinity().len();
+            is_here.then(|| cores::count(&here, here.affinity()).physical)?
+        });
+        cores.unwrap_or(u32::MAX)
+    }
+
+    /// The number that keeps the share; `None` for what no budget sets.
+    pub(super) fn kept_by(&self, variable: &Variable) -> Option<u32> {
+        let share = &self.share;
+        Some(match variable.counts? {
+            Counts::Openmp => share.openmp,
+            Counts::Blas => share.blas,
+            Counts::Cpus => share.cpus,
+            Counts::Cores => share.openmp.min(self.cores()),
+            Counts::One => 1,
+        })
+    }
+
+    /// The number to set for a variable, by its name, where nothing is set.
+    pub(super) fn named(&self, name: &str) -> Option<u32> {
+        if name == OVERRIDE {
+            return Some(self.share.cpus);
+        }
+        let (_, variable) = counted().find(|(_, variable)| variable.name == name)?;
+        self.fresh(variable)
+    }
+
+    /// The number to set where nothing is set; `None` where its reader takes no
+    /// more of itself, and no variable of ours would raise that.
+    pub(super) fn fresh(&self, variable: &Variable) -> Option<u32> {
+        let ours = self.kept_by(variable)?;
+        match variable.usual {
+            Some(usual) if ours >= usual && variable.over.is_empty() => None,
+            Some(usual) => Some(ours.min(usual)),
+            None => Some(ours),
+        }
     }
 }
 
@@ -69,21 +131,41 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
+    fn value(share: &Share, name: &str) -> Option<u32> {
+        let settings = environment(share);
+        let found = settings.iter().find(|setting| setting.name == name);
+        found.map(|setting| setting.value)
+    }
+
     #[test]
     fn every_name_is_set_once() {
-        let share = Share {
-            cpus: 8,
-            openmp: 4,
-            blas: 2,
-        };
+        let share = Share::new(8, 4, 2);
         let settings = environment(&share);
         let names: HashSet<_> = settings.iter().map(|setting| setting.name).collect();
         assert_eq!(names.len(), settings.len());
-        let value = |name| settings.iter().find(|s| s.name == name).map(|s| s.value);
-        assert_eq!(value("OMP_NUM_THREADS"), Some(4));
-        assert_eq!(value("MKL_NUM_THREADS"), Some(2));
-        assert_eq!(value("LOKY_MAX_CPU_COUNT"), Some(8));
-        assert_eq!(value("TF_NUM_INTEROP_THREADS"), Some(1));
-        assert_eq!(value("GOMP_SPINCOUNT"), None);
+        assert_eq!(value(&share, "OMP_NUM_THREADS"), Some(4));
+        assert_eq!(value(&share, "MKL_NUM_THREADS"), Some(2));
+        assert_eq!(value(&share, "LOKY_MAX_CPU_COUNT"), Some(8));
+        assert_eq!(value(&share, "TF_NUM_INTEROP_THREADS"), Some(1));
+        assert_eq!(value(&share, "PJRT_NPROC"), Some(4));
+        assert_eq!(value(&share, "GOMP_SPINCOUNT"), None);
+    }
+
+    #[test]
+    fn a_limit_of_whole_trees_of_regions_is_never_set() {
+        // An OpenBLAS built on OpenMP waits for ever for threads that it forbids.
+        assert_eq!(value(&Share::new(8, 4, 2), "OMP_THREAD_LIMIT"), None);
+    }
+
+    #[test]
+    fn what_starts_fewer_threads_of_itself_is_not_raised() {
+        let large = Share::new(64, 64, 64);
+        for name in ["ARROW_IO_THREADS", "MC_CORES", "JULIA_NUM_THREADS"] {
+            assert_eq!(value(&large, name), None, "{name}");
+        }
+        // OMP_NUM_THREADS would raise these if they were left out.
+        assert_eq!(value(&large, "BLIS_NUM_THREADS"), Some(1));
+        assert_eq!(value(&large, "NUMEXPR_NUM_THREADS"), Some(16));
+        assert_eq!(value(&Share::new(1, 1, 1), "ARROW_IO_THREADS"), Some(1));
     }
 }

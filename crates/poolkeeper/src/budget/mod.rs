@@ -8,15 +8,18 @@ mod affinity;
 mod binding;
 mod callers;
 mod cgroup;
+mod changes;
 mod cores;
 mod environment;
 mod launch;
 mod launched;
+mod mark;
 mod observed;
 mod origin;
 mod share;
 mod source;
 mod split;
+mod told;
 mod variables;
 
 pub(crate) use affinity::parse_list;
@@ -25,8 +28,10 @@ pub use affinity::{as_list, pin};
 pub(crate) use cgroup::fuzz;
 pub(crate) use cgroup::tasks;
 pub(crate) use cgroup::{Stopped, stopped};
+pub use changes::{Changes, Theirs};
 pub use environment::{Setting, environment};
-pub use launch::{Changes, Kept, MARKER, exec};
+pub use launch::exec;
+pub use mark::MARKER;
 pub use observed::Observed;
 pub use share::share_of_callers;
 pub use source::{Source, SourceKind, SourceStatus};
@@ -182,7 +187,7 @@ fn overridden(observed: &Observed, told: &Told, processes: u32) -> Result<Option
         let source = Source::says(SourceKind::Override, OVERRIDE, value, cpus);
         source.counting(For::Process)
     };
-    if !launch::is_ours(observed, OVERRIDE, value) {
+    if !mark::is_ours(observed, OVERRIDE, value) {
         return Ok(Some(says(cpus)));
     }
     let here = Origin::here(observed, processes);

@@ -4,6 +4,7 @@
 //! what poolkeeper wrote there. Its mark tells where that was, and a share of
 //! somewhere else does not count here.
 
+use super::launched::Launchers;
 use super::observed::Observed;
 use super::source::SourceKind;
 use super::variables::{self, Told};
@@ -30,7 +31,6 @@ impl Origin {
     }
 
     /// As it stands in a mark, after what the share is.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the mark has it soon"))]
     pub(super) fn as_text(&self) -> String {
         let fields = [
             ("boot", self.boot.clone()),
@@ -78,6 +78,44 @@ impl Origin {
         match (self.processes, here.processes) {
             (Some(then), Some(now)) if then < now => cpus * f64::from(then) / f64::from(now),
             _ => cpus,
+        }
+    }
+}
+
+/// Where shares are made now: the origin of new ones, and what it makes of old ones.
+pub(super) struct Place {
+    here: Option<Origin>,
+    is_in_job: bool,
+}
+
+impl Place {
+    /// This process's.
+    pub(super) fn here() -> Place {
+        let Ok(observed) = Observed::this_process() else {
+            return Place {
+                here: None,
+                is_in_job: false,
+            };
+        };
+        let told = variables::told(&observed);
+        let processes = Launchers::new(&told.launched).processes();
+        Place {
+            here: Some(Origin::here(&observed, processes)),
+            is_in_job: is_in_job(&observed, &told),
+        }
+    }
+
+    /// As it stands in a mark.
+    pub(super) fn as_text(&self) -> String {
+        self.here.as_ref().map(Origin::as_text).unwrap_or_default()
+    }
+
+    /// Whether a mark was made on another machine, or in another job.
+    pub(super) fn is_foreign(&self, mark: &str) -> bool {
+        match (Origin::read(mark), &self.here) {
+            (Some(origin), Some(here)) => origin.why_not(here).is_some(),
+            (None, _) => self.is_in_job,
+            (Some(_), None) => false,
         }
     }
 }

@@ -49,6 +49,9 @@ pub struct Facts {
 pub struct PoolFacts {
     /// The pool, as [`crate::pools`] describes it.
     pub pool: Pool,
+    /// Threads that its OpenMP runtime was told to use, of which OMP_THREAD_LIMIT may
+    /// allow fewer; for other pools its thread count; 0 if it isn't known.
+    pub told: u32,
     /// Why its thread count can't be set, if it can't.
     pub fixed: Option<&'static str>,
     /// Whether a live limit of poolkeeper holds it.

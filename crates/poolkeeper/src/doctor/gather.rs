@@ -82,6 +82,7 @@ fn pools(seen: Vec<Seen>, owners: &[PathBuf]) -> Vec<PoolFacts> {
     let facts = seen.into_iter().map(|seen| PoolFacts {
         workers: made_by(&seen.pool.filepath) as u32,
         pool: seen.pool,
+        told: seen.told,
         fixed: seen.fixed,
         is_limited: seen.is_limited,
     });

@@ -40,6 +40,7 @@ impl Facts {
             let begins = threads_at_start(found, self, cpus);
             if !found.is_limited {
                 there.pool.num_threads = begins;
+                there.told = told_at_start(found, self, cpus).unwrap_or(found.told);
             }
             if let (true, Some(threads)) = (found.is_on_pthreads(), begins) {
                 there.workers = threads.get() - 1;
@@ -70,6 +71,15 @@ fn settle_capacity(pool: &mut Pool) {
     {
         pool.capacity = Some(2 * most.get() - threads.min(most).get());
     }
+}
+
+/// The threads that a variable, or a machine with so many CPUs, tells a pool to use,
+/// whatever the most is that it can; `None` where somebody has set it otherwise.
+fn told_at_start(found: &PoolFacts, here: &Facts, cpus: u32) -> Option<u32> {
+    let (names, reading) = variables(found);
+    let mut names = names.iter();
+    let asked = names.find_map(|name| read(here.environment.now(name)?, reading));
+    asked.or((found.told == here.cpus.counted).then_some(cpus))
 }
 
 /// The threads that a pool would start with on a machine with so many CPUs.
@@ -131,6 +141,7 @@ impl PoolFacts {
         })?;
         Ok(PoolFacts {
             pool: Pool::described(card, filepath.into(), NonZeroU32::new(threads)),
+            told: threads,
             fixed: None,
             is_limited: false,
             workers: 0,

@@ -105,6 +105,20 @@ impl Finding {
     }
 }
 
+/// The call that keeps this program within its CPUs. What the user has set stays,
+/// unless it is forced: forced where that is what is wrong.
+pub(super) fn auto(facts: &Facts) -> &'static str {
+    let is_set = |found: &PoolFacts| {
+        let mut names = super::settings::variables(found).0.iter();
+        names.any(|name| facts.environment.now(name).is_some())
+    };
+    if facts.pools.iter().any(is_set) {
+        "poolkeeper.auto(force=True)"
+    } else {
+        "poolkeeper.auto()"
+    }
+}
+
 /// Whether a variable said how many threads a loaded pool is to have, when the
 /// program started.
 fn is_told(facts: &Facts) -> bool {

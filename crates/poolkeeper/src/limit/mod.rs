@@ -189,6 +189,8 @@ pub fn pools() -> Result<Vec<Pool>> {
 /// A loaded pool, with what [`Pool`] doesn't tell.
 pub(crate) struct Seen {
     pub(crate) pool: Pool,
+    /// Threads that the pool which decides for it was told to use.
+    pub(crate) told: u32,
     /// Why setting it can't work, if it can't.
     pub(crate) fixed: Option<&'static str>,
     /// Whether a live scope holds it, for the calling thread.
@@ -208,6 +210,7 @@ pub(crate) fn seen() -> Result<Vec<Seen>> {
         let ledger = thread.and_then(|thread| registry.ledger(knob, thread));
         Seen {
             pool: describe(&pools, index),
+            told: u32::try_from(knob.threads()).unwrap_or(0),
             fixed: pools[index].facts.fixed.or(knob.facts.fixed),
             is_limited: ledger.is_some_and(|ledger| ledger.is_holding()),
         }

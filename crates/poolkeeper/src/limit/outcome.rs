@@ -87,7 +87,9 @@ impl Outcome {
     pub(crate) fn of((held, hold): (Held<'_>, &Hold)) -> Self {
         let positive = |threads: i32| u32::try_from(threads).ok().filter(|n| *n > 0);
         let ignored = |why: &str| Status::Ignored(why.to_owned());
+        let observed = held.knob.used(hold.observed);
         let status = match hold.standing {
+            Standing::Applied if observed < hold.requested => Status::Clamped,
             Standing::Applied => Status::Applied,
             Standing::Below => Status::Below,
             Standing::Clamped => Status::Clamped,
@@ -104,8 +106,8 @@ impl Outcome {
             pool: Some(PoolName::of(held)),
             name: held.pool.runtime.card().id.to_owned(),
             requested: positive(hold.requested),
-            before: positive(hold.before),
-            observed: positive(hold.observed),
+            before: positive(held.knob.used(hold.before)),
+            observed: positive(observed),
             status,
         }
     }

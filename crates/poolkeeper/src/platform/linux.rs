@@ -6,7 +6,6 @@ use crate::Result;
 use libc::{c_int, c_void, dl_phdr_info, size_t};
 use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 
 /// One object that the loader has mapped, for the time of a visit.
@@ -117,14 +116,4 @@ pub(crate) fn on_fork(
     // glibc drops them when the object that registered them is unloaded.
     let status = unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
     assert_eq!(status, 0, "pthread_atfork: out of memory");
-}
-
-/// Replaces this process by a command; returns only if that fails.
-///
-/// The standard library puts SIGPIPE back to its default and clears the signal
-/// mask; Python ignores SIGXFSZ too, which a program that it becomes must not.
-pub(crate) fn exec(command: &mut std::process::Command) -> std::io::Error {
-    // SAFETY: signal(2): the default action is no function of ours.
-    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_DFL) };
-    command.exec()
 }

@@ -8,6 +8,8 @@ mod affinity;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod elf;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod exec;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod files;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod library;
@@ -25,9 +27,10 @@ mod tasks;
 pub(crate) use self::{
     affinity::{affinity, set_affinity},
     elf::SymbolTable,
+    exec::exec,
     files::{has_shared_memory, read_regular},
     library::Library,
-    linux::{each_image, epoch, exec, on_fork, path_of},
+    linux::{each_image, epoch, on_fork, path_of},
     maps::{file_of, mapped_file},
     stacks::thread_owners,
     start::{Beginning, StartRoutines},

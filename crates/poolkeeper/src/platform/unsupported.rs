@@ -106,7 +106,7 @@ pub(crate) fn on_fork(
 ) {
 }
 
-pub(crate) fn exec(_command: &mut std::process::Command) -> std::io::Error {
+pub(crate) fn exec(_command: &mut std::process::Command, _is_python: bool) -> std::io::Error {
     std::io::ErrorKind::Unsupported.into()
 }
 

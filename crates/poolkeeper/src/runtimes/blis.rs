@@ -24,8 +24,10 @@ static CARD: Card = Card {
         counted(
             "BLIS_NUM_THREADS",
             Counts::Blas,
-            "threads of its functions; read at its first use",
-        ),
+            "threads of its functions, 1 of itself; read at its first use",
+        )
+        .over(&["OMP_NUM_THREADS"])
+        .usual(1),
         variable("OMP_NUM_THREADS", "the same, if BLIS_NUM_THREADS is unset"),
         variable(
             "BLIS_JC_NT",

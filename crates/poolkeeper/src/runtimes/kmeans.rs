@@ -28,7 +28,8 @@ static CARD: Card = Card {
         "OMP_NUM_THREADS",
         Counts::Openmp,
         "threads of a fit, where the budget has more; read when a fit begins",
-    )],
+    )
+    .list()],
     quirks: &[
         "Listed once poolkeeper.cluster is imported.",
         "A limit set while a fit runs holds from its next iteration on.",

@@ -1,7 +1,7 @@
 //! What listens to an environment variable and has no pool that poolkeeper
 //! could find: language runtimes, thread pools without an interface in C.
 
-use super::{Counts, Variable, counted};
+use super::{Counts, Variable, counted, variable};
 use serde::Serialize;
 
 /// A program or library that takes a thread count from its environment.
@@ -30,7 +30,7 @@ pub fn listeners() -> impl Iterator<Item = &'static Listener> {
     LISTENERS.iter()
 }
 
-static LISTENERS: [Listener; 14] = [
+static LISTENERS: [Listener; 19] = [
     Listener {
         name: "Accelerate (macOS)",
         environment: &[counted(
@@ -47,13 +47,16 @@ static LISTENERS: [Listener; 14] = [
             counted(
                 "NUMEXPR_MAX_THREADS",
                 Counts::Openmp,
-                "size of its pool; read at import",
-            ),
+                "size of its pool, 64 of itself; read at import",
+            )
+            .usual(64),
             counted(
                 "NUMEXPR_NUM_THREADS",
                 Counts::Openmp,
-                "threads that it uses of them; read at import",
-            ),
+                "threads that it uses of them, 16 at most of itself; read at import",
+            )
+            .over(&["NUMEXPR_MAX_THREADS", "OMP_NUM_THREADS"])
+            .usual(16),
         ],
         note: "",
         source: "NumExpr User Guide, \"Threadpool Configuration\"",
@@ -65,7 +68,7 @@ static LISTENERS: [Listener; 14] = [
             Counts::Openmp,
             "threads of parallel=True functions; read at import",
         )],
-        note: "numba.set_num_threads lowers it later, for the calling thread.",
+        note: "It is a ceiling: numba.set_num_threads takes no more. A program that asks for the machine's CPUs should ask for `numba.set_num_threads(min(os.cpu_count(), numba.config.NUMBA_NUM_THREADS))`. Once numba is imported poolkeeper leaves the variable alone, because numba takes another value for an error, and calls numba.set_num_threads, which lowers it for the calling thread.",
         source: "Numba reference manual, \"Environment variables\"",
     },
     Listener {
@@ -80,11 +83,18 @@ static LISTENERS: [Listener; 14] = [
     },
     Listener {
         name: "rayon",
-        environment: &[counted(
-            "RAYON_NUM_THREADS",
-            Counts::Openmp,
-            "size of the global pool; read at its first use",
-        )],
+        environment: &[
+            counted(
+                "RAYON_NUM_THREADS",
+                Counts::Openmp,
+                "size of the global pool; read at its first use",
+            )
+            .over(&["RAYON_RS_NUM_CPUS"]),
+            variable(
+                "RAYON_RS_NUM_CPUS",
+                "the same, if RAYON_NUM_THREADS is unset",
+            ),
+        ],
         note: "",
         source: "rayon, ThreadPoolBuilder::num_threads",
     },
@@ -104,6 +114,65 @@ static LISTENERS: [Listener; 14] = [
         ],
         note: "",
         source: "TensorFlow API, tf.config.threading",
+    },
+    Listener {
+        name: "JAX (on CPUs)",
+        environment: &[
+            counted(
+                "PJRT_NPROC",
+                Counts::Openmp,
+                "threads of its operations; read at its first use",
+            )
+            .over(&["NPROC"]),
+            counted(
+                "NPROC",
+                Counts::Openmp,
+                "the same, if PJRT_NPROC is unset",
+            ),
+        ],
+        note: "The variables hold the pool that runs its operations; it has other threads, which mostly wait.",
+        source: "OpenXLA, xla/pjrt/utils.cc (DefaultThreadPoolSize)",
+    },
+    Listener {
+        name: "ONNX Runtime",
+        environment: &[counted(
+            "ORT_INTRA_OP_NUM_THREADS",
+            Counts::Cores,
+            "threads of one operation, where the session's options don't say; read when a session is made (1.32)",
+        )],
+        note: "Versions that don't have the variable need `SessionOptions.intra_op_num_threads`.",
+        source: "ONNX Runtime, \"Thread management\"",
+    },
+    Listener {
+        name: "OpenCV",
+        environment: &[counted(
+            "OPENCV_FOR_THREADS_NUM",
+            Counts::Openmp,
+            "threads of a parallel loop; read at its first use",
+        )],
+        note: "cv2.setNumThreads sets it later, for the process.",
+        source: "OpenCV, modules/core/src/parallel.cpp",
+    },
+    Listener {
+        name: "libvips",
+        environment: &[counted(
+            "VIPS_CONCURRENCY",
+            Counts::Openmp,
+            "threads of a pipeline; read when the library is initialised",
+        )],
+        note: "",
+        source: "libvips documentation, vips_concurrency_set",
+    },
+    Listener {
+        name: "ITK, SimpleITK",
+        environment: &[counted(
+            "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+            Counts::Openmp,
+            "threads of a filter; read at its first use",
+        )
+        .over(&["NSLOTS"])],
+        note: "",
+        source: "ITK, MultiThreaderBase::GetGlobalDefaultNumberOfThreads",
     },
     Listener {
         name: "PyTorch",
@@ -146,8 +215,10 @@ static LISTENERS: [Listener; 14] = [
         environment: &[counted(
             "JULIA_NUM_THREADS",
             Counts::Openmp,
-            "threads to start with",
-        )],
+            "threads to start with, 1 of itself",
+        )
+        .usual(1)
+        .list()],
         note: "",
         source: "Julia manual, \"Environment Variables\"",
     },
@@ -156,8 +227,9 @@ static LISTENERS: [Listener; 14] = [
         environment: &[counted(
             "MC_CORES",
             Counts::Cpus,
-            "processes that mclapply starts unless told otherwise",
-        )],
+            "processes that mclapply starts unless told otherwise, 2 of itself",
+        )
+        .usual(2)],
         note: "",
         source: "R documentation, parallel::mclapply",
     },
@@ -166,8 +238,9 @@ static LISTENERS: [Listener; 14] = [
         environment: &[counted(
             "ARROW_IO_THREADS",
             Counts::Cpus,
-            "threads that read and write; its computing threads follow OMP_NUM_THREADS",
-        )],
+            "threads that read and write, 8 of itself; its computing threads follow OMP_NUM_THREADS",
+        )
+        .usual(8)],
         note: "",
         source: "Apache Arrow C++, \"Environment Variables\"",
     },

@@ -24,11 +24,11 @@ static CARD: Card = Card {
             "OMP_NUM_THREADS",
             Counts::Openmp,
             "threads of a parallel region, a list for nested ones; read at the runtime's first use",
-        ),
-        counted(
+        )
+        .list(),
+        variable(
             "OMP_THREAD_LIMIT",
-            Counts::Cpus,
-            "threads of the whole contention group; read at the runtime's first use",
+            "the most threads of all nested regions together; never set by poolkeeper, because an OpenBLAS built on OpenMP waits for ever where it is smaller than OMP_NUM_THREADS; read at the runtime's first use",
         ),
         variable(
             "KMP_DEVICE_THREAD_LIMIT",

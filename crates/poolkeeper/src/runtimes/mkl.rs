@@ -28,7 +28,8 @@ static CARD: Card = Card {
             "MKL_NUM_THREADS",
             Counts::Blas,
             "threads of its functions; read at its first use",
-        ),
+        )
+        .over(&["OMP_NUM_THREADS"]),
         variable(
             "MKL_DOMAIN_NUM_THREADS",
             "the same for one domain (BLAS, FFT, ...); read at its first use",

@@ -69,6 +69,35 @@ pub struct Variable {
     pub meaning: &'static str,
     /// What number keeps a budget, if it takes one.
     pub counts: Option<Counts>,
+    /// The variables that its reader takes in its place where it is unset.
+    /// Setting it silences them, so a number that the user gave one of them bounds
+    /// what a budget sets it to.
+    pub over: &'static [&'static str],
+    /// The most that its reader takes of itself where nothing is set, if that is a
+    /// number of its own and not the number of CPUs: a budget sets no more.
+    pub usual: Option<u32>,
+    /// Whether it takes a list ("4,2"), whose first number counts.
+    pub is_list: bool,
+}
+
+impl Variable {
+    /// Its reader takes these where it is unset itself.
+    const fn over(mut self, others: &'static [&'static str]) -> Self {
+        self.over = others;
+        self
+    }
+
+    /// Its reader takes no more of itself where nothing is set.
+    const fn usual(mut self, threads: u32) -> Self {
+        self.usual = Some(threads);
+        self
+    }
+
+    /// It takes a list.
+    const fn list(mut self) -> Self {
+        self.is_list = true;
+        self
+    }
 }
 
 /// What an environment variable counts.
@@ -81,6 +110,9 @@ pub enum Counts {
     Blas,
     /// CPUs of the whole process and its children.
     Cpus,
+    /// Threads of the outer level, and no more than there are physical cores:
+    /// what its reader takes of itself.
+    Cores,
     /// Something that a budget has only one of.
     One,
 }
@@ -92,6 +124,7 @@ impl Counts {
             Counts::Openmp => "OpenMP threads",
             Counts::Blas => "BLAS threads",
             Counts::Cpus => "CPUs",
+            Counts::Cores => "OpenMP threads, at most the physical cores",
             Counts::One => "1",
         }
     }
@@ -256,6 +289,9 @@ const fn variable(name: &'static str, meaning: &'static str) -> Variable {
         name,
         meaning,
         counts: None,
+        over: &[],
+        usual: None,
+        is_list: false,
     }
 }
 
@@ -265,5 +301,8 @@ const fn counted(name: &'static str, counts: Counts, meaning: &'static str) -> V
         name,
         meaning,
         counts: Some(counts),
+        over: &[],
+        usual: None,
+        is_list: false,
     }
 }

@@ -25,7 +25,8 @@ static CARD: Card = Card {
             "OPENBLAS_NUM_THREADS",
             Counts::Blas,
             "threads to start, never more than the CPUs; read when the library is loaded",
-        ),
+        )
+        .over(&["GOTO_NUM_THREADS", "OMP_NUM_THREADS"]),
         variable(
             "GOTO_NUM_THREADS",
             "the same, if OPENBLAS_NUM_THREADS is unset",

@@ -2,7 +2,7 @@
 //! which becomes a source that tells what it says or why it does not count.
 
 use super::{Entry, Launched, Takes, Told, Within, hosts};
-use crate::budget::launch::is_ours;
+use crate::budget::mark::is_ours;
 use crate::budget::observed::Observed;
 use crate::budget::source::{For, Source, SourceStatus, positive};
 

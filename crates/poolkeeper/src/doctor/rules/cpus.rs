@@ -3,6 +3,7 @@
 use super::counted;
 use crate::doctor::facts::{Facts, PoolFacts};
 use crate::doctor::finding::{Evidence, Finding, Page, Severity};
+use crate::doctor::mend::auto;
 use crate::doctor::settings::setting;
 use std::collections::BTreeSet;
 
@@ -132,11 +133,6 @@ fn finding(
     let finding = Finding::new(page, summary)
         .evidence(lines)
         .evidence([by])
-        .lower(
-            facts,
-            pools,
-            &wanted.collect::<Vec<_>>(),
-            "poolkeeper.auto()",
-        );
+        .lower(facts, pools, &wanted.collect::<Vec<_>>(), auto(facts));
     Some(finding)
 }

@@ -15,6 +15,7 @@ mod late;
 pub(super) mod mask;
 pub(super) mod room;
 mod spin;
+mod thread_limit;
 mod unlimited;
 mod values;
 mod versions;
@@ -40,6 +41,7 @@ pub(super) static RULES: &[Rule] = &[
     rule(&copies::DUPLICATE_OK, copies::duplicate_ok),
     rule(&fork::PAGE, fork::check),
     rule(&fork::NUMBA, fork::numba),
+    rule(&thread_limit::PAGE, thread_limit::check),
     rule(&cpus::MORE_THAN_BUDGET, cpus::more_than_budget),
     rule(&cpus::COUNTED_TOO_MANY, cpus::counted_too_many),
     rule(&crowd::NESTED, crowd::nested),
