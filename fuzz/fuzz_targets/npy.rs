@@ -29,5 +29,6 @@ fn read<T: poolkeeper_kmeans::Scalar>() {
         }
         Ok(())
     });
-    assert!(read.is_err() || seen == rows);
+    // An array without columns has no block to look at.
+    assert!(read.is_err() || columns == 0 || seen == rows);
 }
