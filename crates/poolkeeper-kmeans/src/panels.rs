@@ -28,7 +28,7 @@ impl<T: Scalar> Panels<T> {
     /// along the rows. Those that pad the last panel are infinitely far.
     ///
     /// Returns how far each is from the one that was in its place, if these panels had
-    /// centers: then they must be as many, for the same tiles.
+    /// as many centers, for the same tiles.
     pub(crate) fn fill(
         &mut self,
         centers: ArrayView2<T>,
@@ -37,8 +37,11 @@ impl<T: Scalar> Panels<T> {
     ) -> Option<Vec<f64>> {
         let (k, columns) = centers.dim();
         let run = if width == 1 { RUN / size_of::<T>() } else { 1 };
-        let is_first = self.is_empty();
-        if is_first {
+        let of_all = if run > 1 { k.max(1) } else { width };
+        let is_same = (self.width, self.run) == (of_all, run)
+            && self.norms.len() == k.next_multiple_of(of_all)
+            && self.columns == columns.next_multiple_of(run);
+        if !is_same {
             self.clear(k, columns, width, run);
         }
         let mut drift = Vec::with_capacity(k);
@@ -53,7 +56,7 @@ impl<T: Scalar> Panels<T> {
             drift.push(self.put(c, moved).sqrt() / 2.0);
             self.norms[c] = T::near(norm);
         }
-        (!is_first).then_some(drift)
+        is_same.then_some(drift)
     }
 
     /// Room for `k` centers, in runs of so many columns.
@@ -95,10 +98,6 @@ impl<T: Scalar> Panels<T> {
     /// Where the first column of a center is.
     fn at(&self, center: usize) -> usize {
         center / self.width * self.width * self.columns + center % self.width * self.run
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.norms.is_empty()
     }
 
     /// Some of the centers of `all`, in panels for the same tiles.

@@ -164,7 +164,7 @@ impl<'a, T: Scalar> Pass<'a, T> {
             changed.fetch_add(n, Ordering::Relaxed);
         })?;
         self.lend_sums();
-        for worker in &self.workers[1..] {
+        for worker in self.workers.iter().skip(1) {
             self.sums.add(&lock(worker).sums);
         }
         if is_first {
