@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from ._native import Source, _cpus
@@ -96,10 +97,20 @@ class Cpus(int):
         return (int, (int(self),))
 
 
+class _Worker(threading.local):
+    """The calling thread, where it works for somebody."""
+
+    share: int | None = None  # CPUs
+
+
+worker = _Worker()
+
+
 def cpus(pid: int | None = None) -> Cpus:
     """Return the CPUs that this process may use, and who says so.
 
-    The smallest of every source counts: the variable ``POOLKEEPER_CPUS``,
+    In a worker thread of poolkeeper's (an executor's, a Dask worker's) that is the
+    thread's share. The smallest of every source counts: the variable ``POOLKEEPER_CPUS``,
     variables that say how many CPUs programs may use, a batch scheduler's or a
     platform's, a launcher's number of processes on this node (MPI, torchrun,
     srun, flux), the CPU quota of the process's cgroup and of every group above
@@ -135,7 +146,7 @@ def cpus(pid: int | None = None) -> Cpus:
     >>> budget.deciding.cpus == budget.fraction
     True
     """
-    count, fraction, physical, performance, sources, table = _cpus(pid)
+    count, fraction, physical, performance, sources, table = _cpus(pid, worker.share)
     budget = Cpus(count)
     budget.count = count
     budget.fraction = fraction

@@ -185,7 +185,7 @@ def _set_threads(pool: int, threads: int) -> bool: ...
 class Source:
     @property
     def kind(self) -> Literal[
-        "override", "user", "scheduler", "platform", "launcher",
+        "worker", "override", "user", "scheduler", "platform", "launcher",
         "quota", "cpuset", "affinity", "machine",
     ]: ...  # fmt: skip
     @property
@@ -248,7 +248,7 @@ def split(
     nested: bool = True,
 ) -> Split: ...
 def _cpus(
-    pid: SupportsIndex | None = None, /
+    pid: SupportsIndex | None = None, share: int | None = None, /
 ) -> tuple[int, float, int | None, int | None, list[Source], str]: ...
 def _share(cpus: int, openmp: int, blas: int) -> Share: ...
 def _share_of_callers(workers: int, cpus: int) -> Share: ...

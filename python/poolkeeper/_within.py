@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from . import _numba
-from ._cpus import cpus
+from ._cpus import cpus, worker
 from ._native import LimitWarning, Scope, Share, Split, limit, pools, split
 from ._variables import Variables, keeping
 
@@ -23,7 +23,6 @@ _for_good: list[Scope] = []
 class _Thread(threading.local):
     """What belongs to one worker thread."""
 
-    cpus: int | None = None  # its share, if it is a worker
     held: Held | None = None  # its limit, if that ends with the thread
 
 
@@ -50,10 +49,7 @@ def budget(wanted: int | None = None) -> int:
 
     That is the budget of the process, and in a worker thread the thread's share.
     """
-    if wanted is not None:
-        return wanted
-    found = int(cpus())
-    return found if _thread.cpus is None else min(found, _thread.cpus)
+    return int(cpus()) if wanted is None else wanted
 
 
 def divided(
@@ -74,12 +70,12 @@ def divided(
 @contextmanager
 def in_thread(share: Share) -> Iterator[None]:
     """Keep `share` in this thread, which works for somebody, for a while."""
-    outer, _thread.cpus = _thread.cpus, share.cpus
+    outer, worker.share = worker.share, share.cpus
     try:
         with share.limit(), _numba.lowered(share.openmp):
             yield
     finally:
-        _thread.cpus = outer
+        worker.share = outer
 
 
 def call(share: Share, function: Callable[..., _T], /, *args: Any, **named: Any) -> _T:
@@ -105,7 +101,7 @@ def environment(share: Share, force: bool = False, *, briefly: bool = False) -> 
 def hold_in_thread(share: Share) -> None:
     """Keep `share` in this thread until it ends, or is given another one."""
     _thread.held = None  # ends the earlier limit before the next begins
-    _thread.cpus = share.cpus
+    worker.share = share.cpus
     _thread.held = Held(share.limit())
 
 

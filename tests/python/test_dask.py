@@ -127,8 +127,9 @@ def test_workers_without_a_process_of_their_own_keep_the_environment() -> None:
     with cluster, client:
         client.register_plugin(WorkerLimits())
         assert client.submit(_look, pure=False).result(timeout=60)[0] == 1
+        assert client.submit(_budget, pure=False).result(timeout=60) == 1
         assert dict(os.environ) == before
-        assert _look()[0] == 8
+        assert (_look()[0], _budget()) == (8, 2)
     assert dict(os.environ) == before
 
 
@@ -137,6 +138,12 @@ def test_the_module_can_be_preloaded() -> None:
     cluster, client = _cluster(1, 1, preload=["poolkeeper.dask"])
     with cluster, client:
         assert client.submit(_look, pure=False).result(timeout=60) == (1, _share("1"))
+
+
+def _budget() -> int:
+    import poolkeeper
+
+    return int(poolkeeper.cpus())
 
 
 class _Counter:

@@ -291,3 +291,17 @@ def test_real_libraries_compute_in_16_workers() -> None:
     with poolkeeper.ThreadPoolExecutor(16) as executor:
         assert list(executor.map(work, range(16))) == [({1}, 300)] * 16
     assert [pool.num_threads for pool in poolkeeper.pools()] == before
+
+
+@in_own_process
+def test_the_budget_of_a_worker_is_its_share() -> None:
+    whole = int(poolkeeper.cpus())
+    with poolkeeper.ThreadPoolExecutor(2, cpus=2) as executor:
+        found = executor.submit(poolkeeper.cpus).result()
+        assert (int(found), found.deciding.kind, found.deciding.value) == (1, "worker", "1")
+        assert executor.submit(lambda: int(poolkeeper.cpus(os.getpid()))).result() == whole
+    with futures.ThreadPoolExecutor(1, initializer=poolkeeper.spread(2, cpus=2)) as executor:
+        assert int(executor.submit(poolkeeper.cpus).result()) == 1
+    with futures.ThreadPoolExecutor(1) as executor:
+        assert int(executor.submit(poolkeeper.cpus).result()) == whole
+    assert int(poolkeeper.cpus()) == whole

@@ -96,6 +96,7 @@ pub(crate) fn reader(source: &Source) -> String {
 
 fn described(source: &Source) -> &'static str {
     match source.kind.name() {
+        "worker" => "worker's share",
         "override" | "user" => "user",
         "scheduler" => "batch scheduler",
         "platform" => "platform",

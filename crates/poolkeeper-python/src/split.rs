@@ -74,7 +74,7 @@ pub(crate) fn split(
     };
     let cpus = match count(cpus)? {
         Some(cpus) => cpus,
-        None => crate::budget::own(py)?.cpus,
+        None => crate::budget::own(py, None)?.cpus,
     };
     let pools = unlocked(py, poolkeeper::pools).map_err(raise)?;
     let split = budget::Split::new(cpus, &levels, &pools).map_err(raise)?;

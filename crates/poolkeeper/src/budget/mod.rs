@@ -124,6 +124,11 @@ impl Budget {
         sources.extend(affinity::sources(observed, &given));
         let shares = launchers.sources(&sources, &given, observed);
         sources.splice(below..below, shares);
+        if let Some(cpus) = observed.share() {
+            let place = "poolkeeper, for this worker";
+            let share = Source::says(SourceKind::Worker, place, cpus.to_string(), cpus.into());
+            sources.insert(0, share);
+        }
         let exact = decide(&mut sources);
         let cores = given
             .is_known()

@@ -27,6 +27,8 @@ pub struct Observed {
     hidden: Option<String>,
     affinity: Vec<u32>,
     whose: Whose,
+    /// What the calling worker may use of all that.
+    share: Option<u32>,
 }
 
 /// Which process it is, which tells what may be asked.
@@ -57,6 +59,7 @@ impl Observed {
             hidden: None,
             affinity: platform::affinity(None)?,
             whose: Whose::Own,
+            share: None,
         })
     }
 
@@ -87,6 +90,7 @@ impl Observed {
             hidden,
             affinity,
             whose: Whose::Others,
+            share: None,
         })
     }
 
@@ -103,7 +107,30 @@ impl Observed {
             hidden: None,
             affinity: affinity.to_owned(),
             whose: Whose::Pretended,
+            share: None,
         }
+    }
+
+    /// The same, asked by one of several workers in the process, which may use so
+    /// many of its CPUs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use poolkeeper::budget::{Budget, Observed};
+    /// let worker = Observed::this_process()?.by_worker(1);
+    /// assert_eq!(Budget::read(&worker)?.cpus, 1);
+    /// # Ok::<(), poolkeeper::Error>(())
+    /// ```
+    pub fn by_worker(self, cpus: u32) -> Self {
+        Observed {
+            share: Some(cpus),
+            ..self
+        }
+    }
+
+    pub(super) fn share(&self) -> Option<u32> {
+        self.share
     }
 
     /// Why the process's variables can't be seen, if they can't.

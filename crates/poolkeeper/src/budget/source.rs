@@ -8,6 +8,8 @@ use std::fmt;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum SourceKind {
+    /// The share of the worker that asks, one of several in the process.
+    Worker,
     /// The variable `POOLKEEPER_CPUS`.
     Override,
     /// Another variable by which a user, or who started the process, says how
@@ -31,10 +33,11 @@ pub enum SourceKind {
 }
 
 impl SourceKind {
-    /// Its name: `"override"`, `"user"`, `"scheduler"`, `"platform"`,
+    /// Its name: `"worker"`, `"override"`, `"user"`, `"scheduler"`, `"platform"`,
     /// `"launcher"`, `"quota"`, `"cpuset"`, `"affinity"` or `"machine"`.
     pub const fn name(self) -> &'static str {
         match self {
+            SourceKind::Worker => "worker",
             SourceKind::Override => "override",
             SourceKind::User => "user",
             SourceKind::Scheduler => "scheduler",
