@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -169,6 +170,10 @@ def main() -> int:
 
 def run_all(chosen: list[Step]) -> int:
     """Run the steps, print the sum, and return the exit code."""
+    # A shell starts what runs in its background with these ignored, and tests send them.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     if any(step.name == PYTHON_TESTS for step in chosen):
         JUNIT.unlink(missing_ok=True)  # an old one must not pass for this run's
     total = sum((run(step) for step in chosen), Count())
