@@ -124,12 +124,15 @@ def test_json_of_a_simulation_goes_where_the_report_goes() -> None:
 
 def test_the_json_of_a_dry_run_has_what_was_kept() -> None:
     arguments = ["run", "--dry-run", "--cpus", "1", "--json"]
-    told = json.loads(run([*MODULE, *arguments], {"OMP_NUM_THREADS": "4;x"}).stdout)
+    variables = {"OMP_NUM_THREADS": "4", "MKL_NUM_THREADS": "4;x"}
+    told = json.loads(run([*MODULE, *arguments], variables).stdout)
     assert told["split"]["cpus"] == 1
     assert told["set"]["OPENBLAS_NUM_THREADS"] == "1"
     assert "OMP_NUM_THREADS" not in told["set"]
     (kept,) = told["kept"]
-    assert (kept["name"], kept["value"], kept["instead_of"]) == ("OMP_NUM_THREADS", "4;x", "1")
+    assert (kept["name"], kept["value"], kept["instead_of"]) == ("OMP_NUM_THREADS", "4", "1")
+    assert told["set"]["MKL_NUM_THREADS"] == "1"
+    assert "4;x" in json.dumps(told["replaced"])  # no number: said, and not kept
     assert told["pin"] is None
 
 

@@ -80,11 +80,12 @@ def test_a_worker_of_one_thread_may_have_more_cpus() -> None:
         # A library that is loaded already has its own count outside of tasks.
         assert list(client.run(_look_both).values()) == [(1, 8)]  # 1: Dask's OMP_NUM_THREADS
         client.register_plugin(WorkerLimits(cpus=2))
-        assert client.submit(_look_both, pure=False).result(timeout=60) == (2, 2)
+        # What Dask chose for OpenMP is not raised.
+        assert client.submit(_look_both, pure=False).result(timeout=60) == (1, 2)
         client.register_plugin(WorkerLimits(cpus=1))  # in place of the other one
         assert client.submit(_look_both, pure=False).result(timeout=60) == (1, 1)
         client.register_plugin(WorkerLimits(cpus=64))  # more than the budget
-        assert client.submit(_look_both, pure=False).result(timeout=60) == (2, 2)
+        assert client.submit(_look_both, pure=False).result(timeout=60) == (1, 2)
         assert [threads for threads, _ in client.run(_look).values()] == [8]  # no task runs
 
 

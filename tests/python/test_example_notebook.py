@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 import nbformat
 import pytest
@@ -49,7 +50,9 @@ def test_the_pools_are_discovered(ran: dict[str, Ran]) -> None:
 
 
 def test_both_limits_are_applied(ran: dict[str, Ran]) -> None:
-    assert ran["inner"].value.count("asked for 4, applied") == 2
+    # On a machine with fewer CPUs a pool has fewer threads, and keeps them.
+    said = re.findall(r"asked for 4, (applied|has [1-3]: kept)", ran["inner"].value)
+    assert len(said) == 2
 
 
 def test_every_fit_finds_the_shapes(ran: dict[str, Ran]) -> None:
