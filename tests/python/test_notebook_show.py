@@ -150,7 +150,7 @@ def test_scopes_and_outcomes() -> None:
     import poolkeeper
 
     fake()
-    with poolkeeper.limit(blas=99, openmp=1) as scope:
+    with poolkeeper.limit(blas=99, openmp=1, force=True) as scope:
         text = " ".join(_page(scope).words)
         assert "Live limit" in text
         assert "openblas 99 8 16 clamped" in text
@@ -167,7 +167,7 @@ def test_what_auto_did() -> None:
     os.environ["OMP_NUM_THREADS"] = HOSTILE
     with poolkeeper.auto() as done:
         page = _page(done)
-        assert f"kept OMP_NUM_THREADS={HOSTILE}" in " ".join(page.words)
+        assert "OMP_NUM_THREADS='<img src=x" in " ".join(page.words)
         assert "openblas" in page.words
 
 

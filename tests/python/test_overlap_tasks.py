@@ -81,7 +81,7 @@ def test_many_tasks_hold_at_the_smallest() -> None:
             live.append(threads)
             for _ in range(threads):
                 await asyncio.sleep(0)  # lets the others go on
-                assert library.openblas_get_num_threads() == min(live)
+                assert library.openblas_get_num_threads() == min([8, *live])  # 8: as before
             live.remove(threads)
 
     async def main() -> None:
