@@ -13,6 +13,7 @@ import select
 import signal
 import sys
 import time
+import traceback
 
 #: The child's end of the pipe by which it tells how far it is; none in the parent.
 _telling: int | None = None
@@ -23,7 +24,8 @@ _LINES, _LONGEST = 8, 200
 #: it left behind may keep it open.
 _REST = 1.0
 
-_DONE = "done"
+#: The child's last step: it came to the end, or what it ran was interrupted.
+_DONE, _INTERRUPTED = "done", "interrupted"
 
 
 def go() -> tuple[int | None, str, list[str]] | None:
@@ -66,16 +68,17 @@ def doing(what: str) -> None:
         os.write(_telling, what.replace("\n", " ").encode(errors="surrogateescape") + b"\n")
 
 
-def finish(code: int, is_done: bool) -> None:
-    """End the child, if this is one, with its exit code."""
+def finish(code: int, stop: BaseException | None) -> None:
+    """End the child, if this is one: with its exit code, or as interrupted by `stop`."""
     if _telling is None:
         return
+    if stop is not None:
+        traceback.print_exception(stop)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):  # its reader has gone; it was closed
             if stream is not None:
                 stream.flush()
-    if is_done:
-        doing(_DONE)
+    doing(_DONE if stop is None else _INTERRUPTED)
     os._exit(code)
 
 
@@ -110,6 +113,10 @@ def _wait(child: int, told: int, errors: int) -> tuple[int | None, str, list[str
     steps = [step for step in steps if step]
     if steps and steps[-1] == _DONE:
         return code, "", []
+    if steps and steps[-1] == _INTERRUPTED:
+        # The child has printed where; a shell is to see an interrupt, not an exit code.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
     what = steps[-1] if steps else "the command"
     lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
     return None, f"{what} {_end(code)}", [line[:_LONGEST] for line in lines[-_LINES:]]

@@ -37,7 +37,7 @@ def test_the_story_is_predicted() -> None:
     assert codes(report) == {"PK101"}
     (error,) = [one for one in report["doctor"]["findings"] if one["severity"] == "error"]
     assert error["summary"].endswith("safe with 64.")
-    assert error["fix"]["python"] == "poolkeeper.set_limit(openmp=64)"
+    assert error["fix"]["python"] == "import poolkeeper; poolkeeper.set_limit(openmp=64)"
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,7 @@ pub(crate) fn run_command(
     let code = poolkeeper_cli::run(arguments, &mut interpreter, &mut out, &mut err);
     if is_process {
         // A child ends here, and nothing that its parent has still to do is done twice.
-        let is_done = interpreter.stop.is_none();
-        interpreter.call_apart("finish", (code, is_done))?;
+        interpreter.call_apart("finish", (code, interpreter.stop.as_ref()))?;
     }
     interpreter.stop.map_or(Ok(code), Err)
 }
