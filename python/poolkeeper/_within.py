@@ -109,16 +109,17 @@ def hold_in_process(share: Share, *, forked: bool = False, force: bool = False) 
     """Keep `share` in this process for good: its pools, and its environment.
 
     A pool whose number the user has set by a variable keeps that, unless `force`.
-    After `fork` from a process with a libgomp, that library gets one thread: if
-    the parent ever ran a parallel region, one here waits for threads that are
-    gone, except with one thread.
+    After `fork`, pools that wait for threads of the parent (libgomp's, for one) get
+    one thread: if the parent ever ran a parallel region, one here would wait for
+    threads that are gone, except with one thread.
     """
     changes = keeping(share, force)
     Variables(changes.set)
     _for_good.append(changes.limit())
     _numba.Lowered(changes.set.get(_numba.VARIABLE))
-    if forked and any(pool.runtime == "libgomp" for pool in pools()):
-        _for_good.append(limit(libgomp=1))
+    waiting = {pool.runtime for pool in pools() if pool._waits_after_fork}
+    if forked and waiting:
+        _for_good.append(limit(dict.fromkeys(waiting, 1)))
 
 
 def callers(wanted: int | None) -> int:

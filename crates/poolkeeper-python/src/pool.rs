@@ -142,6 +142,12 @@ impl Pool {
         Ok(Some(dict))
     }
 
+    /// Whether a forked child hangs that uses several of its threads.
+    #[getter]
+    fn _waits_after_fork(&self) -> bool {
+        self.0.waits_after_fork()
+    }
+
     /// Every field by its name.
     fn to_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(slf.py());

@@ -1,6 +1,5 @@
 //! The words of the project as types: [`Level`], [`Reach`] and [`Pool`].
 
-use crate::runtimes::Card;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::num::NonZeroU32;
@@ -77,42 +76,6 @@ pub(crate) fn lossy_option<S: Serializer>(
     path.as_ref()
         .map(|path| path.to_string_lossy())
         .serialize(serializer)
-}
-
-impl Pool {
-    /// A pool of which only this is known.
-    pub(crate) fn described(
-        card: &'static Card,
-        filepath: PathBuf,
-        num_threads: Option<NonZeroU32>,
-    ) -> Pool {
-        Pool {
-            id: 0,
-            user_api: card.level.name(),
-            internal_api: card.internal_api,
-            num_threads,
-            prefix: card
-                .file_prefixes
-                .first()
-                .copied()
-                .unwrap_or(card.id)
-                .to_owned(),
-            filepath,
-            version: None,
-            threading_layer: None,
-            architecture: None,
-            runtime: card.id,
-            name: card.name,
-            level: card.level,
-            reach: Reach::Process,
-            max_threads: None,
-            capacity: None,
-            symbol_prefix: "",
-            symbol_suffix: "",
-            runs_on: None,
-            backends: None,
-        }
-    }
 }
 
 /// The backends of a FlexiBLAS, as its management interface lists them.

@@ -6,6 +6,7 @@
 
 use crate::Result;
 use crate::budget::{Budget, Observed};
+use crate::runtimes::{OMP_NUM_THREADS, Reading};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -55,18 +56,12 @@ pub fn read_budget() -> Result<()> {
     let observed = Observed::this_process()?;
     let budget = Budget::read(&observed)?.cpus;
     let usual = observed
-        .variable("OMP_NUM_THREADS")
-        .and_then(outermost)
-        .map_or(budget, |threads| threads.get().min(budget));
+        .variable(OMP_NUM_THREADS)
+        .and_then(|value| Reading::Whole.read(value))
+        .map_or(budget, |threads| threads.min(budget));
     BUDGET.store(budget, Relaxed);
     USUAL.store(usual, Relaxed);
     Ok(())
-}
-
-/// The first number of `OMP_NUM_THREADS`, a list with one for each level of
-/// nesting (OpenMP API 5.2, section 21.1.2). What is no number means nothing.
-fn outermost(list: &str) -> Option<NonZeroU32> {
-    list.split(',').next()?.trim().parse().ok()
 }
 
 pub(crate) fn limit() -> u32 {

@@ -1,6 +1,6 @@
 //! One test: the counts are the process's.
 
-use super::{Caller, Want, outermost, set_limit};
+use super::{Caller, Want, set_limit};
 
 fn exactly(threads: u32) -> Want {
     Want::Exactly(threads.try_into().unwrap())
@@ -33,14 +33,4 @@ fn callers_share_a_limit_and_take_over_what_others_leave() {
     drop(many);
     assert_eq!(Caller::begin(Want::Usual).threads(), 1000);
     set_limit(0);
-}
-
-#[test]
-fn the_outermost_level_of_omp_num_threads_counts() {
-    let of = |text| outermost(text).map(|threads| threads.get());
-    assert_eq!(of("4"), Some(4));
-    assert_eq!(of(" 3 , 2"), Some(3));
-    assert_eq!(of("0"), None);
-    assert_eq!(of("many"), None);
-    assert_eq!(of(""), None);
 }

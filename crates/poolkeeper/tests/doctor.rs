@@ -1,6 +1,6 @@
 //! The doctor's rules on machines and processes that aren't here.
 
-use poolkeeper::doctor::{Facts, Host, PoolFacts, Report, Room, Severity, diagnose};
+use poolkeeper::doctor::{Facts, Host, PoolFacts, Report, Room, Severity, diagnose, safe_threads};
 use std::num::NonZeroU32;
 
 /// An OpenBLAS on pthreads as the wheels have it, with so many threads.
@@ -173,6 +173,98 @@ fn a_container_without_room_for_the_threads() {
     // Those that it has started already are counted by the limit.
     facts.pools[0].workers = 40;
     assert!(diagnose(&facts).is_healthy);
+}
+
+#[test]
+fn threads_that_call_no_blas_endanger_none() {
+    for runtime in ["kmeans", "lightgbm"] {
+        let wide = PoolFacts::described(runtime, "/of/its/own.so", 128).unwrap();
+        let mut facts = machine(128, vec![openblas("/libopenblas.so", 32), wide]);
+        facts.pools[1].pool.num_threads = NonZeroU32::new(128);
+        let report = diagnose(&facts);
+        assert!(report.is_healthy, "{runtime}: {report:?}");
+        let noted = codes(&report, Severity::Note);
+        assert!(!noted.contains(&"PK203"), "{runtime}: {noted:?}");
+        assert!(!noted.contains(&"PK205"), "{runtime}: {noted:?}");
+        assert_eq!(safe_threads(&facts), [], "{runtime}");
+    }
+}
+
+#[test]
+fn only_openmp_runtimes_bind_their_threads() {
+    let openmp = PoolFacts::described("libgomp", "/libgomp.so.1", 4).unwrap();
+    let mut facts = machine(4, vec![openmp]);
+    let bound = facts
+        .environment
+        .now
+        .insert("OMP_PROC_BIND".into(), "true".into());
+    assert_eq!(bound, None);
+    let kmeans = PoolFacts::described("kmeans", "/_native.so", 4).unwrap();
+    facts.pools.push(kmeans);
+    assert_eq!(
+        codes(&diagnose(&facts), Severity::Warning),
+        Vec::<&str>::new()
+    );
+    let llvm = PoolFacts::described("libomp", "/libomp.so", 4).unwrap();
+    facts.pools.push(llvm);
+    assert_eq!(codes(&diagnose(&facts), Severity::Warning), ["PK302"]);
+}
+
+#[test]
+fn a_pool_that_reads_a_variable_takes_its_number_to_the_large_machine() {
+    let begins = |runtime: &str, variable: &str| {
+        let found = PoolFacts::described(runtime, "/its.so", 8).unwrap();
+        let mut facts = machine(8, vec![found]);
+        let now = &mut facts.environment.now;
+        now.insert(variable.to_owned(), "200".to_owned());
+        let there = facts.on_machine(128).unwrap();
+        there.pools[0].pool.num_threads.map(NonZeroU32::get)
+    };
+    assert_eq!(begins("libgomp", "OMP_NUM_THREADS"), Some(200));
+    assert_eq!(begins("mkl", "MKL_NUM_THREADS"), Some(200));
+    // These start no more threads than there are CPUs.
+    assert_eq!(begins("openblas", "OPENBLAS_NUM_THREADS"), Some(128));
+    assert_eq!(begins("kmeans", "OMP_NUM_THREADS"), Some(128));
+    assert_eq!(begins("kmeans", "MKL_NUM_THREADS"), Some(128));
+}
+
+#[test]
+fn k_means_takes_the_budget_and_not_what_libraries_count() {
+    let mut facts = machine(8, Vec::new());
+    facts.cpus.budget = 2;
+    facts.pools = vec![PoolFacts::described("kmeans", "/_native.so", 2).unwrap()];
+    let there = facts.on_machine(128).unwrap();
+    assert_eq!(there.pools[0].pool.num_threads, NonZeroU32::new(128));
+}
+
+#[test]
+fn a_build_without_threads_has_none_on_a_large_machine_either() {
+    for (runtime, layer) in [("mkl", "sequential"), ("blis", "disabled")] {
+        let mut found = PoolFacts::described(runtime, "/its.so", 1).unwrap();
+        found.pool.threading_layer = Some(layer.to_owned());
+        let facts = machine(1, vec![found]);
+        let there = facts.on_machine(128).unwrap();
+        assert_eq!(
+            there.pools[0].pool.num_threads,
+            NonZeroU32::new(1),
+            "{runtime}"
+        );
+    }
+}
+
+#[test]
+fn what_is_to_be_typed_names_the_variable_that_the_pool_reads() {
+    let mut blis = PoolFacts::described("blis", "/libblis.so", 4).unwrap();
+    blis.pool.threading_layer = Some("pthreads".to_owned());
+    let openmp = PoolFacts::described("libgomp", "/libgomp.so.1", 4).unwrap();
+    let facts = machine(4, vec![blis, openmp]);
+    let report = diagnose(&facts);
+    let mut findings = report.findings.iter();
+    let finding = findings.find(|finding| finding.code == "PK205").unwrap();
+    assert_eq!(
+        finding.fix.shell.as_deref(),
+        Some("export BLIS_NUM_THREADS=1")
+    );
 }
 
 #[test]

@@ -122,11 +122,7 @@ impl Used {
         let mut pool = found.pool.clone();
         let most = most_of(seen, &pool.filepath);
         let started = most.as_ref().map_or(0, |starter| starter.peak);
-        if pool.capacity.is_some() {
-            // As `Pool::capacity` counts: each worker ever started holds a buffer.
-            let most = pool.max_threads.map(|most| 2 * most.get());
-            pool.capacity = most.map(|buffers| buffers.saturating_sub(started + 1));
-        }
+        pool.capacity = pool.capacity_beside(started);
         Used {
             pool,
             started,

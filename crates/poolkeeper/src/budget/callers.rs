@@ -1,10 +1,7 @@
 //! How many threads may call a BLAS at once.
 
 use crate::model::{Level, Pool};
-
-/// What numpy's and scipy's wheels have been compiled for since 2019
-/// (`MAX_THREADS=64` in their `openblas_get_config`).
-const USUAL: u32 = 64;
+use crate::runtimes::COMPILED_FOR_USUALLY as USUAL;
 
 /// The most threads that may call a BLAS at once, and whose bound it is.
 pub(super) enum Callers<'pools> {

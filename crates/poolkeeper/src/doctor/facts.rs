@@ -5,6 +5,7 @@
 
 use super::finding::Evidence;
 use crate::model::{Level, Pool};
+use crate::runtimes::{self, Behaviour, Card, Layer, Workers};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -214,9 +215,10 @@ impl Facts {
             .filter(|found| found.pool.runs_on.is_none())
     }
 
-    /// The OpenMP pool with the most threads.
-    pub(super) fn widest_openmp(&self) -> Option<&PoolFacts> {
+    /// The pool with the most threads of those whose threads do something.
+    pub(super) fn widest_openmp(&self, does: fn(&Behaviour) -> bool) -> Option<&PoolFacts> {
         self.of_level(Level::Openmp)
+            .filter(|found| does(found.behaviour()))
             .max_by_key(|found| found.threads())
     }
 }
@@ -227,16 +229,34 @@ impl PoolFacts {
         self.pool.num_threads.map_or(0, |threads| threads.get())
     }
 
+    /// What is known of its runtime.
+    pub(super) fn card(&self) -> Option<&'static Card> {
+        runtimes::find(self.pool.runtime)
+    }
+
+    /// What its threads do.
+    pub(super) fn behaviour(&self) -> &'static Behaviour {
+        self.card()
+            .map_or(&Behaviour::USUAL, |card| &card.behaviour)
+    }
+
+    /// What is special about the threading layer that it was built on.
+    pub(super) fn layer(&self) -> Option<Layer> {
+        self.behaviour().layer(self.pool.threading_layer.as_deref())
+    }
+
     /// Callers that it is safe with at once, if it counts them: its capacity, or
     /// what the workers leave that were seen. One that a limit has sent to sleep
     /// since holds its buffer all the same, and not every build tells of it.
     pub(super) fn safe_callers(&self) -> Option<u32> {
         let capacity = self.pool.capacity?;
-        let left = self
-            .pool
-            .max_threads
-            .map(|most| (2 * most.get()).saturating_sub(self.workers + 1));
+        let left = self.pool.capacity_beside(self.workers);
         Some(left.map_or(capacity, |left| left.min(capacity)))
+    }
+
+    /// Whether its threads were started when it was loaded.
+    pub(super) fn starts_at_load(&self) -> bool {
+        self.is_on_pthreads() && self.behaviour().workers == Workers::AtLoad
     }
 
     /// Whether its threads are made with pthreads, beside OpenMP's.

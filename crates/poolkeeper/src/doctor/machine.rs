@@ -1,10 +1,10 @@
 //! A program's facts on a machine that isn't here.
 
 use super::facts::{CpuFacts, Facts, PoolFacts};
-use super::settings::{read, variables};
+use super::settings::asked;
 use crate::limit::MAX_LIMIT;
-use crate::model::Pool;
-use crate::runtimes;
+use crate::model::{Pool, Reach};
+use crate::runtimes::{self, Begins, Card, Layer};
 use crate::{Error, Result};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -42,7 +42,7 @@ impl Facts {
                 there.pool.num_threads = begins;
                 there.told = told_at_start(found, self, cpus).unwrap_or(found.told);
             }
-            if let (true, Some(threads)) = (found.is_on_pthreads(), begins) {
+            if let (true, Some(threads)) = (found.starts_at_load(), begins) {
                 there.workers = threads.get() - 1;
             }
             settle_capacity(&mut there.pool);
@@ -66,45 +66,52 @@ impl Facts {
 /// A capacity goes down with the workers, which hold a buffer each, as the
 /// library does.
 fn settle_capacity(pool: &mut Pool) {
-    if let (Some(_), Some(most), Some(threads)) =
-        (pool.capacity, pool.max_threads, pool.num_threads)
-    {
-        pool.capacity = Some(2 * most.get() - threads.min(most).get());
+    if let (Some(most), Some(threads)) = (pool.max_threads, pool.num_threads) {
+        let workers = threads.min(most).get() - 1;
+        pool.capacity = pool.capacity_beside(workers).or(pool.capacity);
+    }
+}
+
+/// The threads that a runtime takes of itself, on a machine with that budget and so
+/// many CPUs in the mask.
+fn by_itself(found: &PoolFacts, budget: u32, counted: u32) -> Option<u32> {
+    match found.behaviour().begins {
+        Begins::Cpus => Some(counted),
+        Begins::Budget => Some(budget),
+        Begins::Fixed => None,
     }
 }
 
 /// The threads that a variable, or a machine with so many CPUs, tells a pool to use,
 /// whatever the most is that it can; `None` where somebody has set it otherwise.
 fn told_at_start(found: &PoolFacts, here: &Facts, cpus: u32) -> Option<u32> {
-    let (names, reading) = variables(found);
-    let mut names = names.iter();
-    let asked = names.find_map(|name| read(here.environment.now(name)?, reading));
-    asked.or((found.told == here.cpus.counted).then_some(cpus))
+    let asked = asked(found, here).map(|(_, _, threads)| threads);
+    let is_untold = Some(found.told) == by_itself(found, here.cpus.budget, here.cpus.counted);
+    asked.or(is_untold.then_some(cpus))
 }
 
 /// The threads that a pool would start with on a machine with so many CPUs.
 fn threads_at_start(found: &PoolFacts, here: &Facts, cpus: u32) -> Option<NonZeroU32> {
     let present = found.pool.num_threads;
-    if found.fixed.is_some() {
+    if found.fixed.is_some() || found.layer() == Some(Layer::WithoutThreads) {
         return present;
     }
-    let (names, reading) = variables(found);
-    let asked = names
-        .iter()
-        .find_map(|name| read(here.environment.now(name)?, reading));
     let most = found.pool.max_threads.map_or(u32::MAX, NonZeroU32::get);
-    let is_as_counted = present.is_none_or(|threads| threads.get() == here.cpus.counted.min(most));
-    let threads = match (found.pool.runtime, asked) {
-        // It never starts more than it counts CPUs.
-        ("openblas", Some(asked)) => asked.min(cpus),
-        (_, Some(asked)) => asked,
-        // It starts with one thread unless it is told.
-        ("blis", None) => return present,
-        // It has no number of its own: it takes OpenMP's.
-        ("lightgbm", None) => return present,
-        // Somebody has set it, and would there too.
-        (_, None) if !is_as_counted && !found.is_limited => return present,
-        (_, None) => cpus,
+    let there = by_itself(found, cpus, cpus);
+    let threads = match (asked(found, here), there) {
+        (Some((_, _, asked)), Some(there)) if found.behaviour().is_ceiling => asked.min(there),
+        (Some((_, _, asked)), _) => asked,
+        (None, None) => return present,
+        (None, Some(there)) => {
+            let here = by_itself(found, here.cpus.budget, here.cpus.counted);
+            let is_untold = present
+                .is_none_or(|threads| here.is_some_and(|here| threads.get() == here.min(most)));
+            // Somebody has set it, and would there too.
+            if !is_untold && !found.is_limited {
+                return present;
+            }
+            there
+        }
     };
     NonZeroU32::new(threads.min(most))
 }
@@ -133,18 +140,47 @@ impl PoolFacts {
         filepath: impl Into<PathBuf>,
         threads: u32,
     ) -> Result<PoolFacts> {
-        let card = runtimes::all().find(|card| card.id == runtime);
-        let card = card.ok_or_else(|| Error::UnknownPool {
+        let card = runtimes::find(runtime).ok_or_else(|| Error::UnknownPool {
             name: runtime.to_owned(),
             suggestion: crate::error::nearest(runtime, runtimes::all().map(|card| card.id)),
             known: runtimes::all().map(|card| card.id).collect(),
         })?;
         Ok(PoolFacts {
-            pool: Pool::described(card, filepath.into(), NonZeroU32::new(threads)),
+            pool: described(card, filepath.into(), NonZeroU32::new(threads)),
             told: threads,
             fixed: None,
             is_limited: false,
             workers: 0,
         })
+    }
+}
+
+/// A pool of which only this is known.
+fn described(card: &'static Card, filepath: PathBuf, num_threads: Option<NonZeroU32>) -> Pool {
+    Pool {
+        id: 0,
+        user_api: card.level.name(),
+        internal_api: card.internal_api,
+        num_threads,
+        prefix: card
+            .file_prefixes
+            .first()
+            .copied()
+            .unwrap_or(card.id)
+            .to_owned(),
+        filepath,
+        version: None,
+        threading_layer: None,
+        architecture: None,
+        runtime: card.id,
+        name: card.name,
+        level: card.level,
+        reach: Reach::Process,
+        max_threads: None,
+        capacity: None,
+        symbol_prefix: "",
+        symbol_suffix: "",
+        runs_on: None,
+        backends: None,
     }
 }

@@ -109,8 +109,8 @@ impl Finding {
 /// unless it is forced: forced where that is what is wrong.
 pub(super) fn auto(facts: &Facts) -> &'static str {
     let is_set = |found: &PoolFacts| {
-        let mut names = super::settings::variables(found).0.iter();
-        names.any(|name| facts.environment.now(name).is_some())
+        let mut read = super::settings::variables(found);
+        read.any(|variable| facts.environment.now(variable.name).is_some())
     };
     if facts.pools.iter().any(is_set) {
         "poolkeeper.auto(force=True)"
@@ -125,11 +125,8 @@ fn is_told(facts: &Facts) -> bool {
     let Some(at_start) = &facts.environment.at_start else {
         return false;
     };
-    let mut names = facts
-        .pools
-        .iter()
-        .flat_map(|found| super::settings::variables(found).0);
-    names.any(|name| at_start.contains_key(*name))
+    let mut read = facts.pools.iter().flat_map(super::settings::variables);
+    read.any(|variable| at_start.contains_key(variable.name))
 }
 
 /// Who holds a pool: the line of the user's, if it is known.

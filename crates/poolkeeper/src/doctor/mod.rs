@@ -28,6 +28,8 @@ pub use start::remember_start;
 
 use crate::Result;
 use crate::error::{Error, nearest};
+#[cfg(fuzzing)]
+use crate::runtimes;
 
 /// Says what is wrong with this process. A program in another language than
 /// Python has nothing to tell of its host: `Host::default()`.
@@ -52,8 +54,8 @@ pub fn doctor(host: Host) -> Result<Report> {
 #[cfg(fuzzing)]
 pub(crate) fn fuzz(text: &str) {
     gather::fuzz(text);
-    for reading in [settings::Reading::Whole, settings::Reading::Prefix] {
-        let _ = settings::read(text, reading);
+    for reading in [runtimes::Reading::Whole, runtimes::Reading::Prefix] {
+        let _ = reading.read(text);
     }
 }
 

@@ -37,7 +37,8 @@ pub fn safe_threads(facts: &Facts) -> Vec<Bound> {
 }
 
 fn bound(facts: &Facts, found: &PoolFacts) -> Option<Bound> {
-    let bounds = callers::bound(facts).into_iter().chain(room::bounds(facts));
+    let as_callers = found.behaviour().calls_blas.then(|| callers::bound(facts));
+    let bounds = as_callers.flatten().into_iter().chain(room::bounds(facts));
     let (most, code, reason) = bounds.min_by_key(|(most, _, _)| *most)?;
     Some(Bound {
         file: found.pool.filepath.clone(),

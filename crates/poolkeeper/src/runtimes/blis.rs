@@ -1,6 +1,9 @@
 //! BLIS, on its own or linked statically into another library.
 
-use super::{Bound, Card, Control, Counts, Facts, Runtime, Saved, counted, variable};
+use super::behaviour::{Begins, Behaviour, Layer, Workers};
+use super::card::{Card, Counts, Reading, counted, variable};
+use super::control::{Bound, Control, Facts, Runtime, Saved};
+use super::openmp;
 use crate::model::{Level, Reach};
 use crate::native::{GetInt, GetLong, GetText, NameOf, Object, SetFiveLongs, SetLong};
 use crate::platform::{SymbolName, SymbolTable};
@@ -26,9 +29,10 @@ static CARD: Card = Card {
             Counts::Blas,
             "threads of its functions, 1 of itself; read at its first use",
         )
-        .over(&["OMP_NUM_THREADS"])
-        .usual(1),
-        variable("OMP_NUM_THREADS", "the same, if BLIS_NUM_THREADS is unset"),
+        .over(&[openmp::THREADS])
+        .usual(1)
+        .read(Reading::Prefix),
+        variable(openmp::THREADS, "the same, if BLIS_NUM_THREADS is unset").read(Reading::Prefix),
         variable(
             "BLIS_JC_NT",
             "with BLIS_PC_NT, BLIS_IC_NT, BLIS_JR_NT, BLIS_IR_NT: threads of each of its five loops",
@@ -43,7 +47,16 @@ static CARD: Card = Card {
         "BLIS docs/Multithreading.md",
         "BLIS frame/thread/bli_thread.h",
     ],
+    behaviour: Behaviour {
+        begins: Begins::Fixed,
+        workers: Workers::EachCall,
+        layers: &[(DISABLED, Layer::WithoutThreads)],
+        ..Behaviour::USUAL
+    },
 };
+
+/// The threading layer of a build without threads.
+const DISABLED: &str = "disabled";
 
 const GET: SymbolName = SymbolName::new("bli_thread_get_num_threads");
 const SET: SymbolName = SymbolName::new("bli_thread_set_num_threads");
@@ -93,7 +106,7 @@ impl Runtime for Blis {
             )
         };
         let layer = match (openmp.unwrap_or(0), pthreads.unwrap_or(0)) {
-            (0, 0) => "disabled",
+            (0, 0) => DISABLED,
             (0, _) => "pthreads",
             _ => "openmp",
         };
@@ -102,9 +115,9 @@ impl Runtime for Blis {
         facts.version = version;
         facts.threading_layer = Some(layer.to_owned());
         facts.architecture = arch_name.zip(arch).and_then(|(name, id)| name.call(id));
-        facts.fixed = (layer == "disabled").then_some("this BLIS was built without threads");
+        facts.fixed = (layer == DISABLED).then_some("this BLIS was built without threads");
         // A build without threads accepts every number and uses none.
-        let ways = (layer != "disabled").then(|| Ways::of(object)).flatten();
+        let ways = (layer != DISABLED).then(|| Ways::of(object)).flatten();
         let control = Loaded { get, set, ways };
         Some(Bound {
             control: Box::new(control),

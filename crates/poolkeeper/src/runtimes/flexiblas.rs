@@ -1,6 +1,8 @@
 //! FlexiBLAS, which passes every call on to one of several BLAS libraries.
 
-use super::{Bound, Card, Control, Facts, Runtime, variable};
+use super::behaviour::Behaviour;
+use super::card::{Card, variable};
+use super::control::{Bound, Control, Facts, Runtime};
 use crate::model::{Backends, Level, Reach};
 use crate::native::{
     FillTextSized, GetInt, ListText, Object, SetInt, SwapInt, TakeText, ThreeInts,
@@ -39,6 +41,7 @@ static CARD: Card = Card {
         "A backend stays loaded after a switch to another one, and stays in the list of pools.",
     ],
     sources: &["FlexiBLAS src/flexiblas_api.h and its manual page flexiblas-api(3)"],
+    behaviour: Behaviour::USUAL,
 };
 
 const GET: SymbolName = SymbolName::new("flexiblas_get_num_threads");

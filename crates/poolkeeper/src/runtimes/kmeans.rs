@@ -3,7 +3,10 @@
 //! It has the shape of any other runtime: three C functions, exported by the
 //! library that this crate is linked into, and found there by their names.
 
-use super::{Bound, Card, Control, Counts, Facts, Runtime, Saved, counted};
+use super::behaviour::{Begins, Behaviour, Workers};
+use super::card::{Card, Counts, Reading, counted};
+use super::control::{Bound, Control, Facts, Runtime, Saved};
+use super::openmp;
 use crate::model::{Level, Reach};
 use crate::native::{GetInt, Object, SetInt};
 use crate::own;
@@ -25,17 +28,25 @@ static CARD: Card = Card {
     ],
     reach: "process: one value, shared by the threads that call it at the same time",
     environment: &[counted(
-        "OMP_NUM_THREADS",
+        openmp::THREADS,
         Counts::Openmp,
         "threads of a fit, where the budget has more; read when a fit begins",
     )
-    .list()],
+    .list()
+    .read(Reading::Whole)
+    .again()],
     quirks: &[
         "Listed once poolkeeper.cluster is imported.",
         "A limit set while a fit runs holds from its next iteration on.",
         "Its threads call no BLAS and no OpenMP.",
     ],
     sources: &["crates/poolkeeper/src/own.rs"],
+    behaviour: Behaviour {
+        begins: Begins::Budget,
+        is_ceiling: true,
+        workers: Workers::EachCall,
+        ..Behaviour::USUAL
+    },
 };
 
 const GET: SymbolName = SymbolName::new("poolkeeper_kmeans_get_num_threads");

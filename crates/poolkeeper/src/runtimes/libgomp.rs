@@ -1,6 +1,9 @@
 //! libgomp, GCC's OpenMP runtime.
 
-use super::{Bound, Card, Counts, Runtime, counted, openmp, variable};
+use super::behaviour::{AfterFork, Behaviour};
+use super::card::{Card, Counts, counted, variable};
+use super::control::{Bound, Runtime};
+use super::openmp;
 use crate::model::Level;
 use crate::native::Object;
 use crate::platform::{SymbolName, SymbolTable};
@@ -21,11 +24,12 @@ static CARD: Card = Card {
     reach: "thread: only the calling thread; new threads start from the process's value",
     environment: &[
         counted(
-            "OMP_NUM_THREADS",
+            openmp::THREADS,
             Counts::Openmp,
             "threads of a parallel region, a list for nested ones; read when the library is loaded",
         )
-        .list(),
+        .list()
+        .read(openmp::READING),
         variable(
             "OMP_THREAD_LIMIT",
             "the most threads of all nested regions together; never set by poolkeeper, because an OpenBLAS built on OpenMP waits for ever where it is smaller than OMP_NUM_THREADS; read when the library is loaded",
@@ -51,7 +55,13 @@ static CARD: Card = Card {
     sources: &[
         "OpenMP API 5.2, section 18.2",
         "GNU libgomp manual, \"Environment Variables\"",
+        "GCC libgomp/env.c (parse_unsigned_long_list)",
     ],
+    behaviour: Behaviour {
+        binds_by: &["OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"],
+        after_fork: AfterFork::WaitsForEver,
+        ..openmp::BEHAVIOUR
+    },
 };
 
 const FORK: SymbolName = SymbolName::new("GOMP_parallel");

@@ -4,7 +4,9 @@
 //! that OpenMP counts. So a limit of the OpenMP runtime is not its limit. Since
 //! version 4.3 it has a maximum that all its regions obey, whatever they ask for.
 
-use super::{Bound, Card, Control, Facts, Runtime, Saved};
+use super::behaviour::{AfterFork, Begins, Behaviour};
+use super::card::Card;
+use super::control::{Bound, Control, Facts, Runtime, Saved};
 use crate::model::{Level, Reach};
 use crate::native::{Object, StoreInt, SwapInt};
 use crate::platform::{SymbolName, SymbolTable};
@@ -30,6 +32,12 @@ static CARD: Card = Card {
         "LightGBM C API, `LGBM_SetMaxThreads` and `LGBM_GetMaxThreads`",
         "LightGBM, src/utils/openmp_wrapper.cpp",
     ],
+    behaviour: Behaviour {
+        // It has no number of its own: it takes OpenMP's.
+        begins: Begins::Fixed,
+        after_fork: AfterFork::WaitsForEver,
+        ..Behaviour::USUAL
+    },
 };
 
 const GET: SymbolName = SymbolName::new("LGBM_GetMaxThreads");

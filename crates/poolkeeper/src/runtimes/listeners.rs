@@ -1,7 +1,7 @@
 //! What listens to an environment variable and has no pool that poolkeeper
 //! could find: language runtimes, thread pools without an interface in C.
 
-use super::{Counts, Variable, counted, variable};
+use super::card::{Counts, Variable, counted, variable};
 use serde::Serialize;
 
 /// A program or library that takes a thread count from its environment.

@@ -1,6 +1,9 @@
 //! LLVM's OpenMP runtime, which Intel ships as libiomp5.
 
-use super::{Bound, Card, Counts, Runtime, counted, openmp, variable};
+use super::behaviour::Behaviour;
+use super::card::{Card, Counts, counted, variable};
+use super::control::{Bound, Runtime};
+use super::openmp;
 use crate::model::Level;
 use crate::native::Object;
 use crate::platform::{SymbolName, SymbolTable};
@@ -21,11 +24,12 @@ static CARD: Card = Card {
     reach: "thread: only the calling thread; new threads start from the process's value",
     environment: &[
         counted(
-            "OMP_NUM_THREADS",
+            openmp::THREADS,
             Counts::Openmp,
             "threads of a parallel region, a list for nested ones; read at the runtime's first use",
         )
-        .list(),
+        .list()
+        .read(openmp::READING),
         variable(
             "OMP_THREAD_LIMIT",
             "the most threads of all nested regions together; never set by poolkeeper, because an OpenBLAS built on OpenMP waits for ever where it is smaller than OMP_NUM_THREADS; read at the runtime's first use",
@@ -55,6 +59,10 @@ static CARD: Card = Card {
         "OpenMP API 5.2, section 18.2",
         "LLVM/OpenMP runtimes documentation, \"Environment Variables\"",
     ],
+    behaviour: Behaviour {
+        binds_by: &["OMP_PROC_BIND", "OMP_PLACES", "KMP_AFFINITY"],
+        ..openmp::BEHAVIOUR
+    },
 };
 
 pub(super) const FORK: SymbolName = SymbolName::new("__kmpc_fork_call");

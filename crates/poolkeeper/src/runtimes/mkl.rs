@@ -1,7 +1,10 @@
 //! Intel MKL: the single library `libmkl_rt`, and copies linked statically into
 //! another library, which export only the `mkl_serv_*` service functions.
 
-use super::{Bound, Card, Control, Counts, Facts, Runtime, Saved, counted, variable};
+use super::behaviour::{Behaviour, Layer};
+use super::card::{Card, Counts, Reading, counted, variable};
+use super::control::{Bound, Control, Facts, Runtime, Saved};
+use super::openmp;
 use crate::model::{Level, Reach};
 use crate::native::{FillText, GetInt, Object, SwapInt};
 use crate::platform::{SymbolName, SymbolTable};
@@ -29,12 +32,13 @@ static CARD: Card = Card {
             Counts::Blas,
             "threads of its functions; read at its first use",
         )
-        .over(&["OMP_NUM_THREADS"]),
+        .over(&[openmp::THREADS])
+        .read(Reading::Prefix),
         variable(
             "MKL_DOMAIN_NUM_THREADS",
             "the same for one domain (BLAS, FFT, ...); read at its first use",
         ),
-        variable("OMP_NUM_THREADS", "the same, if neither is set"),
+        variable(openmp::THREADS, "the same, if neither is set").read(Reading::Prefix),
         variable(
             "MKL_DYNAMIC",
             "lets it use fewer threads than asked for: the default; read at its first use",
@@ -52,6 +56,10 @@ static CARD: Card = Card {
         "Setting the thread's own number returns the previous override, where 0 means there was none; poolkeeper restores that, so no override stays behind.",
     ],
     sources: &["oneMKL Developer Reference for C, \"Threading Control\""],
+    behaviour: Behaviour {
+        layers: &[(layer_name(SEQUENTIAL), Layer::WithoutThreads)],
+        ..Behaviour::USUAL
+    },
 };
 
 const GET: SymbolName = SymbolName::new("MKL_Get_Max_Threads");
@@ -146,11 +154,14 @@ fn short_version(text: &str) -> String {
     words.nth(1).unwrap_or(text).to_owned()
 }
 
+/// mkl_service.h, `MKL_THREADING_SEQUENTIAL`.
+const SEQUENTIAL: c_int = 1;
+
 /// mkl_service.h, `MKL_THREADING_*`.
-fn layer_name(layer: c_int) -> &'static str {
+const fn layer_name(layer: c_int) -> &'static str {
     match layer {
         0 => "intel",
-        1 => "sequential",
+        SEQUENTIAL => "sequential",
         2 => "pgi",
         3 => "gnu",
         4 => "tbb",

@@ -4,7 +4,9 @@
 //! number is numba's own, for each thread, and the functions that read and set it
 //! are no symbols of the library: only Python has them.
 
-use super::{Bound, Card, Control, Facts, Runtime};
+use super::behaviour::{AfterFork, Behaviour};
+use super::card::Card;
+use super::control::{Bound, Control, Facts, Runtime};
 use crate::model::{Level, Reach};
 use crate::native::Object;
 use crate::platform::{SymbolName, SymbolTable};
@@ -30,6 +32,11 @@ static CARD: Card = Card {
         "Numba documentation, \"Setting the Number of Threads\"",
         "numba, numba/np/ufunc/omppool.cpp",
     ],
+    behaviour: Behaviour {
+        calls_blas: true,
+        after_fork: AfterFork::EndsTheChild,
+        ..Behaviour::USUAL
+    },
 };
 
 const INIT: SymbolName = SymbolName::new("PyInit_omppool");

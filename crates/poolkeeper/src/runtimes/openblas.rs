@@ -1,6 +1,9 @@
 //! OpenBLAS, under every name that its builds give its functions.
 
-use super::{Bound, Card, Control, Counts, Facts, Runtime, count, counted, variable};
+use super::behaviour::{Behaviour, Buffers, Layer, Workers};
+use super::card::{Card, Counts, Reading, counted, variable};
+use super::control::{Bound, Control, Facts, Runtime, count};
+use super::openmp;
 use crate::model::{Level, Reach};
 use crate::native::{GetInt, GetText, IntVariable, Object, SetInt};
 use crate::platform::{SymbolName, SymbolTable};
@@ -26,12 +29,14 @@ static CARD: Card = Card {
             Counts::Blas,
             "threads to start, never more than the CPUs; read when the library is loaded",
         )
-        .over(&["GOTO_NUM_THREADS", "OMP_NUM_THREADS"]),
+        .over(&["GOTO_NUM_THREADS", openmp::THREADS])
+        .read(Reading::Prefix),
         variable(
             "GOTO_NUM_THREADS",
             "the same, if OPENBLAS_NUM_THREADS is unset",
-        ),
-        variable("OMP_NUM_THREADS", "the same, if neither is set"),
+        )
+        .read(Reading::Prefix),
+        variable(openmp::THREADS, "the same, if neither is set").read(Reading::Prefix),
         variable(
             "OPENBLAS_CORETYPE",
             "the processor kind to choose kernels for; read when the library is loaded",
@@ -47,8 +52,31 @@ static CARD: Card = Card {
         "OpenBLAS cblas.h",
         "OpenBLAS USAGE.md",
         "OpenBLAS driver/others/memory.c",
+        "OpenBLAS driver/others/openblas_env.c",
     ],
+    behaviour: Behaviour {
+        // It never starts more threads than it counts CPUs.
+        is_ceiling: true,
+        workers: Workers::AtLoad,
+        buffers: Some(BUFFERS),
+        layers: &[
+            (Threading::OpenMp.name(), Layer::OnOpenMp),
+            (Threading::Disabled.name(), Layer::WithoutThreads),
+        ],
+        ..Behaviour::USUAL
+    },
 };
+
+/// memory.c: `NUM_BUFFERS = MAX_CPU_NUMBER * 2 * MAX_PARALLEL_NUMBER`, and
+/// `NEW_BUFFERS` when they are taken.
+const BUFFERS: Buffers = Buffers {
+    for_each_thread: 2,
+    once_more: 512,
+};
+
+/// What numpy's and scipy's wheels have been compiled for since 2019
+/// (`MAX_THREADS=64` in their `openblas_get_config`).
+pub(crate) const COMPILED_FOR_USUALLY: u32 = 64;
 
 /// Its workers and one; the wheels export it without their affixes.
 static MADE: SymbolName = SymbolName::new("blas_num_threads");
@@ -178,7 +206,7 @@ impl Threading {
         }
     }
 
-    fn name(self) -> &'static str {
+    const fn name(self) -> &'static str {
         match self {
             Threading::Disabled => "disabled",
             Threading::Pthreads => "pthreads",
@@ -206,9 +234,7 @@ impl Control for Loaded {
         self.set.call(threads);
     }
 
-    /// memory.c allots `NUM_BUFFERS = MAX_CPU_NUMBER * 2 * MAX_PARALLEL_NUMBER`
-    /// buffers. Only the build on pthreads is known well enough to answer: each
-    /// of the workers that it has ever started holds one, whatever its threads
+    /// Only the build on pthreads is known well enough to answer: each of the workers that it has ever started holds one, whatever its threads
     /// are now, and since 0.3.28 one is never given out (docs/capacity.md).
     fn capacity(&self) -> Option<u32> {
         if self.threading != Threading::Pthreads {
@@ -216,7 +242,8 @@ impl Control for Loaded {
         }
         let made = self.made.map_or(0, IntVariable::get);
         let held = made.max(self.threads()).max(1);
-        u32::try_from(self.max_threads? * 2 - held).ok()
+        let compiled_for = u32::try_from(self.max_threads?).ok()?;
+        Some(BUFFERS.left(compiled_for, held.unsigned_abs()))
     }
 }
 

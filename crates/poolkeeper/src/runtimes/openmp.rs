@@ -3,11 +3,28 @@
 //! Source: OpenMP API 5.2, sections 18.2.1 (`omp_set_num_threads`), 18.2.3
 //! (`omp_get_max_threads`) and 18.2.13 (`omp_get_thread_limit`).
 
-use super::{Bound, Control, Facts, count};
+use super::behaviour::Behaviour;
+use super::card::Reading;
+use super::control::{Bound, Control, Facts, count};
 use crate::model::Reach;
 use crate::native::{GetInt, Object, SetInt};
 use crate::platform::SymbolName;
 use libc::c_int;
+
+/// The variable by which every OpenMP runtime takes its number of threads; other
+/// runtimes read it where their own is unset.
+pub(crate) const THREADS: &str = "OMP_NUM_THREADS";
+
+/// How OpenMP runtimes read it (OpenMP API 5.2, section 21.1.2; libgomp env.c, LLVM
+/// kmp_settings.cpp).
+pub(super) const READING: Reading = Reading::Whole;
+
+/// What the runtimes have in common.
+pub(super) const BEHAVIOUR: Behaviour = Behaviour {
+    calls_blas: true,
+    spins: true,
+    ..Behaviour::USUAL
+};
 
 pub(super) const GET: SymbolName = SymbolName::new("omp_get_max_threads");
 pub(super) const SET: SymbolName = SymbolName::new("omp_set_num_threads");

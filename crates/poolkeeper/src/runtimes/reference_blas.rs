@@ -1,6 +1,9 @@
 //! Netlib's reference BLAS: a BLAS without threads, so that nothing is to limit.
 
-use super::{Bound, Card, Control, Facts, RUNTIMES, Runtime};
+use super::RUNTIMES;
+use super::behaviour::{Begins, Behaviour, Layer};
+use super::card::Card;
+use super::control::{Bound, Control, Facts, Runtime};
 use crate::model::{Level, Reach};
 use crate::native::Object;
 use crate::platform::{SymbolName, SymbolTable};
@@ -22,7 +25,15 @@ static CARD: Card = Card {
         "Debian's libblas3 is one; R brings another, libRblas.",
     ],
     sources: &["https://www.netlib.org/blas/"],
+    behaviour: Behaviour {
+        begins: Begins::Fixed,
+        layers: &[(DISABLED, Layer::WithoutThreads)],
+        ..Behaviour::USUAL
+    },
 };
+
+/// Its only threading layer.
+const DISABLED: &str = "disabled";
 
 const MULTIPLIES: SymbolName = SymbolName::new("dgemm_");
 /// An auxiliary function of Netlib's own code, and of those that contain it.
@@ -62,7 +73,7 @@ impl Runtime for ReferenceBlas {
     fn bind(&self, _object: &Object) -> Option<Bound> {
         let mut facts = Facts::new(Reach::Process);
         facts.fixed = Some("it is a BLAS without threads");
-        facts.threading_layer = Some("disabled".to_owned());
+        facts.threading_layer = Some(DISABLED.to_owned());
         Some(Bound {
             control: Box::new(OneThread),
             facts,

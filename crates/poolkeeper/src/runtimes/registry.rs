@@ -1,9 +1,12 @@
 //! Every known runtime, one line each. The docs' tables come from this list.
 
+use super::behaviour::AfterFork;
+use super::card::Card;
+use super::control::Runtime;
 use super::{
-    Runtime, blis, flexiblas, kmeans, libgomp, lightgbm, llvm_openmp, mkl, numba, openblas,
-    reference_blas,
+    blis, flexiblas, kmeans, libgomp, lightgbm, llvm_openmp, mkl, numba, openblas, reference_blas,
 };
+use crate::model::Pool;
 
 pub(crate) static RUNTIMES: &[&dyn Runtime] = &[
     &openblas::OpenBlas,
@@ -17,3 +20,37 @@ pub(crate) static RUNTIMES: &[&dyn Runtime] = &[
     &reference_blas::ReferenceBlas,
     &kmeans::Kmeans,
 ];
+
+/// The cards of every known runtime, in the order of detection.
+///
+/// # Examples
+///
+/// ```
+/// let ids: Vec<_> = poolkeeper::runtimes::all().map(|card| card.id).collect();
+/// assert!(ids.contains(&"openblas"));
+/// ```
+pub fn all() -> impl Iterator<Item = &'static Card> {
+    RUNTIMES.iter().map(|runtime| runtime.card())
+}
+
+/// The card of that id.
+pub(crate) fn find(id: &str) -> Option<&'static Card> {
+    all().find(|card| card.id == id)
+}
+
+impl Pool {
+    /// Whether a forked child that uses it waits for ever for threads which it lacks,
+    /// but with one thread, once the parent has used it.
+    pub fn waits_after_fork(&self) -> bool {
+        find(self.runtime).is_some_and(|card| card.behaviour.after_fork == AfterFork::WaitsForEver)
+    }
+
+    /// The simultaneous callers that the pool would survive, had it ever started so
+    /// many workers: each keeps one of its buffers, and the library one more. `None`
+    /// where its capacity isn't known.
+    pub fn capacity_beside(&self, workers: u32) -> Option<u32> {
+        let compiled_for = self.capacity.and(self.max_threads)?;
+        let buffers = find(self.runtime)?.behaviour.buffers?;
+        Some(buffers.left(compiled_for.get(), workers + 1))
+    }
+}

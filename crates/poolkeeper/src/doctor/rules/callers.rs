@@ -3,6 +3,7 @@
 use super::counted;
 use crate::doctor::facts::{Facts, PoolFacts};
 use crate::doctor::finding::{Evidence, Finding, Page, Severity};
+use crate::doctor::settings::variable;
 use crate::model::Level;
 
 pub(super) static PAGE: Page = Page {
@@ -26,17 +27,13 @@ pub(super) static PAGE: Page = Page {
     ],
 };
 
-/// What OpenBLAS allocates, once, when its buffers are taken (memory.c,
-/// `NEW_BUFFERS`).
-const AUXILIARY_BUFFERS: u32 = 512;
-
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let callees = callees(facts);
     let in_danger = |callers: u32| {
         let weaker = callees.iter().filter(move |callee| callers > callee.safe);
         weaker.collect::<Vec<_>>()
     };
-    if let Some(caller) = facts.widest_openmp() {
+    if let Some(caller) = facts.widest_openmp(|threads| threads.calls_blas) {
         let in_danger = in_danger(caller.threads());
         if !in_danger.is_empty() {
             return vec![by_openmp(facts, caller, &in_danger)];
@@ -81,16 +78,19 @@ struct Callee<'facts> {
 fn by_openmp(facts: &Facts, caller: &PoolFacts, in_danger: &[&Callee<'_>]) -> Finding {
     let (threads, safe) = (caller.threads(), in_danger[0].safe);
     let advised = safe.min(facts.cpus.budget);
-    finding(threads, "OpenMP threads", caller.says_threads(), in_danger)
-        .evidence([end(threads, safe)])
+    let finding = finding(threads, "OpenMP threads", caller.says_threads(), in_danger)
+        .evidence(end(threads, in_danger[0]))
         .advice(advice(facts, safe))
         .lower(
             facts,
             &[caller],
             &[("openmp", advised.into())],
             format!("poolkeeper.set_limit(openmp={advised})"),
-        )
-        .shell(format!("export OMP_NUM_THREADS={advised}"))
+        );
+    match variable(caller) {
+        Some(name) => finding.shell(format!("export {name}={advised}")),
+        None => finding,
+    }
 }
 
 fn by_own_threads(threads: u32, in_danger: &[&Callee<'_>]) -> Finding {
@@ -98,7 +98,7 @@ fn by_own_threads(threads: u32, in_danger: &[&Callee<'_>]) -> Finding {
     let caller = format!("{threads} threads that the program itself has started").into();
     finding(threads, "threads of the program", caller, in_danger)
         .severity(Severity::Warning)
-        .evidence([end(threads, safe)])
+        .evidence(end(threads, in_danger[0]))
         .advice(format!(
             "have at most {safe} threads compute at the same time: a ThreadPoolExecutor with fewer \
              workers, or a semaphore around the calls"
@@ -128,22 +128,23 @@ fn advice(facts: &Facts, safe: u32) -> String {
 }
 
 /// What happens past the second threshold.
-fn end(threads: u32, safe: u32) -> String {
-    let survives = safe + AUXILIARY_BUFFERS;
-    if threads > survives {
+fn end(threads: u32, callee: &Callee<'_>) -> Option<String> {
+    let survives = callee.safe + callee.found.behaviour().buffers?.once_more;
+    Some(if threads > survives {
         format!("past {survives} callers it ends the process: {threads} are too many for that")
     } else {
         format!("past {survives} callers it ends the process")
-    }
+    })
 }
 
 /// "built for 64 threads, so 128 buffers, of which it holds 2 itself".
 fn buffers(callee: &Callee<'_>) -> String {
     let safe = callee.safe;
-    let Some(most) = callee.found.pool.max_threads else {
+    let buffers = callee.found.behaviour().buffers;
+    let Some((buffers, most)) = buffers.zip(callee.found.pool.max_threads) else {
         return format!("buffers for {safe} callers");
     };
-    let all = 2 * most.get();
+    let all = buffers.all(most.get());
     let taken = all.saturating_sub(safe);
     format!("built for {most} threads, so {all} buffers, of which it holds {taken} itself")
 }

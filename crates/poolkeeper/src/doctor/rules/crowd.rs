@@ -5,6 +5,7 @@ use crate::doctor::facts::{Facts, PoolFacts};
 use crate::doctor::finding::{Finding, Page, Severity};
 use crate::doctor::mend::EVERY_POOL;
 use crate::model::Level;
+use crate::runtimes::Workers;
 
 pub(super) static NESTED: Page = Page {
     code: "PK203",
@@ -36,7 +37,10 @@ pub(super) static WORKERS: Page = Page {
 
 pub(super) fn nested(facts: &Facts) -> Vec<Finding> {
     let budget = facts.cpus.budget;
-    let Some(outer) = facts.widest_openmp().filter(|outer| outer.threads() > 1) else {
+    let Some(outer) = facts
+        .widest_openmp(|threads| threads.calls_blas)
+        .filter(|outer| outer.threads() > 1)
+    else {
         return Vec::new();
     };
     let inner = facts
@@ -50,7 +54,7 @@ pub(super) fn nested(facts: &Facts) -> Vec<Finding> {
     if product <= budget.into() {
         return Vec::new();
     }
-    let severity = if inner.pool.runtime == "blis" {
+    let severity = if inner.behaviour().workers == Workers::EachCall {
         Severity::Warning
     } else {
         Severity::Note

@@ -3,6 +3,7 @@
 use super::counted;
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Finding, Page, Severity};
+use crate::runtimes::AfterFork;
 
 pub(super) static PAGE: Page = Page {
     code: "PK104",
@@ -45,7 +46,9 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         return Vec::new();
     }
     let used: Vec<_> = facts
-        .of_runtime("libgomp")
+        .pools
+        .iter()
+        .filter(|found| found.behaviour().after_fork == AfterFork::WaitsForEver)
         .filter(|found| found.workers > 0)
         .collect();
     if used.is_empty() {

@@ -28,6 +28,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let late = facts.pools.iter().filter_map(|found| {
         let setting = setting(found, facts)?;
         let is_late = facts.environment.is_changed(setting.name)
+            && !setting.is_read_again
             && !found.is_limited
             && found.pool.num_threads.is_some()
             && found.threads() != setting.threads;

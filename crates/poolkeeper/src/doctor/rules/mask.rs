@@ -1,9 +1,10 @@
 //! Which CPUs the calling thread may run on, and who took some away.
 
 use super::counted;
-use crate::doctor::facts::{Facts, Variables};
+use crate::doctor::facts::{Facts, PoolFacts, Variables};
 use crate::doctor::finding::{Finding, Page, Severity};
-use crate::model::Level;
+use crate::runtimes;
+use std::collections::BTreeSet;
 
 pub(super) static BOUND_TWICE: Page = Page {
     code: "PK302",
@@ -52,16 +53,9 @@ pub(super) static ELSEWHERE: Page = Page {
     ],
 };
 
-/// Variables by which an OpenMP runtime binds its threads.
-const BINDING: [&str; 4] = [
-    "OMP_PROC_BIND",
-    "OMP_PLACES",
-    "GOMP_CPU_AFFINITY",
-    "KMP_AFFINITY",
-];
-
 pub(super) fn bound_twice(facts: &Facts) -> Vec<Finding> {
-    let runtimes: Vec<_> = facts.of_level(Level::Openmp).collect();
+    let binds = |found: &&PoolFacts| !found.behaviour().binds_by.is_empty();
+    let runtimes: Vec<_> = facts.pools.iter().filter(binds).collect();
     let Some((name, value)) = binding(facts).next().filter(|_| runtimes.len() > 1) else {
         return Vec::new();
     };
@@ -83,9 +77,10 @@ fn binding(facts: &Facts) -> impl Iterator<Item = (&'static str, &str)> {
 }
 
 fn of_variables(environment: &Variables) -> impl Iterator<Item = (&'static str, &str)> {
-    let set = BINDING
-        .into_iter()
-        .filter_map(|name| Some((name, environment.now(name)?)));
+    let all = runtimes::all().flat_map(|card| card.behaviour.binds_by);
+    let mut seen = BTreeSet::new();
+    let names = all.copied().filter(move |name| seen.insert(*name));
+    let set = names.filter_map(|name| Some((name, environment.now(name)?)));
     set.filter(|(_, value)| {
         let value = value.trim().to_lowercase();
         !["", "false", "none", "disabled"].contains(&&*value)

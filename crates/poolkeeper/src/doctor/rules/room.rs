@@ -47,7 +47,7 @@ const MEGABYTE: u64 = 1 << 20;
 /// they are among the threads of which nobody knows whose they are.
 fn to_come(facts: &Facts, found: &PoolFacts) -> u64 {
     let workers = u64::from(found.threads().saturating_sub(1));
-    let unknown = if found.is_on_pthreads() {
+    let unknown = if found.starts_at_load() {
         facts.unknown_threads
     } else {
         0
@@ -65,7 +65,7 @@ fn all_to_come(facts: &Facts) -> (u64, Vec<Evidence>) {
     let lines = pools.iter().map(|(found, count)| {
         let count = counted(*count, "thread");
         let all = found.threads().saturating_sub(1);
-        found.says(&match found.is_on_pthreads() {
+        found.says(&match found.starts_at_load() {
             true => format!("{count} of {all} missing: it could not start them"),
             false => format!("{count} to start"),
         })
@@ -172,11 +172,11 @@ pub(super) fn memory(facts: &Facts) -> Vec<Finding> {
 /// pool has started already stays.
 fn fitting(facts: &Facts, room: u64) -> u64 {
     let all: Vec<_> = facts.independent().collect();
-    let is_incomplete = |found: &PoolFacts| found.is_on_pthreads() && to_come(facts, found) > 0;
+    let is_incomplete = |found: &PoolFacts| found.starts_at_load() && to_come(facts, found) > 0;
     // One that could not start all of its threads has to do with those that it has.
     let incomplete = all.iter().filter(|found| is_incomplete(found));
     let bound = incomplete.map(|found| 1 + u64::from(found.workers)).min();
-    let pools = all.iter().filter(|found| !found.is_on_pthreads());
+    let pools = all.iter().filter(|found| !found.starts_at_load());
     let started: Vec<u64> = pools.map(|found| u64::from(found.workers)).collect();
     let least = started.iter().min().copied();
     let fitting = 1 + least.unwrap_or(0) + room / started.len().max(1) as u64;

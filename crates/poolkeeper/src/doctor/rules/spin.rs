@@ -2,6 +2,7 @@
 
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Finding, Page, Severity};
+use crate::doctor::settings::variable;
 use crate::model::Level;
 
 pub(super) static IN_TURN: Page = Page {
@@ -35,7 +36,9 @@ pub(super) static SLEEPS_AT_ONCE: Page = Page {
 };
 
 pub(super) fn in_turn(facts: &Facts) -> Vec<Finding> {
-    let openmp = facts.widest_openmp().filter(|openmp| openmp.threads() > 1);
+    let openmp = facts
+        .widest_openmp(|threads| threads.spins)
+        .filter(|openmp| openmp.threads() > 1);
     let blas = facts
         .of_level(Level::Blas)
         .filter(|blas| blas.is_on_pthreads() && blas.threads() > 1)
@@ -64,9 +67,13 @@ pub(super) fn in_turn(facts: &Facts) -> Vec<Finding> {
     );
     vec![match active {
         Some((name, _)) => finding.unset(facts, name),
-        None => finding
-            .shell("export OPENBLAS_NUM_THREADS=1")
-            .advice("or around such code alone: with poolkeeper.limit(blas=1):"),
+        None => {
+            let finding = match variable(blas) {
+                Some(name) => finding.shell(format!("export {name}=1")),
+                None => finding,
+            };
+            finding.advice("or around such code alone: with poolkeeper.limit(blas=1):")
+        }
     }]
 }
 

@@ -3,7 +3,9 @@
 use super::counted;
 use crate::doctor::facts::{Facts, PoolFacts};
 use crate::doctor::finding::{Finding, Page, Severity};
-use crate::doctor::settings::{Reading, read, variables};
+use crate::doctor::settings::variables;
+use crate::runtimes::{self, Layer, OMP_NUM_THREADS, Variable};
+use std::collections::BTreeSet;
 
 pub(super) static IGNORED: Page = Page {
     code: "PK402",
@@ -34,22 +36,22 @@ pub(super) static MISREAD: Page = Page {
 
 pub(super) fn ignored(facts: &Facts) -> Vec<Finding> {
     let found = facts.pools.iter().filter_map(|found| {
-        let (name, instead) = unread(found)?;
-        let value = facts.environment.now(name)?;
-        let asked = read(value, Reading::Prefix)?;
-        (asked != found.threads()).then(|| ignored_by(facts, found, (name, value, asked), instead))
+        let (variable, instead) = unread(found)?;
+        let value = facts.environment.now(variable.name)?;
+        let asked = variable.reading?.read(value)?;
+        let set = (variable.name, value, asked);
+        (asked != found.threads()).then(|| ignored_by(facts, found, set, instead))
     });
     found.collect()
 }
 
 /// The variable that people set for such a library, and the one that its build
 /// reads.
-fn unread(found: &PoolFacts) -> Option<(&'static str, Option<&'static str>)> {
-    match (found.pool.runtime, found.pool.threading_layer.as_deref()?) {
-        ("openblas", "openmp") => Some(("OPENBLAS_NUM_THREADS", Some("OMP_NUM_THREADS"))),
-        ("openblas", "disabled") => Some(("OPENBLAS_NUM_THREADS", None)),
-        ("mkl", "sequential") => Some(("MKL_NUM_THREADS", None)),
-        _ => None,
+fn unread(found: &PoolFacts) -> Option<(&'static Variable, Option<&'static str>)> {
+    let own = found.card()?.environment.first()?;
+    match found.layer()? {
+        Layer::OnOpenMp => Some((own, Some(OMP_NUM_THREADS))),
+        Layer::WithoutThreads => Some((own, None)),
     }
 }
 
@@ -89,12 +91,8 @@ fn ignored_by(
 }
 
 pub(super) fn misread(facts: &Facts) -> Vec<Finding> {
-    let mut names: Vec<&str> = Vec::new();
-    for found in &facts.pools {
-        names.extend(variables(found).0);
-    }
-    names.sort_unstable();
-    names.dedup();
+    let read = facts.pools.iter().flat_map(variables);
+    let names: BTreeSet<&str> = read.map(|variable| variable.name).collect();
     let set = names
         .into_iter()
         .filter_map(|name| Some((name, facts.environment.now(name)?)));
@@ -107,17 +105,25 @@ pub(super) fn misread(facts: &Facts) -> Vec<Finding> {
 /// Whether every runtime reads the value alike.
 fn is_count(name: &str, value: &str) -> bool {
     let is_number = |word: &str| word.trim().parse().is_ok_and(|count: u32| count > 0);
-    match name {
-        "OMP_NUM_THREADS" => value.split(',').all(is_number),
-        _ => is_number(value),
+    if takes_list(name) {
+        value.split(',').all(is_number)
+    } else {
+        is_number(value)
     }
+}
+
+/// Whether a variable has a list where it is defined: others that read it as well
+/// take the first number.
+fn takes_list(name: &str) -> bool {
+    let mut all = runtimes::all().flat_map(|card| card.environment);
+    all.any(|variable| variable.name == name && variable.is_list)
 }
 
 fn misread_value(facts: &Facts, name: &str, value: &str) -> Finding {
     let readers = facts
         .pools
         .iter()
-        .filter(|found| variables(found).0.contains(&name));
+        .filter(|found| variables(found).any(|variable| variable.name == name));
     let lines = readers.map(|found| match found.pool.num_threads {
         Some(threads) => found.says(&format!(
             "made {} of it",

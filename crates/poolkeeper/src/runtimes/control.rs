@@ -1,0 +1,151 @@
+//! What a runtime's code does: recognise a loaded object, take hold of it, and read
+//! and set its number of threads.
+
+use super::card::Card;
+use crate::model::{Backends, Reach};
+use crate::native::Object;
+use crate::platform::SymbolTable;
+use crate::{Error, Result};
+use libc::c_int;
+use std::num::NonZeroU32;
+
+/// One kind of runtime: how to recognise it and how to take hold of it.
+pub(crate) trait Runtime: Sync {
+    fn card(&self) -> &'static Card;
+
+    /// Whether the object with these symbols is this runtime. Runs under the
+    /// loader's lock: looks symbols up and nothing else.
+    fn recognises(&self, symbols: &SymbolTable<'_>) -> bool;
+
+    /// Whether the object is only a part of another one of this runtime, if
+    /// that is loaded as well: one pool must not be listed twice.
+    fn is_part(&self, _symbols: &SymbolTable<'_>) -> bool {
+        false
+    }
+
+    /// Takes hold of a recognised object; `None` if functions are missing.
+    fn bind(&self, object: &Object) -> Option<Bound>;
+}
+
+/// A recognised runtime with all that stays the same while it is loaded.
+pub(crate) struct Bound {
+    pub(crate) control: Box<dyn Control>,
+    pub(crate) facts: Facts,
+}
+
+/// What can be said of a loaded runtime once and for all.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    pub(crate) reach: Reach,
+    pub(crate) version: Option<String>,
+    pub(crate) threading_layer: Option<String>,
+    pub(crate) architecture: Option<String>,
+    pub(crate) max_threads: Option<NonZeroU32>,
+    pub(crate) symbol_prefix: &'static str,
+    pub(crate) symbol_suffix: &'static str,
+    /// Why setting this runtime can't work, if it can't.
+    pub(crate) fixed: Option<&'static str>,
+    /// Address of the `omp_set_num_threads` that this runtime's own code sees,
+    /// where an OpenMP runtime runs its threads.
+    pub(crate) runs_on: Option<usize>,
+    /// Whether its setting is its thread count; if not, its control knows how to
+    /// save it.
+    pub(crate) is_plain: bool,
+    /// Whether its thread count may come from elsewhere, and change with that: a
+    /// number is then set even where it is there already.
+    pub(crate) follows: bool,
+    /// Whether it passes its calls on to another pool, its backend.
+    pub(crate) passes_on: bool,
+    /// Address of this runtime's own `omp_set_num_threads`, for the above.
+    pub(crate) provides: Option<usize>,
+}
+
+impl Facts {
+    pub(crate) fn new(reach: Reach) -> Self {
+        Facts {
+            reach,
+            version: None,
+            threading_layer: None,
+            architecture: None,
+            max_threads: None,
+            symbol_prefix: "",
+            symbol_suffix: "",
+            fixed: None,
+            runs_on: None,
+            is_plain: true,
+            follows: false,
+            passes_on: false,
+            provides: None,
+        }
+    }
+}
+
+/// A runtime's thread count in its own representation, to give back later:
+/// MKL's 0 ("no override") and BLIS's numbers of single loops are not thread counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Saved(pub(crate) i64);
+
+impl Saved {
+    /// A setting that is a number of threads.
+    pub(crate) fn threads(threads: c_int) -> Self {
+        Saved(i64::from(threads))
+    }
+
+    /// The setting as a C integer, for a runtime that saved one.
+    pub(crate) fn as_c_int(self) -> c_int {
+        c_int::try_from(self.0).unwrap_or(c_int::MAX)
+    }
+}
+
+/// A loaded runtime's knobs. Every call takes nanoseconds and affects what the
+/// runtime's reach says.
+pub(crate) trait Control: Send + Sync {
+    /// Threads that a parallel call from this thread would use now.
+    fn threads(&self) -> c_int;
+
+    /// Sets that number; the runtime may clamp or ignore it.
+    fn set_threads(&self, threads: c_int);
+
+    /// The present setting, for [`Control::restore`]; `threads` is what
+    /// [`Control::threads`] just said.
+    fn save(&self, threads: c_int) -> Saved {
+        Saved::threads(threads)
+    }
+
+    /// Puts a saved setting back.
+    fn restore(&self, saved: Saved) {
+        self.set_threads(saved.as_c_int());
+    }
+
+    /// Simultaneous callers that it survives with its present thread count.
+    fn capacity(&self) -> Option<u32> {
+        None
+    }
+
+    /// The name (or path) of the backend that it passes calls on to.
+    fn backend(&self) -> Option<String> {
+        None
+    }
+
+    /// The backends that it can switch between.
+    fn backends(&self) -> Option<Backends> {
+        None
+    }
+
+    /// Switches to another backend, loading it when needed.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] where there is none of that name.
+    fn switch_backend(&self, backend: &str) -> Result<()> {
+        Err(Error::Backend {
+            function: "flexiblas_switch",
+            backend: backend.to_owned(),
+            available: Vec::new(),
+        })
+    }
+}
+
+/// A count as the crate's public type: what isn't positive is unknown.
+pub(crate) fn count(threads: c_int) -> Option<NonZeroU32> {
+    u32::try_from(threads).ok().and_then(NonZeroU32::new)
+}
