@@ -104,29 +104,31 @@ INTRODUCTION = """\
 
 This page is written by `benches/capacity.py`; the last run was on {machine}.
 
-Every thread that is inside an OpenBLAS function holds one of its buffers. A build on pthreads has
-2 x MAX_THREADS of them, and MAX_THREADS is compiled in: 64 in every wheel below. Each of its own
-workers keeps one for good, **also when the limit is lowered later**, and newer builds keep one more
-for themselves. What is left is the capacity, which `poolkeeper info` shows:
+Every thread that is inside a function of OpenBLAS holds one of the library's buffers. An OpenBLAS
+built on pthreads has 2 x MAX_THREADS buffers, and MAX_THREADS is compiled in: 64 in every wheel
+below. Each worker thread of the library keeps one buffer for good, **also when the limit is lowered
+later**, and newer builds keep one more for themselves. The buffers that are left are the capacity,
+which `poolkeeper info` shows:
 
 ```text
-capacity = 2 x MAX_THREADS - threads     threads: its workers and one, as it began
+capacity = 2 x MAX_THREADS - threads     threads: the workers that it ever started, and one
 ```
 
-One caller more, and it prints `precompiled NUM_THREADS exceeded` and allocates 512 more buffers,
-once. Those are not safe: memory can be corrupted. When they are taken too, it prints `Program is
-Terminated`, gives out no buffer, and the process dies.
+With one caller more, OpenBLAS prints `precompiled NUM_THREADS exceeded` and allocates 512 more
+buffers, once. Those are not safe: memory can be corrupted. When they are taken too, OpenBLAS prints
+`Program is Terminated`, gives out no buffer, and the process dies.
 
 So an OpenBLAS that begins with one thread is safe with 127 callers. On a machine with 64 CPUs or
-more it begins with 64 threads, and is safe with 64: scikit-learn's KMeans on 128 CPUs has 128.
+more it begins with 64 threads, and is safe with 64 callers. scikit-learn's KMeans on 128 CPUs has
+128 callers.
 
 ## Predicted and measured
 
-Buffers are taken one after another, by `blas_memory_alloc`, until the library warns, and on until
-it refuses: no callers' threads, and so no chance, in it. It begins with 1 thread, by
-`OPENBLAS_NUM_THREADS=1`, or with 64 on the 128 CPUs that `poolkeeper simulate` pretends. Each
-cell is "predicted / measured"; measured is as predicted, or one more where the library keeps none
-for itself.
+The benchmark takes buffers one after another, by `blas_memory_alloc`, until the library warns, and
+goes on until it refuses. It needs no threads for that, so chance has no part in the result. The
+library begins with 1 thread, by `OPENBLAS_NUM_THREADS=1`, or with 64 threads, on the 128 CPUs that
+`poolkeeper simulate` pretends. Each cell is "predicted / measured". The measured number is the
+predicted one, or one more where the library keeps no buffer for itself.
 
 | wheel | OpenBLAS | MAX_THREADS | 1: warns past | 1: dies past | 64: warns past | 64: dies past |
 | --- | --- | --: | --: | --: | --: | --: |
@@ -135,10 +137,10 @@ for itself.
 CALLS = """
 ## What callers really do
 
-So many threads, released at once, multiply two matrices 20 times (`tests/native/callers.c`), on
-the OpenBLAS of {pin} with one thread of its own, {runs} runs each. How many are inside it at the
-same moment is up to the scheduler: with few CPUs many runs stay below what the arithmetic says, and
-a run without a warning proves nothing.
+In each run, the callers are threads that are released at once and multiply two matrices 20 times
+(`tests/native/callers.c`), with the OpenBLAS of {pin}, which has one thread of its own. Each row is
+{runs} runs. The scheduler decides how many callers are inside OpenBLAS at the same moment: with few
+CPUs many runs stay below what the arithmetic says, and a run without a warning proves nothing.
 
 | callers | predicted | warned | died | by |
 | --: | --- | --: | --: | --- |

@@ -38,35 +38,36 @@ def page(results: dict[str, Any]) -> str:
 HEAD = """\
 # k-means, measured
 
-How many times faster `poolkeeper.cluster.KMeans` is than scikit-learn, scikit-learn-intelex and
-faiss-cpu. Written by `make bench-kmeans`: each contestant is a process of its own, they take turns,
-start from the same samples and do the same number of iterations (`tol=0`), and a ratio is the
-median of the rounds' ratios. More than 1 is faster. Where the inertia is not the same to 1e-4, the
-ratio is in brackets: another result was found (faiss splits clusters that we and scikit-learn
+This page shows how many times faster `poolkeeper.cluster.KMeans` is than scikit-learn,
+scikit-learn-intelex and faiss-cpu. `make bench-kmeans` writes it. Each contestant is a process of
+its own. The contestants take turns, start from the same samples and do the same number of
+iterations (`tol=0`). A ratio is the median of the rounds' ratios; more than 1 means that
+poolkeeper is faster. A ratio is in brackets where the inertia differs by more than 1e-4, because
+the other program found another result (faiss splits clusters that poolkeeper and scikit-learn
 don't). Seconds belong to this machine and its load; ratios don't.
 
-*Of gemm* is what the plain algorithm would have to multiply (n d k for each iteration and the last
-labelling), by the time taken, as a share of what numpy's matrix product multiplies in that time on
-as many threads: the fraction of the machine's measured peak. Pruning leaves work out, and can pass
-1.
+*Of gemm* compares a fit with numpy's matrix product: the multiplications that the plain algorithm
+would need (n d k for each iteration and for the last labelling), divided by those that numpy does
+in the time of the fit on as many threads. It is the fraction of the machine's measured peak.
+Pruning leaves multiplications out, so this number can be more than 1.
 """
 
 ABOUT = {
     "growth": """\
-Ten iterations around n = 100,000, d = 32, k = 64, one of the three changed at a time.
+Each row is ten iterations. One of n = 100,000, d = 32 and k = 64 is changed at a time.
 
 ![Seconds against n, d and k](img/kmeans-growth.svg)
 """,
     "sparse": """\
-Up to 60 numbers in each row, in some columns far more often than in others.
+Each row of the samples has up to 60 numbers, in some columns far more often than in others.
 """,
     "batches": """\
-Batches of 1,024 samples, three times as many samples as there are. Each contestant draws its own
-batches, so that the inertia is the same to 2 % only.
+A batch has 1,024 samples, and all batches together three times as many samples as there are. Each
+contestant draws its own batches, so the inertias agree only to 2 %.
 """,
     "avx2": """\
-With `POOLKEEPER_KMEANS_KERNEL=avx2` and `OPENBLAS_CORETYPE=Haswell`: what both do without AVX-512,
-though not on a processor that has none.
+`POOLKEEPER_KMEANS_KERNEL=avx2` and `OPENBLAS_CORETYPE=Haswell` keep both contestants from using
+AVX-512, on a processor that has it.
 """,
 }
 
@@ -103,11 +104,12 @@ def dask(found: dict[str, Any]) -> str:
 ## Dask, and the model of its scaling
 
 {_machine(found["machine"])} `python benches/kmeans_dask.py`: a `LocalCluster` of processes with a
-thread each, float32, d = {found["d"]}, k = {found["k"]}. The [model](guide/kmeans.md#dask) with its
-constants fitted to these runs: {constants["sample"] * 1e9:.0f} ns for each sample of a worker,
-{constants["part"] * 1e3:.2g} ms a part, and {constants["iteration"] * 1e3:.0f} ms an iteration.
-Client and scheduler take their time from the same CPUs. The sums of a part are {sent["sent"]:,}
-bytes when sent; 8 k (d + 1) are {sent["model"]:,}.
+thread each, float32, d = {found["d"]}, k = {found["k"]}. The constants of the
+[model](guide/kmeans.md#dask) were fitted to these runs: {constants["sample"] * 1e9:.0f} ns for each
+sample of a worker, {constants["part"] * 1e3:.2g} ms for each part, and
+{constants["iteration"] * 1e3:.0f} ms for each iteration. Client and scheduler use the CPUs of the
+workers. A part's sums are {sent["sent"]:,} bytes when sent; the model's 8 k (d + 1) are
+{sent["model"]:,} bytes.
 
 | samples | parts | workers | an iteration | the model | measured / model |
 | ---: | ---: | ---: | ---: | ---: | ---: |

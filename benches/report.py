@@ -154,29 +154,29 @@ Every number here comes from one run of
 
     make bench
 
-on the machine below. A ratio is taken in each round, and shown is the median with [its quarter
-points]: how many times better ours is. Other machines and other loads move the times more than
-the ratios. A goal that is not met is shown as such: the benchmark measures, and fails nothing.
+on the machine below. A ratio says how many times better ours is. It is taken in each round, and the
+table shows the median with [its quarter points]. Other machines and other loads change the times
+more than the ratios. A goal that is not met has a "no"; it doesn't fail the benchmark.
 
 ## Calls
 
-Ours is poolkeeper, theirs threadpoolctl. The two take turns in one process, {rounds} rounds of
-20 ms each, with the garbage collector on. Unless it says otherwise, a row holds after
-`{workload}`.
+In this table ours is poolkeeper, and theirs is threadpoolctl. The two take turns in one process,
+{rounds} rounds of 20 ms each, with the garbage collector on. Unless a row says otherwise, it was
+measured after `{workload}`.
 
 {calls}
 
 ![Cost of discovery against the number of loaded objects](img/discovery.svg)
 
-Discovery reads the symbol table of every loaded object, so its cost grows with their number; it
-happens only after a library was loaded or unloaded.
+Discovery reads the symbol table of every loaded object, so its cost grows with the number of
+objects. It happens only after a library was loaded or unloaded.
 
 ## Whole programs
 
-Each run is a process of its own, and the contestants take turns, {rounds_of_programs} rounds.
-Ours is the program within its budget, theirs what the row names: the program left alone, with
-what joblib or threadpoolctl offer, or with the environment that an expert would set by hand. The
-goal against that one is to be at most 10 % slower.
+Each run is a process of its own, and the contestants take turns in {rounds_of_programs} rounds.
+Ours is the program within its budget. Theirs is what the row names: the program left alone, the
+program with what joblib or threadpoolctl offer, or the program with the environment that an expert
+would set by hand. The goal against the expert's environment is to be at most 10 % slower.
 
 {programs}
 
