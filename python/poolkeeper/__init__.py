@@ -2,7 +2,7 @@
 
 >>> import poolkeeper
 >>> with poolkeeper.limit(openmp=8, blas=1):
-...     pass  # eight OpenMP threads, each calling a single-threaded BLAS
+...     pass  # at most eight OpenMP threads, each calling a single-threaded BLAS
 
 Importing this package changes no pool and no environment variable.
 """

@@ -1,8 +1,8 @@
-"""Imports in a child process: what they do to it is told, and does not happen here.
+"""Imports in a child process: if an import ends that process, this one can report it.
 
 OpenBLAS, for one, interrupts or ends a process in which it can't start its threads.
-The command forks before it imports anything; the child goes on to the end, and the
-parent waits, and tells how the child ended if that was not the end.
+The command forks before it imports anything. The child does all the work of the
+command. The parent waits, and reports how the child ended if it ended too early.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import sys
 import time
 import traceback
 
-#: The child's end of the pipe by which it tells how far it is; none in the parent.
+#: The child's end of the pipe by which it says how far it is; none in the parent.
 _telling: int | None = None
 
-#: Lines of the child's standard error that are told, and their length at most.
+#: How many of the last lines of the child's standard error are shown, and their length.
 _LINES, _LONGEST = 8, 200
-#: Seconds that standard error is read on when the child has ended: a process that
-#: it left behind may keep it open.
+#: Seconds for which standard error is read after the child has ended: a process that
+#: the child left behind may keep it open.
 _REST = 1.0
 
 #: The child's last step: it came to the end, or what it ran was interrupted.
@@ -34,9 +34,9 @@ def go() -> tuple[int | None, str, list[str]] | None:
     Returns
     -------
     tuple or None
-        None in the child, and where there is none: this process has threads, or the
-        system can't fork. In the parent, when the child has ended: its exit code if
-        it came to the end, or else None; how it ended; its last words.
+        None in the child, and where there is no child because this process has
+        threads or the system can't fork. In the parent, when the child has ended: its
+        exit code if it did all its work, or else None; how it ended; its last words.
     """
     global _telling
     if not _is_alone():
@@ -52,7 +52,7 @@ def go() -> tuple[int | None, str, list[str]] | None:
         os.close(errors)
         os.dup2(error, 2)
         os.close(error)
-        # OpenBLAS raises it against itself; from the terminal the parent has it too.
+        # OpenBLAS sends itself this signal; one from the terminal reaches the parent too.
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
         _telling = telling
@@ -63,13 +63,13 @@ def go() -> tuple[int | None, str, list[str]] | None:
 
 
 def doing(what: str) -> None:
-    """Tell the parent what comes next."""
+    """Tell the parent which step comes next."""
     if _telling is not None:
         os.write(_telling, what.replace("\n", " ").encode(errors="surrogateescape") + b"\n")
 
 
 def finish(code: int, stop: BaseException | None) -> None:
-    """End the child, if this is one: with its exit code, or as interrupted by `stop`."""
+    """End this process, if it is the child: with its exit code, or interrupted by `stop`."""
     if _telling is None:
         return
     if stop is not None:
@@ -83,7 +83,7 @@ def finish(code: int, stop: BaseException | None) -> None:
 
 
 def _is_alone() -> bool:
-    """Whether a fork takes everything along: there is no other thread."""
+    """Whether a fork copies the whole process: it has no other thread."""
     try:
         return hasattr(os, "fork") and len(os.listdir("/proc/self/task")) == 1
     except OSError:
@@ -91,7 +91,7 @@ def _is_alone() -> bool:
 
 
 def _wait(child: int, told: int, errors: int) -> tuple[int | None, str, list[str]]:
-    """Pass the child's standard error on until it ends, and signals to it."""
+    """Pass on the child's standard error until the child ends, and pass signals to it."""
     came: list[int] = []
 
     def pass_on(number: int, _frame: object) -> None:
@@ -114,7 +114,8 @@ def _wait(child: int, told: int, errors: int) -> tuple[int | None, str, list[str
     if steps and steps[-1] == _DONE:
         return code, "", []
     if steps and steps[-1] == _INTERRUPTED:
-        # The child has printed where; a shell is to see an interrupt, not an exit code.
+        # The child has printed where it was interrupted. A shell should see an
+        # interrupt, not an exit code.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     what = steps[-1] if steps else "the command"
@@ -123,7 +124,7 @@ def _wait(child: int, told: int, errors: int) -> tuple[int | None, str, list[str
 
 
 def _follow(child: int, told: int, errors: int) -> tuple[list[str], bytes, int]:
-    """Read both pipes until the child has ended; what it told, said, and its status."""
+    """Read both pipes until the child has ended; return its steps, its output, its status."""
     steps, said = b"", b""
     is_open = {told, errors}
     status = None

@@ -1,4 +1,4 @@
-"""``poolkeeper.auto()``: the whole of it in one line."""
+"""``poolkeeper.auto()``: one line that keeps a program within its budget."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Auto:
     cpus : Cpus
         The budget that was found.
     split : Split
-        How it was divided.
+        How the budget was divided.
     outcomes : list of Outcome
         What became of the limit in each pool that is loaded.
     environment : dict of str
-        The variables that were set in ``os.environ``, for children and for
+        The variables that were set in ``os.environ``, for child processes and for
         libraries that are loaded later.
     kept : list of (str, str, int)
         Variables that you had set yourself and that stay: name, your value, the
@@ -66,7 +66,7 @@ class Auto:
         self.environment = self._variables.set
 
     def _end(self) -> None:
-        """Put everything back, so that it can begin anew."""
+        """Put everything back, so that :func:`auto` can begin anew."""
         global _live
         _live = None
         _variables.of_auto = None
@@ -75,10 +75,10 @@ class Auto:
         self._variables.restore()
 
     def release(self) -> None:
-        """Put pools and variables back as they were; a second time does nothing.
+        """Put pools and variables back as they were; a second call does nothing.
 
-        What somebody else has changed meanwhile stays. A ``with`` block of another
-        :func:`auto` that this one interrupted goes on.
+        A value that other code has changed meanwhile stays. If this :func:`auto`
+        replaced that of an outer ``with`` block, the outer one holds again.
         """
         if self._released:
             return
@@ -183,7 +183,7 @@ _live: Auto | None = None
 
 
 def _live_here() -> Auto | None:
-    """Return the one that holds now; in a forked child none is its own."""
+    """Return the `Auto` that holds now; a forked child has none of its own."""
     return _live if _live is not None and _live._process == os.getpid() else None
 
 
@@ -197,12 +197,13 @@ def auto(
 ) -> Auto:
     """Keep this program within its budget: one line at the top of a script.
 
-    Finds the budget, divides it, limits the pools that are loaded (as their
-    baseline: scopes go back to it), and sets the environment for children and
-    for libraries that are loaded later. It only lowers: what has fewer threads,
-    because you, a launcher or the library itself chose so, keeps its number.
+    Reads the budget, divides it, limits the pools that are loaded (by their
+    baseline: scopes go back to it), and sets environment variables for child
+    processes and for libraries that are loaded later. It only lowers: a pool that
+    has fewer threads, because you, a launcher or the library itself chose so, keeps
+    its number.
 
-    Called again it begins anew, from what was there before the first call, and so
+    A second call begins anew, from what was there before the first call, and so
     follows a budget that has changed, up and down.
 
     Parameters
@@ -211,18 +212,18 @@ def auto(
         As in :func:`split`.
     nested : bool, optional
         Whether BLAS calls come from inside OpenMP regions, so that the product
-        of the two counts. If not, they take turns, and each may have the whole
-        share. Default: True if ``openmp`` or ``blas`` is given, else False:
-        most programs use one at a time, and scikit-learn limits BLAS inside its
-        own regions.
+        of the two counts. If not, OpenMP and BLAS take turns, and each may have
+        the whole share. Default: True if ``openmp`` or ``blas`` is given, else
+        False, because most programs use one at a time, and scikit-learn limits
+        BLAS inside its own regions.
     force : bool, default False
         Replace environment variables that you have set yourself.
 
     Returns
     -------
     Auto
-        What was done; ``release()`` undoes it. It prints as text, and needs not
-        be kept.
+        What was done; ``release()`` undoes it. It prints as text, and you need not
+        keep it.
 
     Raises
     ------
@@ -231,9 +232,9 @@ def auto(
 
     Notes
     -----
-    A pool with reach ``"thread"`` (libgomp) that is loaded already is limited in
-    the calling thread; threads started later begin with the runtime's own number.
-    Call it before the libraries are imported, or use
+    A pool with reach ``"thread"`` (libgomp) that is loaded already is limited only
+    in the calling thread; threads started later begin with the runtime's own
+    number. Call ``auto()`` before the libraries are imported, or use
     :class:`poolkeeper.ThreadPoolExecutor`.
 
     Examples

@@ -20,8 +20,8 @@ else:
 class Cpus(int):
     """The whole CPUs that a process may use: an int, with its sources.
 
-    Its ``repr`` is a table of the sources with the deciding one marked; as text
-    it is the number.
+    Its ``repr`` is a table of the sources with the deciding one marked; its ``str``
+    is the number.
 
     Attributes
     ----------
@@ -33,9 +33,9 @@ class Cpus(int):
         Physical cores among the CPUs of the affinity mask; None where the kernel
         does not tell.
     performance_cores : int or None
-        Those of them that are performance cores, on processors with two kinds.
+        How many of these cores are performance cores, on processors with two kinds.
     sources : list of Source
-        Every source that has a say, the most deliberate first.
+        Every source that was found, the most deliberate first.
     """
 
     count: int
@@ -51,9 +51,9 @@ class Cpus(int):
         return next(source for source in self.sources if source.status == "decides")
 
     def not_known(self) -> list[str]:
-        """Return what could not be seen, a sentence each: the CPUs may be fewer.
+        """Return a sentence for each source that can't be seen, and may allow fewer CPUs.
 
-        What the kernel keeps by the affinity mask needs no word.
+        A source that the affinity mask enforces anyway is left out.
         """
         if self.deciding.kind == "override":
             return []
@@ -98,7 +98,7 @@ class Cpus(int):
 
 
 class _Worker(threading.local):
-    """The calling thread, where it works for somebody."""
+    """The calling thread, where it is a worker."""
 
     share: int | None = None  # CPUs
 
@@ -109,19 +109,20 @@ worker = _Worker()
 def cpus(pid: int | None = None) -> Cpus:
     """Return the CPUs that this process may use, and who says so.
 
-    In a worker thread of poolkeeper's (an executor's, a Dask worker's) that is the
-    thread's share. The smallest of every source counts: the variable ``POOLKEEPER_CPUS``,
-    variables that say how many CPUs programs may use, a batch scheduler's or a
-    platform's, a launcher's number of processes on this node (MPI, torchrun,
-    srun, flux), the CPU quota of the process's cgroup and of every group above
-    it (version 1 and 2), its cpuset, the calling thread's affinity mask, the
-    machine. ``poolkeeper cpus --variables`` lists the variables. Nothing is
-    cached: a quota can change. Takes about a tenth of a millisecond.
+    The smallest of all sources counts: the variable ``POOLKEEPER_CPUS``; variables
+    that say how many CPUs programs may use; variables of a batch scheduler or a
+    platform; a launcher's number of processes on this node (MPI, torchrun, srun,
+    flux); the CPU quota of the process's cgroup and of every group above it
+    (version 1 and 2); the process's cpuset; the calling thread's affinity mask; the
+    machine. In a worker thread (of an executor or of Dask) the worker's share is a
+    source, too. ``poolkeeper cpus --variables`` lists the variables. Nothing is
+    cached, because a quota can change. A call takes about a tenth of a millisecond.
 
     Parameters
     ----------
     pid : int, optional
-        Another process, with the environment that it was started with.
+        Return the CPUs of this other process, with the environment that it was
+        started with.
 
     Returns
     -------

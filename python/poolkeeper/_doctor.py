@@ -1,4 +1,4 @@
-"""``poolkeeper.doctor()``, and what only Python can tell it."""
+"""``poolkeeper.doctor()``, and the facts that only Python can tell it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def doctor(*, cpus: int | None = None) -> Report:
     Parameters
     ----------
     cpus : int, optional
-        Judge as on a machine with so many CPUs, all of them free to use: what the
-        program would meet there.
+        Judge as on a machine with this number of CPUs, all of them free to use.
 
     Returns
     -------
     Report
-        Its ``findings``, the worst first; ``is_healthy`` says whether there is
-        neither an error nor a warning. As text it is the command's report.
+        Its ``findings`` are a list, the worst first. ``is_healthy`` says whether
+        there is neither an error nor a warning, and nothing was unseen. Its ``str``
+        is the command's report.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def doctor(*, cpus: int | None = None) -> Report:
 
 
 def host_facts() -> dict[str, Any]:
-    """What the rules ask of Python, of modules that are imported already."""
+    """The facts that the rules ask of Python, from modules that are imported already."""
     limits, notebook = _notebook()
     return {
         "limits": limits,

@@ -18,10 +18,10 @@ _T = TypeVar("_T")
 class ThreadPoolExecutor(futures.ThreadPoolExecutor):
     """:class:`concurrent.futures.ThreadPoolExecutor` within the caller's budget.
 
-    Each task runs under a limit: what the thread that makes the executor may use
-    then, in every pool, divided by the workers. So the caller's limits count in
-    the workers, and the workers together use no more than the caller may. While
-    no task runs, nothing is limited.
+    Each task runs under a limit: in every pool, the threads that the thread which
+    makes the executor may use at that time, divided by the number of workers. So the
+    caller's limits count in the workers, and all workers together use no more than
+    the caller may. While no task runs, nothing is limited.
 
     Parameters
     ----------
@@ -30,10 +30,10 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
         budget (in a worker: of the worker's share), not of the machine, and no
         more than may call a BLAS at once.
     thread_name_prefix, initializer, initargs
-        As in concurrent.futures. The initializer runs under the limit too.
+        As in concurrent.futures. The initializer runs under the limit, too.
     cpus : int, optional
-        CPUs to divide. Default: the budget, :func:`poolkeeper.cpus`, and in a
-        worker the worker's share.
+        CPUs to divide. Default: the budget, :func:`poolkeeper.cpus`, which in a
+        worker is the worker's share.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
     Warns
     -----
     LimitWarning
-        If the workers are more than a loaded BLAS survives as callers at once.
+        If there are more workers than a loaded BLAS survives as callers at once.
 
     Examples
     --------
@@ -83,7 +83,7 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
     def submit(
         self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
     ) -> futures.Future[_T]:
-        """Have ``fn(*args, **kwargs)`` called by a worker, under its limit.
+        """Let a worker call ``fn(*args, **kwargs)``, under the worker's limit.
 
         Raises
         ------
@@ -96,8 +96,8 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
 class ProcessPoolExecutor(futures.ProcessPoolExecutor):
     """:class:`concurrent.futures.ProcessPoolExecutor` within the budget.
 
-    The budget is divided over the workers, as :func:`poolkeeper.mp_context`
-    does it; inner pools of a worker divide the worker's share.
+    :func:`poolkeeper.mp_context` divides the budget over the workers. Pools inside a
+    worker divide the worker's share.
 
     Parameters
     ----------
@@ -105,8 +105,8 @@ class ProcessPoolExecutor(futures.ProcessPoolExecutor):
         Processes that work at the same time. Default: one for each CPU of the
         budget, not of the machine.
     mp_context : multiprocessing context, optional
-        How processes are started; one that :func:`poolkeeper.mp_context` made
-        says how the budget is divided, too.
+        How processes are started. A context that :func:`poolkeeper.mp_context` made
+        also says how the budget is divided.
     initializer, initargs, **others
         As in concurrent.futures.
     cpus : int, optional

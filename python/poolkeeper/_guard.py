@@ -1,4 +1,4 @@
-"""``poolkeeper.guard()``: what could crash the program doesn't happen."""
+"""``poolkeeper.guard()``: OpenMP uses no more threads than are safe."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Guard:
     Attributes
     ----------
     actions : list of str
-        What was lowered, a sentence each, in the order in which it was.
+        A sentence for each pool that was lowered, in the order of time.
     """
 
     actions: list[str]
@@ -42,10 +42,10 @@ class Guard:
         _hooks.add(self)
 
     def release(self) -> None:
-        """End the guard; a second time does nothing.
+        """End the guard; a second call does nothing.
 
-        Pools of the thread that called :func:`guard` go back to what they were.
-        Other threads keep their lowered numbers until they end.
+        Pools of the thread that called :func:`guard` get the numbers that they had
+        before. Other threads keep their lowered numbers until they end.
         """
         if not self._is_live:
             return
@@ -55,7 +55,7 @@ class Guard:
             scope.release()
 
     def _look(self) -> None:
-        """Judge what is loaded, if that has changed, and lower the calling thread's pools."""
+        """Judge the loaded pools, if they have changed, and lower the calling thread's."""
         with self._lock:
             # Most libraries that are loaded are no pools, and change nothing.
             ids = _pool_ids()
@@ -102,9 +102,9 @@ class Guard:
 class _Hooks:
     """Tells live guards of loaded libraries and of new threads.
 
-    An extension module's import is how Python programs load libraries, and a
-    thread's start is when OpenMP gives it the process's number. There is no
-    event for either, so the two functions are wrapped while a guard is live.
+    Python programs load libraries by importing an extension module, and OpenMP gives
+    a thread the process's number when the thread starts. There is no event for
+    either, so the two functions are wrapped while a guard is live.
     """
 
     def __init__(self) -> None:
@@ -137,9 +137,9 @@ class _Hooks:
         self.look()
 
     def _start(self, original: Callable[..., None], thread: threading.Thread) -> None:
-        """Start a thread that has the guards look before it runs.
+        """Start a thread in which the guards look at the pools before its work runs.
 
-        They look where `run` begins, and not earlier: until then `start` waits
+        The guards look where `run` begins, and not earlier: until then `start` waits
         for the new thread, and may do so under a lock that looking needs.
         """
         if thread.ident is not None:
@@ -199,7 +199,7 @@ _MISSING = object()
 
 
 class _Wrap:
-    """A function of a class, wrapped until the end of the last guard.
+    """A function of a class, wrapped until the last guard ends.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ class _Wrap:
         setattr(owner, name, wrapper)
 
     def end(self) -> None:
-        """Do nothing from now on; be gone, unless somebody has wrapped the wrapper."""
+        """Do nothing from now on; unwrap, unless other code has wrapped the wrapper."""
         self._is_live = False
         if vars(self._owner).get(self._name) is self._wrapper:
             setattr(self._owner, self._name, self._original)
@@ -238,23 +238,23 @@ os.register_at_fork(after_in_child=_hooks.after_fork)
 
 
 def guard() -> Guard:
-    """Make the findings that can crash a program not happen, from now on.
+    """Prevent the findings that can crash a program, from now on.
 
-    Lowers OpenMP pools to the number of threads that is safe: no more than every
+    The guard lowers OpenMP pools to a safe number of threads: no more than every
     loaded BLAS survives as callers (``PK101``), and no more than the system lets
-    the process start (``PK601``, ``PK602``). Does so at once; again after each
-    import that loads a pool; and in each Python thread that starts, since
-    OpenMP counts for each thread. What is safe already is left alone.
+    the process start (``PK601``, ``PK602``). It does so at once, again after each
+    import that loads a pool, and in each Python thread that starts, since OpenMP has
+    a number for each thread. It leaves alone what is safe already.
 
-    Each action is logged as a warning of the logger ``poolkeeper.guard``. Costs
-    milliseconds for an import that loads a pool, and microseconds for other
+    Each action is logged as a warning of the logger ``poolkeeper.guard``. The guard
+    costs milliseconds for an import that loads a pool, and microseconds for other
     imports of extension modules and for each thread that starts.
 
     Returns
     -------
     Guard
-        Its ``actions``; ``release()`` ends it, as does the end of a ``with`` block.
-        It needs not be kept.
+        ``actions`` lists what it did. ``release()`` ends it, as does the end of a
+        ``with`` block. You need not keep it.
 
     Raises
     ------
@@ -265,10 +265,10 @@ def guard() -> Guard:
 
     Notes
     -----
-    It does not reach threads that run already, threads that C code starts, and
-    libraries that are opened without an import (by ctypes, say) until the next
-    import or thread. Code that sets the runtime's number itself, as
-    ``omp_set_num_threads`` does, is not held back.
+    The guard does not reach threads that run already, and threads that C code starts.
+    It reaches a library that is opened without an import (by ctypes, say) at the next
+    import or thread start. It does not hold back code that sets the runtime's number
+    itself, as ``omp_set_num_threads`` does.
 
     Examples
     --------

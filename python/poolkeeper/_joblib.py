@@ -15,7 +15,7 @@ from ._variables import keeping
 
 
 class _Nesting:
-    """What is parallel inside a worker: threads that share the worker's share."""
+    """The backend of parallel calls inside a worker: threads that divide its share."""
 
     def get_nested_backend(self) -> tuple[Any, int | None]:
         inner, n_jobs = super().get_nested_backend()  # type: ignore[misc]
@@ -25,7 +25,7 @@ class _Nesting:
 
 
 class Processes(_Nesting, LokyBackend, metaclass=ABCMeta):  # type: ignore[misc]
-    """loky, whose workers begin with the environment of their share."""
+    """joblib's loky, whose workers begin with the environment of their share."""
 
     def __init__(self, plan: Split, force: bool, **others: Any) -> None:
         super().__init__(**others)

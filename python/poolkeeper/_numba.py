@@ -2,8 +2,8 @@
 
 numba takes ``NUMBA_NUM_THREADS`` for the size of its pool when it starts its threads,
 and looks at the variable again whenever it compiles: another value is an error then.
-``numba.set_num_threads`` lowers the number for the calling thread, and starts the
-threads if nothing has: so it is for a pool that was started.
+``numba.set_num_threads`` lowers the number for the calling thread. It starts the
+threads if nothing has, so it is only used on a pool that was started.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def is_started() -> bool:
 
 
 def read_variable() -> None:
-    """Have numba, if it has started no threads, follow its variable now."""
+    """Let numba follow its variable now, if it has started no threads."""
     reload = getattr(sys.modules.get("numba.core.config"), "reload_config", None)
     if reload is not None and not is_started():
         reload()
@@ -39,7 +39,7 @@ class Lowered:
     Parameters
     ----------
     threads : int or str, optional
-        At most so many. Default: the number stays.
+        The most threads that it may use. Default: the number stays.
     """
 
     def __init__(self, threads: int | str | None) -> None:

@@ -16,15 +16,15 @@ BACKENDS = ("loky", "threading")
 class parallel:
     """Have joblib's workers share the budget: ``with poolkeeper.parallel(4):``.
 
-    In the block, ``joblib.Parallel`` and what uses it (scikit-learn) run with so
-    many workers unless told otherwise, and never with more. Each worker has its
-    share of the budget; parallel calls inside a worker divide that share.
+    In the block, ``joblib.Parallel`` and libraries that use it (scikit-learn) run with
+    this number of workers by default, and never with more. Each worker has its share
+    of the budget; parallel calls inside a worker divide that share.
 
     Parameters
     ----------
     workers : int, optional
-        Workers at the same time. Default: one for each CPU of the budget.
-        Processes are never more than the CPUs.
+        Workers at the same time. Default: one for each CPU of the budget. There are
+        never more processes than CPUs.
     openmp, blas : int, optional
         Threads of each level in each process, as in :func:`split`. Without
         both, the two take turns, and each may have the process's whole share.
@@ -40,7 +40,7 @@ class parallel:
     workers : int
         Workers at the same time.
     share : Share
-        What each may use.
+        What each worker may use.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from . import _within
 from ._native import Share, Split
 
-#: `os.environ` is lent to a process that is being started; one at a time.
+#: Held while `os.environ` has the variables of a process that is being started.
 _starting = threading.Lock()
 
 
@@ -37,11 +37,11 @@ def mp_context(
 ) -> Keeping:
     """Return a multiprocessing context whose processes share the budget.
 
-    It goes wherever one of :func:`multiprocessing.get_context` does:
+    The context can be used wherever one of :func:`multiprocessing.get_context` can:
     ``ProcessPoolExecutor(4, mp_context=...)``, ``mp_context(4).Pool(4)``,
-    ``mp_context(2).Process(...)``. Each process takes the first share that none
-    of the living ones has, the larger ones first; what is started beyond
-    ``processes`` gets the smallest.
+    ``mp_context(2).Process(...)``. Each process takes the first share that no living
+    process has, the larger shares first. A process beyond ``processes`` gets the
+    smallest share.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def mp_context(
     Returns
     -------
     multiprocessing context
-        With an attribute ``split``, the :class:`Split` that it keeps.
+        Its attribute ``split`` is the :class:`Split` that its processes keep.
 
     Raises
     ------
@@ -73,10 +73,10 @@ def mp_context(
 
     Notes
     -----
-    In a process made by ``fork`` a libgomp that was loaded before gets one
-    thread: more would wait for threads that fork did not copy. With ``spawn``,
-    ``os.environ`` has the process's variables for the moment in which it is
-    started.
+    In a process made by ``fork``, a libgomp that was loaded before gets one thread,
+    because a region with more would wait for threads that fork did not copy. With
+    ``spawn``, ``os.environ`` has the new process's variables while that process is
+    being started.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def _is_over(process: BaseProcess) -> bool:
 class _KeepingProcess(BaseProcess):
     """A process that takes its share as it is started, and keeps it when it runs.
 
-    What it has of ours is pickled with it, so the seats stay behind.
+    Its attributes are pickled with it, so the list of seats is taken out before that.
     """
 
     _start_method: str

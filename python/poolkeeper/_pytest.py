@@ -1,7 +1,7 @@
 """The pytest plugin: every worker of pytest-xdist keeps its share of the budget.
 
-Without workers it does nothing. pytest loads it with every run, so that nothing is
-imported here that it does not need.
+Without workers the plugin does nothing. pytest loads it with every run, so this module
+imports only what it needs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SHARE_OF = "POOLKEEPER_XDIST_WORKER"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that turns all of this off."""
+    """Add the option that turns the plugin off."""
     group = parser.getgroup("poolkeeper", "thread counts")
     group.addoption(
         "--no-poolkeeper",
@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """In a worker, take its share: before conftest files and tests import libraries."""
+    """In a worker, take the worker's share before conftest files and tests import libraries."""
     if early_config.known_args_namespace.no_poolkeeper or not {WORKER, COUNT} <= os.environ.keys():
         return
     count = os.environ[COUNT]
@@ -61,8 +61,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """`-n auto` and `-n logical` count the budget instead of the machine.
 
-    A conftest.py or another plugin that has its own number comes before us, and we
-    come before xdist, whatever order they were registered in.
+    The number of a conftest.py or of another plugin goes before the budget, and the
+    budget goes before xdist's number, whatever order they were registered in.
     """
     if config.option.no_poolkeeper or os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
         return None

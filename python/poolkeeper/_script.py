@@ -23,16 +23,16 @@ def run(program: list[str], report: Callable[[str | None], int]) -> None:
     program : list of str
         A file and its arguments, or ``-m``, a module's name and its arguments.
     report : callable
-        Called once, when the program has ended: after its threads and its own
-        exit functions, with what it ended with, if that was an error. Its result
-        becomes the exit code if it isn't 0 and the program's is.
+        Called once, when the program has ended, after its threads and its own exit
+        functions. The argument is the error that ended the program, if one did. The
+        result becomes the exit code if it isn't 0 and the program's is.
 
     Raises
     ------
     CannotRun
         If there is no such file, or no module's name.
     BaseException
-        What the program ended with. It has been printed as the interpreter would.
+        The error that ended the program. It has been printed as the interpreter would.
     """
     execute = _prepare(program)
     end = _End(report)
@@ -59,7 +59,7 @@ class _End:
         self._process = os.getpid()
 
     def __call__(self) -> None:
-        # A child that was forked goes through the same exit functions.
+        # A forked child runs these exit functions, too.
         if os.getpid() != self._process:
             return
         _flush(sys.stdout)
@@ -95,7 +95,7 @@ def _prepare(program: list[str]) -> Callable[[], Any]:
         sys.argv = ["-m", *arguments[1:]]
         _set_first_path(os.getcwd())
         _fresh_main()
-        # What `python -m` calls; it has no public name.
+        # `python -m` calls this function; it has no public name.
         return lambda: runpy._run_module_as_main(arguments[0])  # type: ignore[attr-defined]
     if os.path.isdir(name):
         sys.argv = program
@@ -132,7 +132,7 @@ def _set_first_path(folder: str) -> None:
 
 
 def _fresh_main() -> ModuleType:
-    """A ``__main__`` without our names."""
+    """A ``__main__`` without poolkeeper's names."""
     main = ModuleType("__main__")
     main.__dict__["__builtins__"] = sys.modules["builtins"]
     sys.modules["__main__"] = main
@@ -140,11 +140,11 @@ def _fresh_main() -> ModuleType:
 
 
 def _print(error: BaseException) -> None:
-    """Print what the program ended with, without our own frames, and only once."""
+    """Print the error that ended the program, without poolkeeper's frames, and only once."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
     error.__traceback__ = trace
     sys.excepthook(type(error), error, trace)
-    # It goes on to the interpreter, for the exit code.
+    # The error goes on to the interpreter, for the exit code.
     sys.excepthook = lambda *_: None

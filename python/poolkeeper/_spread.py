@@ -10,14 +10,14 @@ from ._words import counted
 
 
 class Spread:
-    """The share of one of several workers; each calls it once, as it starts.
+    """The share of one of several workers; each worker calls it once, as it starts.
 
     Attributes
     ----------
     workers : int
-        The workers that work at the same time.
+        The number of workers that work at the same time.
     share : Share
-        What each of them may use.
+        What each worker may use.
     """
 
     workers: int
@@ -47,24 +47,24 @@ def spread(workers: int, *, cpus: int | None = None) -> Spread:
     """Return an initializer by which each worker of a pool keeps its share.
 
     The share is what the calling thread may use now, in every pool, divided by
-    the workers; at least one thread. Its limits count: under ``limit(openmp=4)``
-    two workers get two OpenMP threads each.
+    the number of workers, and at least one thread. The calling thread's limits count:
+    under ``limit(openmp=4)`` two workers get two OpenMP threads each.
 
     Parameters
     ----------
     workers : int
-        The workers that work at the same time.
+        The number of workers that work at the same time.
     cpus : int, optional
-        CPUs to divide. Default: the budget, :func:`cpus`, and in a worker the
+        CPUs to divide. Default: the budget, :func:`cpus`, which in a worker is the
         worker's share.
 
     Returns
     -------
     Spread
-        To be called without arguments in every worker. In a thread the limit
-        lives as long as the thread; libraries with one count for the process are
-        held down that long for everybody. In another process it lives as long
-        as the process, and the environment is set for what is loaded later.
+        Every worker calls it without arguments. In a thread the limit lives as long
+        as the thread, and libraries with one count for the process are held down
+        that long for everybody. In another process the limit lives as long as the
+        process, and the environment is set for libraries that are loaded later.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def spread(workers: int, *, cpus: int | None = None) -> Spread:
     Warns
     -----
     LimitWarning
-        If the workers are more than a loaded BLAS survives as callers at once.
+        If there are more workers than a loaded BLAS survives as callers at once.
 
     Examples
     --------

@@ -12,9 +12,9 @@ from ._native import Changes, Share, _environment_changes
 class Variables:
     """Variables that are set in ``os.environ`` until they are put back.
 
-    The one of numba stays as it is once numba has started its threads: from then on
-    it takes another value for an error, at whatever it compiles next. Where the others
-    are set `briefly`, it stays once numba is loaded.
+    numba's variable is not touched once numba has started its threads, because numba
+    then treats another value as an error whenever it compiles. Where the variables are
+    set `briefly`, numba's is not touched once numba is loaded.
 
     Attributes
     ----------
@@ -58,8 +58,8 @@ class Variables:
         return {name: value for name, value in before if os.environ.get(name) == self.set[name]}
 
 
-#: What the live ``auto()`` of this program has set: its own numbers are no choice of
-#: the user's, who may ask for other workers than it did.
+#: What the live ``auto()`` of this program has set. Its numbers are no choice of the
+#: user's, who may ask for other numbers of workers than ``auto()`` did.
 of_auto: Variables | None = None
 
 

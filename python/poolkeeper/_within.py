@@ -1,4 +1,4 @@
-"""What a worker does to keep its share, and what its inner pools then have to divide."""
+"""What a worker does to keep its share, and what the pools inside it then divide."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _for_good: list[Scope] = []
 
 
 class _Thread(threading.local):
-    """What belongs to one worker thread."""
+    """The share and the limit of one worker thread."""
 
     held: Held | None = None  # its limit, if that ends with the thread
 
@@ -45,9 +45,9 @@ class Held:
 
 
 def budget(wanted: int | None = None) -> int:
-    """Return the CPUs that may be divided here: `wanted`, else the own share.
+    """Return the CPUs that may be divided here: `wanted`, else all of them.
 
-    That is the budget of the process, and in a worker thread the thread's share.
+    All are the budget of the process, and in a worker thread the thread's share.
     """
     return int(cpus()) if wanted is None else wanted
 
@@ -69,7 +69,7 @@ def divided(
 
 @contextmanager
 def in_thread(share: Share) -> Iterator[None]:
-    """Keep `share` in this thread, which works for somebody, for a while."""
+    """Keep `share` in this worker thread for a while."""
     outer, worker.share = worker.share, share.cpus
     try:
         with share.limit(), _numba.lowered(share.openmp):
@@ -88,8 +88,8 @@ def call(share: Share, function: Callable[..., _T], /, *args: Any, **named: Any)
 def environment(share: Share, force: bool = False, *, briefly: bool = False) -> Iterator[None]:
     """Have the variables of `share` in ``os.environ`` for a while.
 
-    A number that the user set stays, unless `force`; so does what somebody changes
-    meanwhile.
+    A number that the user set stays, unless `force`; so does a value that other code
+    sets meanwhile.
     """
     variables = Variables(keeping(share, force).set, briefly=briefly)
     try:
@@ -99,19 +99,19 @@ def environment(share: Share, force: bool = False, *, briefly: bool = False) -> 
 
 
 def hold_in_thread(share: Share) -> None:
-    """Keep `share` in this thread until it ends, or is given another one."""
+    """Keep `share` in this thread until the thread ends, or gets another share."""
     _thread.held = None  # ends the earlier limit before the next begins
     worker.share = share.cpus
     _thread.held = Held(share.limit())
 
 
 def hold_in_process(share: Share, *, forked: bool = False, force: bool = False) -> None:
-    """Keep `share` in this process for good: its pools, and its environment.
+    """Keep `share` in this process for good: in its pools, and in its environment.
 
-    A pool whose number the user has set by a variable keeps that, unless `force`.
-    After `fork`, pools that wait for threads of the parent (libgomp's, for one) get
-    one thread: if the parent ever ran a parallel region, one here would wait for
-    threads that are gone, except with one thread.
+    A pool whose number the user has set by a variable keeps that number, unless
+    `force`. After `fork`, pools that would wait for threads of the parent (libgomp,
+    for one) get one thread: if the parent ever ran a parallel region, a region here
+    with several threads would wait for threads that are gone.
     """
     changes = keeping(share, force)
     Variables(changes.set)
@@ -123,12 +123,12 @@ def hold_in_process(share: Share, *, forked: bool = False, force: bool = False) 
 
 
 def callers(wanted: int | None) -> int:
-    """Return how many threads to start: one a CPU, if every loaded BLAS survives that."""
+    """Return how many threads to start: one for each CPU, if every loaded BLAS survives that."""
     return split(cpus=budget(wanted)).openmp
 
 
 def warn_of_callers(workers: int) -> None:
-    """Warn the caller's caller if so many threads are more than a loaded BLAS survives."""
+    """Warn the caller's caller if this is more threads than a loaded BLAS survives."""
     for pool in pools():
         if pool.level == "blas" and pool.capacity is not None and workers > pool.capacity:
             warnings.warn(

@@ -7,7 +7,7 @@
 ...     client.submit(abs, -1).result()
 1
 
-Or, without a change to the program: ``dask worker --preload poolkeeper.dask``.
+``dask worker --preload poolkeeper.dask`` does so without a change to the program.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ __all__ = ["WorkerLimits", "dask_setup"]
 class WorkerLimits(WorkerPlugin):
     """Limit what each task of a worker uses, by the worker's ``nthreads``.
 
-    A worker runs ``nthreads`` tasks at once; each may use its part of the
+    A worker runs ``nthreads`` tasks at once; each task may use its part of the
     worker's CPUs in OpenMP or BLAS threads. In a worker with a process of its
-    own (under a nanny, the default) the environment says the same to libraries
-    and programs started later; what it has already, such as Dask's own
-    ``OMP_NUM_THREADS=1``, stays.
+    own (under a nanny, the default) the plugin also sets the environment variables
+    of that share, for libraries and programs that are started later. Variables that
+    are set already, such as Dask's own ``OMP_NUM_THREADS=1``, stay.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class WorkerLimits(WorkerPlugin):
         return _share(each, each, each)
 
     def setup(self, worker: Worker) -> None:
-        """Begin: called by Dask in every worker, also in those that come later."""
+        """Begin: Dask calls this in every worker, also in workers that are added later."""
         share = self.share_of_task(worker.state.nthreads, _within.budget())
         self._undo = ExitStack()
         if worker.nanny is not None:
@@ -84,7 +84,7 @@ class WorkerLimits(WorkerPlugin):
             self._undo.enter_context(_Limited(executor, share))
 
     def teardown(self, worker: Worker) -> None:
-        """End: called by Dask when the worker closes, or the plugin is removed."""
+        """End: Dask calls this when the worker closes, or the plugin is removed."""
         self._undo.close()
 
 

@@ -4,9 +4,10 @@
 >>> KMeans(n_clusters=2, n_init=1).fit([[0.0], [1.0], [9.0]]).inertia_
 0.5
 
-Needs numpy. With scikit-learn installed the classes are estimators of its kind;
-without it they work as well. Importing this lists a pool, ``"kmeans"``, in
-:func:`poolkeeper.pools`; its threads are there only while a call needs them.
+The module needs numpy. Where scikit-learn is installed, the classes are
+scikit-learn estimators; they work without it as well. Once the module is imported,
+:func:`poolkeeper.pools` lists the pool ``"kmeans"``, whose threads exist only while a
+call needs them.
 """
 
 from importlib.util import find_spec

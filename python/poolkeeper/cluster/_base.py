@@ -1,4 +1,4 @@
-"""The classes that the estimators are made from: scikit-learn's, or ours without it."""
+"""The base classes of the estimators: scikit-learn's, or ours where it is not installed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ else:
         class Estimator(
             ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
         ):
-            """What scikit-learn's own k-means is made from."""
+            """The base classes of scikit-learn's own k-means."""
 
             def __sklearn_tags__(self):
                 tags = super().__sklearn_tags__()

@@ -42,14 +42,14 @@ class Centers(Estimator):
         Returns
         -------
         ndarray of int32 of shape (n_samples,)
-            The first center where two are as near.
+            The place of the center; the first one where two are equally near.
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
             Before ``fit``; a ``ValueError`` of the same name without scikit-learn.
         ValueError
-            For other features than in ``fit``, NaN or an infinity.
+            For samples with other features than in ``fit``, or with NaN or an infinity.
         """
         samples = self._known(X)
         centers = self._native_centers(samples)
@@ -67,7 +67,7 @@ class Centers(Estimator):
         Returns
         -------
         ndarray of shape (n_samples, n_clusters)
-            Not squared, of the samples' number type. A table where
+            The distances (not squared), of the samples' number type; a table where
             ``set_output`` asks for one.
 
         Raises
@@ -121,9 +121,9 @@ class Centers(Estimator):
         return _native._kmeans_inertia(native(samples), weights, centers, self.n_jobs)
 
     def _how_moved(self, samples: Any) -> tuple[float, Array] | None:
-        """How the fit moved its samples before it compared them: with that, they get the
-        same labels again, also where two centers are as near. None for other centers than
-        it found, and for another number type."""
+        """How the fit moved its samples before it compared them. Moved in this way, they
+        get the fit's labels again, also where two centers are equally near. None for
+        centers that the fit did not find, and for another number type."""
         if self._moved is None or is_sparse(samples):
             return None
         scale, offset, centers = self._moved

@@ -1,7 +1,7 @@
 """``KMeans`` on Dask's arrays and tables: the samples stay where they are.
 
-A round sends the centers to the workers, whose sums merge in a tree. What a lost
-worker had is computed again by the scheduler.
+A round sends the centers to the workers, whose sums merge in a tree. Dask computes the
+parts of a lost worker again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def fit(estimator: KMeans, X: Any, sample_weight: Any) -> KMeans:
 
 
 def _module(name: str) -> Any:
-    """Dask without its types, half of which are there."""
+    """Dask's modules without their types, since only half of Dask has types."""
     return import_module(name)
 
 

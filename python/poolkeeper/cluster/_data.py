@@ -1,8 +1,8 @@
 """Samples as the kernels read them: float32 or float64, where they lie.
 
-scikit-learn's own validation is used where it is installed, so that tables,
-feature names and messages are the same. Finite numbers are not looked for
-here: the kernels find the others while they work.
+scikit-learn's own validation is used where it is installed, so that tables, feature
+names and messages are scikit-learn's. It doesn't check here that numbers are finite:
+the kernels find the others while they work.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``KMeans``: scikit-learn's, on one pool of our own."""
+"""``KMeans`` with scikit-learn's interface, on poolkeeper's own pool."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class Found(NamedTuple):
 class KMeans(Centers):
     """K-means clustering that keeps its budget.
 
-    It takes scikit-learn's parameters, has its attributes and gives its
-    answers. All its threads are in one pool, ``"kmeans"`` in
-    :func:`poolkeeper.pools`, with no BLAS inside: they can't be more than the
-    live limit or the budget allows.
+    The class takes the parameters of scikit-learn's ``KMeans``, has its attributes and
+    gives its answers. All threads are in one pool, ``"kmeans"`` in
+    :func:`poolkeeper.pools`, and call no BLAS, so there are never more of them than
+    the live limit or the budget allows.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class KMeans(Centers):
         How many centers, from 1 to the number of samples.
     init : {"k-means++", "random", "k-means||"}, callable or array, default "k-means++"
         Where the first centers come from: greedy k-means++, samples at random,
-        k-means|| (which Dask's samples always have for "k-means++"),
+        k-means|| (which replaces "k-means++" for Dask's samples),
         ``f(X, n_clusters, random_state)``, or an array of shape (n_clusters,
         n_features).
     n_init : "auto" or int, default "auto"
@@ -54,38 +54,40 @@ class KMeans(Centers):
         The most iterations of one start.
     tol : float, default 1e-4
         A start ends when the squared distances that its centers moved sum to at
-        most this, times the mean variance of the features; or when no label
+        most ``tol`` times the mean variance of the features, or when no label
         changes.
     verbose : int, default 0
         1 shows a bar on standard error if that is a terminal, and else prints a
         line for each iteration on standard output, as scikit-learn does.
     random_state : int, RandomState, Generator or None, default None
-        The seed. The same one gives the same centers with any number of
-        threads, but other ones than scikit-learn's.
+        The seed. One seed gives one result with any number of threads, but not
+        scikit-learn's.
     copy_x : bool, default True
-        Means nothing: samples are neither copied nor changed.
+        Has no effect: samples are neither copied nor changed.
     algorithm : {"lloyd", "elkan"}, default "lloyd"
-        Both choose by the shape of the samples whether to prune; the results
-        are the same.
+        Has no effect: both choose by the shape of the samples whether to prune,
+        and give the same results.
     n_jobs : int or None, default None
-        Threads. None: the live limit, or else the budget, of which
-        ``OMP_NUM_THREADS`` leaves at most so many. -1: the whole budget.
-        Calls that run at the same time share these. n: so many, but never more
-        than a live limit.
+        Threads. None: the live limit; without one the budget, or
+        ``OMP_NUM_THREADS`` where that is smaller. -1: the whole budget. Calls that
+        run at the same time share these threads. n: n threads, but never more than
+        a live limit.
 
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
-        Float32 if the samples are, else float64.
+        Float32 if the samples are float32, else float64.
     labels_ : ndarray of int32 of shape (n_samples,)
         The nearest center of each sample.
     inertia_ : float
-        The sum of the squared distances to them, times the weights.
+        The sum of the samples' squared distances to these centers, times their
+        weights.
     n_iter_ : int
         Iterations of the start that was kept.
     n_features_in_ : int
+        The number of features.
     feature_names_in_ : ndarray of str
-        If the samples had names for all features.
+        The features' names, if the samples had names for all of them.
 
     Notes
     -----
@@ -141,11 +143,11 @@ class KMeans(Centers):
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
             NumPy arrays of float32 or float64 are read where they lie, whatever
-            their strides. Tables of pandas, polars and Arrow; Dask's are
-            clustered where they are.
+            their strides. Tables of pandas, polars and Arrow are taken, too. Arrays
+            and tables of Dask are clustered on the workers that hold them.
         y : ignored
         sample_weight : array-like of shape (n_samples,), optional
-            0 or more each.
+            The samples' weights, each 0 or more.
 
         Returns
         -------
@@ -155,10 +157,10 @@ class KMeans(Centers):
         Raises
         ------
         ValueError
-            For a parameter or samples that can't be: the message has the value
-            and what is allowed.
+            For a parameter or samples that are not allowed; the message has the
+            value and what is allowed.
         KeyboardInterrupt
-            On Ctrl-C, within 0.2 s; the estimator is as it was.
+            On Ctrl-C, within 0.2 s; the estimator stays as it was.
         """
         if is_dask(X):
             from ._dask import fit
@@ -176,10 +178,11 @@ class KMeans(Centers):
     def fit_blocks(self, blocks: Any) -> KMeans:
         """Find the centers of samples that come in blocks, more than fit in memory.
 
-        The same bits as :meth:`fit` from the same start, however the rows are cut. A
-        block is read, labelled and summed, and forgotten: memory is one block, and
-        8 ``n_clusters`` ``n_features`` bytes a thread; it does not grow with the
-        samples. Every iteration reads all blocks once.
+        From one start, the result has the bits of :meth:`fit`, however the rows are
+        cut into blocks. A block is read, labelled, summed and forgotten. So the memory
+        needed is one block and 8 ``n_clusters`` ``n_features`` bytes for each thread,
+        and does not grow with the number of samples. Every iteration reads all blocks
+        once.
 
         Parameters
         ----------
@@ -187,14 +190,14 @@ class KMeans(Centers):
             A function that returns a new iterator of blocks each time, a list, an
             Arrow dataset or table, or the path of a ``.npy`` or ``.parquet`` file.
             A block is a matrix of shape (rows, n_features) or a table, or a tuple
-            of it and its sample weights, shape (rows,). The first block decides
-            between float32 and float64.
+            of one of these and its sample weights, of shape (rows,). The first block
+            decides between float32 and float64.
 
         Returns
         -------
         KMeans
-            Itself, without ``labels_``: ``predict`` tells them block by block.
-            ``init="k-means++"`` is ``"k-means||"`` here, which reads the blocks
+            Itself, without ``labels_``; call ``predict`` on each block.
+            ``init="k-means++"`` means ``"k-means||"`` here, which reads the blocks
             seven times.
 
         Raises
@@ -202,7 +205,8 @@ class KMeans(Centers):
         TypeError
             If the blocks can be read once only, or ``init`` is a function.
         ValueError
-            For blocks of other features, or that differ when they are read again.
+            For blocks that have other features than the first, or that differ when
+            they are read again.
 
         Examples
         --------

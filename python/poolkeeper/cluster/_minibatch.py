@@ -1,4 +1,4 @@
-"""``MiniBatchKMeans``: scikit-learn's, on one pool of our own."""
+"""``MiniBatchKMeans`` with scikit-learn's interface, on poolkeeper's own pool."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from ._stopping import Stopping
 
 
 class MiniBatchKMeans(Centers):
-    """K-means on batches of samples: for streams, and for more samples than time.
+    """K-means on batches of samples: for streams, and for very many samples.
 
-    It takes scikit-learn's parameters and has its attributes.
+    The class takes the parameters of scikit-learn's ``MiniBatchKMeans`` and has its
+    attributes.
 
     Parameters
     ----------
@@ -39,18 +40,20 @@ class MiniBatchKMeans(Centers):
         The seed.
     tol : float, default 0.0
         A fit ends when the squared distances that the centers moved in a batch
-        sum to at most this, times the mean variance of the features. 0: never.
+        sum to at most ``tol`` times the mean variance of the features. With 0 it
+        doesn't end for this reason.
     max_no_improvement : int or None, default 10
-        A fit ends after so many batches whose smoothed inertia was no better.
-        None: never.
+        A fit ends after this number of batches whose smoothed inertia was no better.
+        With None it doesn't end for this reason.
     init_size : int or None, default None
-        Samples to find the first centers among; None is three batches.
+        The number of samples to find the first centers among; None means three
+        batches.
     n_init : "auto" or int, default "auto"
         How many starts to try; the best on `init_size` samples is used. "auto"
         is 3 for "random" and a callable, else 1.
     reassignment_ratio : float, default 0.01
-        A center that has seen less than this part of what the largest has is
-        put to another sample, now and then.
+        A center that has seen fewer samples than this part of what the largest center
+        has seen is moved to another sample, now and then.
     n_jobs : int or None, default None
         As in :class:`KMeans`.
 
@@ -58,13 +61,13 @@ class MiniBatchKMeans(Centers):
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
     labels_ : ndarray of int32 of shape (n_samples,)
-        With `compute_labels`.
+        The nearest center of each sample, with `compute_labels`.
     inertia_ : float
-        Of all samples with `compute_labels`, else smoothed over batches.
+        The inertia of all samples with `compute_labels`, else smoothed over batches.
     n_iter_ : int
         Passes over the samples that were begun.
     n_steps_ : int
-        Batches.
+        The number of batches.
 
     Notes
     -----
@@ -135,7 +138,7 @@ class MiniBatchKMeans(Centers):
         Raises
         ------
         ValueError
-            For a parameter or samples that can't be.
+            For a parameter or samples that are not allowed.
         """
         samples = self._begin(X, default_n_init=3)
         weights = weights_of(sample_weight, samples)
@@ -160,7 +163,7 @@ class MiniBatchKMeans(Centers):
 
     @all_or_nothing
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> MiniBatchKMeans:
-        """Move the centers by one batch; the first call also finds the first ones.
+        """Move the centers by one batch; the first call also finds the first centers.
 
         Parameters
         ----------
@@ -177,7 +180,7 @@ class MiniBatchKMeans(Centers):
         Raises
         ------
         ValueError
-            As in :meth:`fit`; nothing has moved then.
+            As in :meth:`fit`; no center has moved then.
         """
         is_first = not hasattr(self, "cluster_centers_")
         if is_first:
@@ -272,7 +275,8 @@ class MiniBatchKMeans(Centers):
         return inertia, shift
 
     def _is_time_to_reassign(self, counts: Array, batch_size: int) -> bool:
-        """Each time ten samples a center have been seen, or while one has seen none."""
+        """Whether centers may move to other samples after this batch: each time ten
+        samples for each center have been seen, or while a center has seen none."""
         self._since_reassigned += batch_size
         if (counts == 0).any() or self._since_reassigned >= 10 * self.n_clusters:
             self._since_reassigned = 0

@@ -15,7 +15,7 @@ class NotFittedError(ValueError, AttributeError):
 
 
 class ConvergenceWarning(UserWarning):
-    """A fit ended with something to say on its result."""
+    """A fit ended, and its result may not be as expected."""
 
 
 class Estimator:

@@ -80,7 +80,7 @@ class Bar:
 
 
 def _changed(labels: int | None) -> str:
-    """In words, where it is known."""
+    """Return how many labels changed, as text; nothing where that is not known."""
     return "" if labels is None else f", {labels:,} labels changed"
 
 

@@ -51,8 +51,8 @@ def rows(
     Parameters
     ----------
     sums : ndarray of shape (n_samples,), optional
-        The running sums of the weights. Without, every row has the weight 1,
-        and the rows are the same as with such weights.
+        The running sums of the weights. Without them every row has the weight 1, and
+        the rows are those that equal weights give.
     """
     draws = generator.random(count)
     if sums is None:

@@ -27,15 +27,15 @@ class Parts(ABC):
     Attributes
     ----------
     summary : _KMeansSummary
-        Of all of them.
+        The summary of all parts.
     dtype : numpy.dtype
-        Of every sample: float32 or float64.
+        The number type of every sample: float32 or float64.
     shape : tuple of int
-        Samples and features.
+        The numbers of samples and of features.
     names : numpy.ndarray or None
-        Of the features.
+        The features' names.
     what : str
-        What they are, for people.
+        The word for a part in messages.
     """
 
     summary: Any
@@ -55,7 +55,7 @@ class Parts(ABC):
 
     @abstractmethod
     def tree(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """The same; return the merged results."""
+        """Call a function for each part, as :meth:`each` does; return the merged results."""
 
     def weighed(self, summary: Any) -> Any:
         """Return a summary of all parts.
@@ -233,7 +233,7 @@ def at_row(error: Exception, first: int, part: str) -> None:
     first : int
         The row with which the part begins.
     part : str
-        What it is, for people.
+        The word for a part in messages.
     """
     where = f"in the {part} that begins with row {first}"
     own = getattr(error, "row", None)

@@ -1,9 +1,9 @@
 """What lasts until a cell ends: ``%%limit``, ``%%pools``.
 
-A cell magic gets its cell as text, and can't await in it. So these are none: the
-first line ``%%limit blas=1`` becomes the line magic ``%limit --cell blas=1``, the
-rest of the cell stays what it is (``await``, other magics, line numbers in errors,
-the value of the last line), and what the line began ends with the cell.
+A real cell magic gets its cell as text, and can't await in it. So ``%%limit`` and
+``%%pools`` are no cell magics: the first line ``%%limit blas=1`` becomes the line magic
+``%limit --cell blas=1``. The rest of the cell stays as it is (``await``, other magics,
+line numbers in errors, the value of the last line), and the limit ends with the cell.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ as_line_magic.has_side_effects = True  # type: ignore[attr-defined]
 
 
 class Cells:
-    """What each running cell has begun. Cells may run others: it is a stack."""
+    """What each running cell has begun: a stack, since a cell may run other cells."""
 
     def __init__(self) -> None:
         self._running: list[ExitStack] = []

@@ -1,4 +1,4 @@
-"""What can make the kernel die, said before it does."""
+"""Findings that can make the kernel die, shown before that happens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Danger:
 
     @property
     def key(self) -> str:
-        """Tells it from others: the same is said once."""
+        """Tells a danger from others, so that each is shown once."""
         return str(self.finding)
 
     def __repr__(self) -> str:
@@ -34,10 +34,10 @@ class Danger:
 
 
 def dangers() -> list[Danger]:
-    """Return what is dangerous now, as the doctor judges what is loaded.
+    """Return the doctor's findings on the loaded pools that are dangerous.
 
-    Takes about a millisecond. Returns nothing where the budget is not known: the
-    magics then say why.
+    This takes about a millisecond. It returns nothing where the budget is not known;
+    the magics then say why.
     """
     try:
         findings = doctor().findings

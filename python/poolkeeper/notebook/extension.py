@@ -50,7 +50,7 @@ class Extension:
 
     @classmethod
     def load(cls, shell: InteractiveShell) -> None:
-        """Add everything to a shell; what is there already goes first."""
+        """Add everything to a shell, after removing what an earlier load added."""
         from .magics import PoolkeeperMagics
 
         cls.unload(shell)
@@ -63,7 +63,7 @@ class Extension:
 
     @classmethod
     def unload(cls, shell: InteractiveShell) -> None:
-        """Take everything back."""
+        """Remove everything from the shell."""
         extension = _extensions.pop(shell, None)
         if extension is None:
             return
@@ -121,7 +121,7 @@ class Extension:
         return self.scope
 
     def end_limit(self) -> None:
-        """Put back what was there before ``%limit``."""
+        """End ``%limit``'s limit."""
         scope, self.scope, self._limits = self.scope, None, None
         if scope is not None:
             scope.release()
@@ -177,7 +177,7 @@ class Extension:
             print(f"poolkeeper: {settings.in_words(limits)}, says {path.name}")
 
     def look_for_danger(self) -> None:
-        """Show, in the cell that runs, what can make the kernel die: once for each."""
+        """Show, in the cell that runs, each new danger that can make the kernel die."""
         for danger in dangers():
             if danger.key not in self._told:
                 self._told.add(danger.key)

@@ -29,13 +29,13 @@ class Group:
     Attributes
     ----------
     label : str
-        What to call it.
+        The owner's name, for people.
     worked : int
-        Threads that ran for 5 ms or longer.
+        The number of its threads that ran for 5 ms or longer.
     peak : int
-        The most of them that were runnable at once.
+        The most of its threads that were runnable at once.
     cpu_seconds : float
-        Their CPU time.
+        The CPU time of its threads.
     """
 
     label: str
@@ -51,7 +51,7 @@ class Throttling:
     Attributes
     ----------
     group : str
-        The group's folder. Its other processes count too.
+        The group's folder. Other processes of the group count, too.
     periods, throttled : int
         Periods of the quota in which the group ran, and those in which it was stopped.
     seconds : float
@@ -84,9 +84,9 @@ class Usage:
     throttling : Throttling or None
         ``None`` where it is not known.
     samples : int
-        Looks that were taken, 5 ms apart or more.
+        The number of samples that were taken, 5 ms apart or more.
     groups : tuple of Group
-        Those that did something, with the most CPU time first.
+        The owners whose threads did something, the one with the most CPU time first.
     """
 
     wall_seconds: float
@@ -163,9 +163,8 @@ def _swatch(number: int, label: str) -> Markup:
 class Watch:
     """Watch a ``with`` block; ``usage`` holds the answer after it.
 
-    The samples are taken by a native thread that needs no part of the interpreter,
-    takes 2 % of one CPU at most, and is not counted. Child processes are not looked
-    at.
+    A native thread takes the samples. It doesn't need the interpreter, takes 2 % of one
+    CPU at most, and is not counted. Child processes are not counted either.
 
     Raises
     ------

@@ -15,8 +15,8 @@ from ._registered import ALL_CONTROLLERS, users_controllers
 #: Its first words are what programs filter threadpoolctl's warning by.
 INCOMPATIBLE_OPENMP = """
 Found Intel OpenMP ('libiomp') and LLVM OpenMP ('libomp') loaded at
-the same time. On Linux the two are known to crash or to deadlock in one process;
-https://github.com/joblib/threadpoolctl/blob/master/multiple_openmp.md tells of it.
+the same time. On Linux the two are known to crash or to deadlock in one process:
+see https://github.com/joblib/threadpoolctl/blob/master/multiple_openmp.md.
 Load only one of them: find out with `python -m poolkeeper info -i MODULE` which
 module brings which, and install builds that share one OpenMP runtime.
 """
@@ -204,7 +204,7 @@ def threadpool_info(debugging_info: bool = False) -> list[dict[str, Any]]:
     ----------
     debugging_info : bool, default False
         Add ``thread_limit_scope``: what a limit affects, ``"process"``,
-        ``"current_thread"`` or ``"unknown"``. It is found by trying.
+        ``"current_thread"`` or ``"unknown"``. The function finds it by trying.
 
     Returns
     -------
@@ -256,7 +256,7 @@ def get_cached_controller() -> ThreadpoolController:
 
 
 def reset_cached_controller() -> None:
-    """Have the next :func:`get_cached_controller` make a new controller."""
+    """Make the next :func:`get_cached_controller` return a new controller."""
     global _cached
     with _CACHE_LOCK:
         _cached = None

@@ -1,4 +1,4 @@
-"""Making ``import threadpoolctl`` mean this package."""
+"""Making ``import threadpoolctl`` import this package."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _NAME = "threadpoolctl"
 def install() -> None:
     """Make ``import threadpoolctl`` mean ``poolkeeper.threadpoolctl``.
 
-    It lasts for the rest of the process. If the real threadpoolctl has been
-    imported before, by scikit-learn say, its functions, classes and controllers
-    are replaced wherever modules hold them, and controllers that were registered
-    with it are registered here. A second call does nothing.
+    The replacement lasts for the rest of the process. If the real threadpoolctl has
+    been imported before, by scikit-learn say, its functions, classes and controllers
+    are replaced wherever modules hold them as globals, and controllers that were
+    registered with it are registered here. A second call does nothing.
 
     Examples
     --------
@@ -74,6 +74,6 @@ def _replace_everywhere(theirs: ModuleType, ours: ModuleType) -> None:
 
 
 def _same_libraries(controller: Any, ours: Any) -> Any:
-    """Return one of our controllers for the libraries of one of theirs."""
+    """Return poolkeeper's controller for the libraries of a real one's."""
     paths = [lib.filepath for lib in controller.lib_controllers]
     return ours.ThreadpoolController().select(filepath=paths)

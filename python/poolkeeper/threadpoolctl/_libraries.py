@@ -29,8 +29,8 @@ class LibController(ABC):
     library implements, or its own name), ``internal_api`` (the implementation)
     and ``filename_prefixes`` (a tuple: what its file's name may begin with), and
     the methods :meth:`get_num_threads`, :meth:`set_num_threads` and
-    :meth:`get_version`. Where it has ``check_symbols`` too, a library counts
-    only if it has one of them. :func:`register` makes it known.
+    :meth:`get_version`. Where it also has ``check_symbols``, a library counts
+    only if it has one of these symbols. :func:`register` makes the subclass known.
 
     ``dynlib`` is the library as a ``ctypes.CDLL``.
 
@@ -59,7 +59,10 @@ class LibController(ABC):
     def __init__(
         self, *, filepath: Any = None, prefix: str | None = None, parent: Any = None
     ) -> None:
-        """Not meant to be overridden: see :meth:`set_additional_attributes`."""
+        """Make the controller of a library.
+
+        Override :meth:`set_additional_attributes` instead of this method.
+        """
         self.parent = parent
         self.prefix = prefix
         self.filepath = filepath
@@ -96,7 +99,7 @@ class LibController(ABC):
         return result
 
     def set_additional_attributes(self) -> None:  # noqa: B027
-        """Set attributes of the subclass that :meth:`info` is to show."""
+        """Set attributes that :meth:`info` shows; subclasses override this."""
 
     @property
     def num_threads(self) -> Any:
@@ -109,7 +112,7 @@ class LibController(ABC):
 
     @abstractmethod
     def set_num_threads(self, num_threads: Any) -> Any:
-        """Set the most threads that the library is to use."""
+        """Set the most threads that the library may use."""
 
     @abstractmethod
     def get_version(self) -> Any:
@@ -134,7 +137,7 @@ class _NativeController(LibController):
 
     @classmethod
     def _attributes(cls, pool: Pool) -> dict[str, Any]:
-        """Return what stays the same of a pool, in the order info() shows it."""
+        """Return the fields of a pool that never change, in the order of info()."""
         return {
             "prefix": pool.prefix,
             "filepath": pool.filepath,

@@ -95,9 +95,9 @@ def _context() -> int:
 class ThreadpoolLimiter:
     """A limit on a controller's libraries, in force from its making.
 
-    As a ``with`` block it ends with the block, and otherwise when
-    :meth:`restore_original_limits` is called. If nobody ends it, what it set
-    stays.
+    In a ``with`` block the limit ends with the block, and otherwise when
+    :meth:`restore_original_limits` is called. If nobody ends it, the numbers that it
+    set stay.
     """
 
     def __init__(
@@ -133,10 +133,10 @@ class ThreadpoolLimiter:
         return ThreadpoolLimiterDecorator(controller, limits=limits, user_api=user_api)
 
     def restore_original_limits(self) -> None:
-        """End the limit; a second time does nothing.
+        """End the limit; a second call does nothing.
 
         Where other scopes are live, in this thread or in others, their limits
-        hold; the last of them restores what was there before the first.
+        hold; the last of them restores the numbers from before the first.
         """
         if self._claim is not None:
             self._claim.end()
@@ -147,10 +147,10 @@ class ThreadpoolLimiter:
     unregister = restore_original_limits
 
     def get_original_num_threads(self) -> dict[str, int | None]:
-        """Return the thread counts from before, a dict by user API.
+        """Return the thread counts from before the limit, a dict by user API.
 
-        None where no library has that API; the smallest, with a warning, where
-        its libraries had different ones.
+        A value is None where no library has that API, and the smallest count, with a
+        warning, where the API's libraries had different counts.
         """
         originals: dict[str, int | None] = {}
         ambiguous = []
@@ -169,7 +169,7 @@ class ThreadpoolLimiter:
         return originals
 
     def _original_threads(self) -> list[tuple[LibController, Any]]:
-        """Return each library with its thread count from before."""
+        """Return each library with its thread count from before the limit."""
         native: dict[Any, int] = {} if self._claim is None else dict(self._claim.before)
         users = {id(claim.lib): claim.original for claim in self._users_claims}
         return [
@@ -226,7 +226,7 @@ def _end_all(claims: list[UsersClaim]) -> None:
 class ThreadpoolLimiterDecorator(ContextDecorator):
     """A limit for each call of a decorated function, or each ``with`` block.
 
-    With no controller it acts on the libraries that are loaded by then.
+    Without a controller it limits the libraries that are loaded when the call begins.
     """
 
     def __init__(
@@ -277,8 +277,8 @@ class threadpool_limits(ThreadpoolLimiter):
         - int: the most threads for each library selected by ``user_api``;
         - dict: by a library's path, prefix or user API, looked up in that order;
         - list: of dicts as :func:`threadpool_info` gives them;
-        - ``'sequential_blas_under_openmp'``: what suits single-threaded BLAS
-          calls inside OpenMP regions;
+        - ``'sequential_blas_under_openmp'``: the limits that suit single-threaded
+          BLAS calls inside OpenMP regions;
         - None: no limit.
     user_api : {"blas", "openmp"} or None, default None
         With an int, the API of the libraries to limit; None means all.

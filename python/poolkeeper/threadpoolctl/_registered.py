@@ -19,7 +19,7 @@ ALL_OPENMP_LIBRARIES: tuple[str, ...] = OpenMPController.filename_prefixes
 
 
 def register(controller: Any) -> None:
-    """Make a controller class of the user's known.
+    """Make a user's controller class known.
 
     Libraries that are loaded already are looked at again.
 
