@@ -26,13 +26,13 @@ impl Source {
         &self.0.place
     }
 
-    /// What stood there, as written.
+    /// The text that was read there.
     #[getter]
     fn value(&self) -> &str {
         &self.0.value
     }
 
-    /// The CPUs that it allows; ``None`` where it has no say.
+    /// The CPUs that the source allows; ``None`` where it has no say.
     #[getter]
     fn cpus(&self) -> Option<f64> {
         self.0.cpus
@@ -44,7 +44,7 @@ impl Source {
         self.0.status.name()
     }
 
-    /// Why it has no say, or what there is to know of what it says.
+    /// Why the source has no say, or a remark about its value.
     #[getter]
     fn note(&self) -> Option<&str> {
         self.0.note()
@@ -102,7 +102,7 @@ pub(crate) fn own(py: Python<'_>, share: Option<u32>) -> PyResult<Budget> {
     py.detach(|| Budget::read(&observed)).map_err(raise)
 }
 
-/// Binds the calling thread, and what it starts, to so many CPUs.
+/// Binds the calling thread, and what it starts, to a number of CPUs.
 #[pyfunction]
 pub(crate) fn _pin(cpus: u32) -> PyResult<Vec<u32>> {
     budget::pin(cpus).map_err(raise)

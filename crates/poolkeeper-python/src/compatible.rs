@@ -90,7 +90,7 @@ impl Claim {
         Ok(before)
     }
 
-    /// Ends it and restores; a second time does nothing.
+    /// Ends it and restores; a second call does nothing.
     fn end(&self, py: Python<'_>) {
         self.with(py, |scope| scope.end());
     }

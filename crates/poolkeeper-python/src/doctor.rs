@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How often Python has forked this process since poolkeeper was imported.
 static FORKS: AtomicU32 = AtomicU32::new(0);
-/// How often in spite of a start method that doesn't fork.
+/// How often Python has forked in spite of a start method that doesn't fork.
 static FORKS_IN_SPITE: AtomicU32 = AtomicU32::new(0);
 
 /// Counts a fork, in the parent.
@@ -26,7 +26,7 @@ pub(crate) fn _count_fork(py: Python<'_>) {
     }
 }
 
-/// Whether somebody has told multiprocessing to start processes without a fork.
+/// Whether the program has told multiprocessing to start processes without a fork.
 fn is_settled_otherwise(py: Python<'_>) -> PyResult<bool> {
     let modules = py.import("sys")?.getattr("modules")?;
     let multiprocessing = modules.call_method1("get", ("multiprocessing",))?;
@@ -37,7 +37,7 @@ fn is_settled_otherwise(py: Python<'_>) -> PyResult<bool> {
     Ok(!method.is_none() && !method.eq("fork")?)
 }
 
-/// The forks that say something of those to come.
+/// The forks so far that make more forks likely.
 fn forks(py: Python<'_>) -> u32 {
     let forks = match is_settled_otherwise(py) {
         Ok(true) => &FORKS_IN_SPITE,
@@ -74,7 +74,7 @@ pub(crate) fn host(facts: &Bound<'_, PyDict>) -> PyResult<Host> {
     })
 }
 
-/// The same, asked of the interpreter.
+/// Python's facts, asked of the interpreter.
 pub(crate) fn host_of(py: Python<'_>) -> PyResult<Host> {
     let facts = py
         .import("poolkeeper._doctor")?
@@ -121,11 +121,11 @@ pub(crate) fn _safe_threads<'py>(
 
 type SafeThreads<'py> = (Bound<'py, PyAny>, u32, &'static str, String);
 
-/// What the doctor has to say about a process: what :func:`doctor` returns.
+/// What the doctor has to say about a process; :func:`doctor` returns it.
 #[pyclass(frozen, module = "poolkeeper")]
 pub(crate) struct Report {
     report: doctor::Report,
-    /// Whether a notebook has magics that show more of it.
+    /// Whether a notebook has magics that show more of the report.
     in_notebook: bool,
 }
 
@@ -143,13 +143,13 @@ impl Report {
         self.report.is_healthy
     }
 
-    /// What could not be looked at, a few words each: a list of str.
+    /// What the doctor could not look at: a list of str.
     #[getter]
     fn unseen(&self) -> Vec<String> {
         self.report.unseen.clone()
     }
 
-    /// CPUs that the process may use; with ``cpus=``, those of that machine.
+    /// CPUs that the process may use; with ``cpus=``, the CPUs of that machine.
     #[getter]
     fn cpus(&self) -> u32 {
         self.report.cpus
@@ -207,7 +207,7 @@ pub(crate) struct Finding(doctor::Finding);
 
 #[pymethods]
 impl Finding {
-    /// Its code, the same in every version: ``"PK101"``.
+    /// Its code, which never changes: ``"PK101"``.
     #[getter]
     fn code(&self) -> &str {
         self.0.code
@@ -225,19 +225,19 @@ impl Finding {
         &self.0.summary
     }
 
-    /// What was found: which file, which values; a list of str.
+    /// The evidence, with files and values: a list of str.
     #[getter]
     fn evidence(&self) -> Vec<String> {
         self.0.evidence.iter().map(ToString::to_string).collect()
     }
 
-    /// Why it matters.
+    /// Why the finding matters.
     #[getter]
     fn why(&self) -> &str {
         self.0.why
     }
 
-    /// Where that is described; a list of str.
+    /// Where the problem is described: a list of str.
     #[getter]
     fn references(&self) -> Vec<&str> {
         self.0.references.to_vec()

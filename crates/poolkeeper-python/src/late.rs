@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// Has libraries followed from now on; the first call does it.
+/// Notices libraries that are loaded from now on; only the first call has an effect.
 ///
 /// # Errors
 /// None of a usual interpreter.
@@ -36,7 +36,7 @@ pub(crate) fn watch(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// Replaces a function of a module by one that has it followed by a look.
+/// Replaces a function of a module by one that looks at the loaded libraries afterwards.
 fn follow(module: &Bound<'_, PyAny>, name: &str) -> PyResult<()> {
     let Ok(function) = module.getattr(name) else {
         return Ok(()); // not on this system, or not yet
@@ -80,7 +80,7 @@ impl Followed {
         result
     }
 
-    /// Whatever else is asked of it is the function's.
+    /// Every other attribute is that of the wrapped function.
     fn __getattr__(&self, py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
         self.function.getattr(py, name)
     }

@@ -76,13 +76,13 @@ fn switch_backend(py: Python<'_>, flexiblas: std::path::PathBuf, backend: &str) 
 }
 
 /// Looks for libraries loaded since the last call, and makes live scopes with
-/// ``late`` cover them; whether there were any.
+/// ``late`` cover them; returns whether there were any.
 #[pyfunction]
 fn _refresh(py: Python<'_>) -> PyResult<bool> {
     interpreter::unlocked(py, poolkeeper::refresh).map_err(errors::raise)
 }
 
-/// Puts right what threads that don't exist in a forked child had limited.
+/// Restores pools that were limited by threads which don't exist in a forked child.
 #[pyfunction]
 fn _settle_after_fork(py: Python<'_>) {
     interpreter::unlocked(py, poolkeeper::settle_after_fork);

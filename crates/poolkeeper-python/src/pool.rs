@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyList, PySlice};
 use std::path::Path;
 
 /// One native runtime loaded in this process, as it was when
-/// :func:`poolkeeper.pools` looked. What could not be found out is ``None``.
+/// :func:`poolkeeper.pools` looked. A field that could not be found out is ``None``.
 #[pyclass(frozen, module = "poolkeeper", eq)]
 #[derive(Clone, PartialEq)]
 pub(crate) struct Pool(poolkeeper::Pool);
@@ -39,7 +39,7 @@ impl Pool {
         self.0.num_threads.map(Into::into)
     }
 
-    /// Beginning of the file's name that identifies it.
+    /// Beginning of the file's name that identifies the library.
     #[getter]
     fn prefix(&self) -> &str {
         &self.0.prefix
@@ -63,7 +63,7 @@ impl Pool {
         self.0.threading_layer.as_deref()
     }
 
-    /// Processor kind that it chose its kernels for.
+    /// Processor kind that the library chose its kernels for.
     #[getter]
     fn architecture(&self) -> Option<&str> {
         self.0.architecture.as_deref()
@@ -81,25 +81,25 @@ impl Pool {
         self.0.name
     }
 
-    /// Level that it belongs to: ``"openmp"`` or ``"blas"``.
+    /// Level that the pool belongs to: ``"openmp"`` or ``"blas"``.
     #[getter]
     fn level(&self) -> &str {
         self.0.level.name()
     }
 
-    /// What setting it affects: ``"process"`` or ``"thread"``.
+    /// What setting its thread count affects: ``"process"`` or ``"thread"``.
     #[getter]
     fn reach(&self) -> &str {
         self.0.reach.name()
     }
 
-    /// Highest thread count that it can be set to.
+    /// Highest thread count that the pool can be set to.
     #[getter]
     fn max_threads(&self) -> Option<u32> {
         self.0.max_threads.map(Into::into)
     }
 
-    /// Simultaneous callers that it survives.
+    /// Number of simultaneous callers that the pool survives.
     #[getter]
     fn capacity(&self) -> Option<u32> {
         self.0.capacity
@@ -142,7 +142,7 @@ impl Pool {
         Ok(Some(dict))
     }
 
-    /// Whether a forked child hangs that uses several of its threads.
+    /// Whether a forked child that uses several of the pool's threads hangs.
     #[getter]
     fn _waits_after_fork(&self) -> bool {
         self.0.waits_after_fork()

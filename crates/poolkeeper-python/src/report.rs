@@ -46,7 +46,7 @@ impl Outcome {
         self.0.requested
     }
 
-    /// Threads before.
+    /// Threads before the limit.
     #[getter]
     fn before(&self) -> Option<u32> {
         self.0.before
@@ -58,14 +58,15 @@ impl Outcome {
         self.0.observed
     }
 
-    /// ``"applied"``, ``"clamped"`` (by the runtime), ``"shared"`` (another
-    /// scope holds it) or ``"ignored"``.
+    /// ``"applied"``, ``"below"`` (the pool had fewer threads and keeps them),
+    /// ``"clamped"`` (the runtime took another number), ``"shared"`` (another scope
+    /// holds the pool) or ``"ignored"``.
     #[getter]
     fn status(&self) -> &str {
         self.0.status.name()
     }
 
-    /// Why it was ignored; ``None`` if it wasn't.
+    /// Why the limit was ignored; ``None`` if it wasn't.
     #[getter]
     fn reason(&self) -> Option<&str> {
         match &self.0.status {
@@ -106,8 +107,8 @@ impl Ending {
         path(py, &self.0.pool.filepath)
     }
 
-    /// ``"restored"``, ``"held"`` (by another scope), ``"left"`` (somebody else
-    /// changed it), ``"other-thread"`` or ``"thread-gone"``.
+    /// ``"restored"``, ``"held"`` (by another scope), ``"left"`` (other code
+    /// changed the pool), ``"other-thread"`` or ``"thread-gone"``.
     #[getter]
     fn status(&self) -> &str {
         self.0.status.name()

@@ -61,9 +61,9 @@ impl Body for Limit {
 
 /// Sets the thread counts outside every scope: the baseline.
 ///
-/// It stays until it is set again. While scopes are live it waits for the last
-/// of them to end. A pool with reach ``"thread"`` is set for the calling thread
-/// only.
+/// The baseline stays until it is set again. While scopes are live, a new one
+/// waits for the last of them to end. A pool with reach ``"thread"`` is set for
+/// the calling thread only.
 ///
 /// Parameters
 /// ----------
@@ -75,7 +75,7 @@ impl Body for Limit {
 /// Returns
 /// -------
 /// list of Outcome
-///     What became of it in each pool.
+///     What became of the request in each pool.
 ///
 /// Raises
 /// ------
@@ -98,7 +98,7 @@ pub(crate) fn set_limit(
     Ok(outcomes.into_iter().map(Outcome).collect())
 }
 
-/// A limit on native thread pools, live from its making until it is released.
+/// A limit on native thread pools, live from :func:`limit` until it is released.
 #[pyclass(frozen, module = "poolkeeper")]
 pub(crate) struct Scope {
     scope: Mutex<poolkeeper::Scope>,
@@ -160,7 +160,7 @@ impl Scope {
     }
 
     /// What was done to each pool when the scope ended: a list of
-    /// :class:`Ending`, empty while it is live.
+    /// :class:`Ending`, empty while the scope is live.
     #[getter]
     fn endings(&self, py: Python<'_>) -> Vec<Ending> {
         let endings = self.with(py, |scope| scope.endings());
@@ -173,7 +173,7 @@ impl Scope {
         !self.ended.load(Relaxed)
     }
 
-    /// Ends the limit; a second time does nothing.
+    /// Ends the limit; a second call does nothing.
     ///
     /// Returns
     /// -------
@@ -183,8 +183,8 @@ impl Scope {
     /// Warns
     /// -----
     /// LimitWarning
-    ///     If a pool was left as it is: somebody else changed it meanwhile, or
-    ///     the limit belongs to another thread.
+    ///     If a pool was left as it is, because other code changed it meanwhile,
+    ///     or because the limit belongs to another thread.
     pub(crate) fn release(&self, py: Python<'_>) -> PyResult<Vec<Ending>> {
         warn(py, self.end(py))?;
         Ok(self.endings(py))

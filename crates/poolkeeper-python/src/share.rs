@@ -13,8 +13,8 @@ use std::ffi::OsString;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
-/// The scopes that `with` blocks on one object began, with their threads: the
-/// latest of the own thread's ends first.
+/// The scopes that `with` blocks on one object began, with their threads. A block
+/// that ends takes the latest scope of its thread.
 #[derive(Default)]
 pub(crate) struct Entered(Mutex<Vec<(ThreadId, Py<Scope>)>>);
 
@@ -66,13 +66,13 @@ impl From<budget::Share> for Share {
 
 #[pymethods]
 impl Share {
-    /// CPUs.
+    /// The worker's CPUs.
     #[getter]
     fn cpus(&self) -> u32 {
         self.share.cpus
     }
 
-    /// Threads of the outer level (OpenMP, and what else has threads).
+    /// Threads of the outer level (OpenMP, TBB, rayon and the like).
     #[getter]
     fn openmp(&self) -> u32 {
         self.share.openmp
@@ -157,25 +157,25 @@ type Told = Vec<(&'static str, String, u32)>;
 
 #[pymethods]
 impl Changes {
-    /// What to set: a dict of str by name.
+    /// The variables to set: a dict of str by name.
     #[getter]
     fn set(&self) -> HashMap<&'static str, String> {
         self.0.set.iter().cloned().collect()
     }
 
-    /// What the user had set, and stays.
+    /// The variables that the user had set and that stay.
     #[getter]
     fn kept(&self) -> Told {
         told(&self.0.kept)
     }
 
-    /// What the user had set, and is no number.
+    /// The variables that the user had set to something that is no number.
     #[getter]
     fn replaced(&self) -> Told {
         told(&self.0.replaced)
     }
 
-    /// Begins a limit of the pools in this process that says the same.
+    /// Begins a limit of this process's pools by the numbers of these variables.
     fn limit(&self, py: Python<'_>) -> PyResult<Scope> {
         Scope::begin(py, self.0.request())
     }

@@ -15,10 +15,10 @@ use std::collections::HashMap;
 /// Divides the budget over processes, OpenMP and BLAS.
 ///
 /// The product of the three never exceeds the budget, and the threads that may
-/// call a BLAS at once never exceed what each loaded BLAS survives. What is
-/// asked for is lowered until it fits, outermost first; a level that is not
-/// asked for takes what is left: one process, all to OpenMP, one thread a BLAS
-/// call.
+/// call a BLAS at once never exceed what each loaded BLAS survives. Numbers that
+/// you ask for are lowered until they fit, the outermost level first. Without
+/// them there is one process, OpenMP gets the CPUs that are left, and a BLAS
+/// call gets one thread.
 ///
 /// Parameters
 /// ----------
@@ -32,13 +32,13 @@ use std::collections::HashMap;
 ///     CPUs to divide. Default: the budget, :func:`cpus`.
 /// nested : bool, default True
 ///     Whether BLAS calls come from inside OpenMP regions, so that the product
-///     counts. If False, the two take turns, and each may have a process's whole
-///     share.
+///     counts. If False, OpenMP and BLAS take turns, and each may have a process's
+///     whole share.
 ///
 /// Returns
 /// -------
 /// Split
-///     The shares; its ``str`` is a sentence, its ``repr`` has a table too.
+///     The shares. Its ``str`` is a sentence; its ``repr`` also has a table.
 ///
 /// Raises
 /// ------
@@ -84,7 +84,7 @@ pub(crate) fn split(
     })
 }
 
-/// A budget divided over processes x OpenMP x BLAS: what :func:`split` returns.
+/// A budget divided over processes x OpenMP x BLAS, which :func:`split` returns.
 ///
 /// ``with plan:`` limits this process's pools to the smallest share.
 #[pyclass(frozen, module = "poolkeeper")]
@@ -147,7 +147,7 @@ impl Split {
     /// Raises
     /// ------
     /// IndexError
-    ///     If there are fewer.
+    ///     If there are fewer workers.
     fn worker(&self, index: usize) -> PyResult<Share> {
         self.split.worker(index).map(Share::from).map_err(raise)
     }
@@ -162,8 +162,8 @@ impl Split {
         Scope::begin(py, self.split.smallest().request())
     }
 
-    /// The environment variables that keep the smallest share in any worker: a
-    /// dict of str by name. ``plan.worker(i).env()`` is one worker's own.
+    /// The environment variables that keep the smallest share, which fits every
+    /// worker: a dict of str by name. ``plan.worker(i).env()`` has one worker's.
     fn env(&self) -> HashMap<&'static str, String> {
         variables(&self.split.smallest())
     }
