@@ -65,9 +65,16 @@ def mkl(library: ctypes.CDLL) -> tuple[bool, str]:
     return product_is_right(library), answer
 
 
+def vips(library: ctypes.CDLL) -> tuple[bool, str]:
+    library.vips_version_string.restype = ctypes.c_char_p
+    right = library.vips_init(b"check.py") == 0
+    threads = library.vips_concurrency_get()
+    return right and threads >= 1, f"{threads}, libvips {library.vips_version_string().decode()}"
+
+
 def trial(name: str) -> Callable[[ctypes.CDLL], tuple[bool, str]]:
     """Return the function that tries the library of this short name."""
-    for prefix, function in (("openblas", openblas), ("blis", blis), ("mkl", mkl)):
+    for prefix, function in (("openblas", openblas), ("blis", blis), ("mkl", mkl), ("vips", vips)):
         if name.startswith(prefix):
             return function
     return openmp

@@ -45,7 +45,13 @@ PACKAGE_OF_SONAME = {
     "libquadmath.so.0": "libquadmath0",
 }
 # The folder of a wheel: MKL opens libiomp5 from the folder it lies in itself.
-FOLDER_OF_WHEEL = {"mkl": "mkl", "intel_openmp": "mkl", "tbb": "mkl", "blis": "blis"}
+FOLDER_OF_WHEEL = {
+    "mkl": "mkl",
+    "intel_openmp": "mkl",
+    "tbb": "mkl",
+    "blis": "blis",
+    "pyvips_binary": "vips",
+}
 # 400 MB of clusters and GPUs that no test asks for.
 SKIPPED_FILES = (
     "libmkl_blacs_*", "libmkl_scalapack_*", "libmkl_cdft_*", "libomptarget*", "libarcher*",

@@ -50,6 +50,7 @@ LIBRARIES = {
     "mkl_rt": Library("python/mkl/lib/libmkl_rt.so.*"),
     "libiomp5": Library("python/mkl/lib/libiomp5.so"),
     "blis-pypi": Library("python/blis/blis/cy.*.so"),
+    "vips": Library("python/vips/pyvips_binary.libs/libvips-*.so.*"),
 }
 
 

@@ -187,7 +187,7 @@ def test_runtimes_in_every_format() -> None:
     ids = [card["id"] for card in cards]
     assert ids == [
         "openblas", "mkl", "blis", "flexiblas", "libgomp", "libomp", "lightgbm", "numba",
-        "netlib-blas", "kmeans",
+        "netlib-blas", "vips", "kmeans",
     ]  # fmt: skip
     text = _command("runtimes").stdout
     markdown = _command("runtimes", "--format", "markdown").stdout

@@ -177,6 +177,7 @@ def test_nonsense_is_told_with_all_names_and_no_guess(name: str) -> None:
         "lightgbm",
         "numba",
         "netlib-blas",
+        "vips",
         "kmeans",
     )
     assert f"known names: {', '.join(names)}, or the path of a loaded library" in str(error)

@@ -30,7 +30,7 @@ pub fn listeners() -> impl Iterator<Item = &'static Listener> {
     LISTENERS.iter()
 }
 
-static LISTENERS: [Listener; 19] = [
+static LISTENERS: [Listener; 18] = [
     Listener {
         name: "Accelerate (macOS)",
         environment: &[counted(
@@ -152,16 +152,6 @@ static LISTENERS: [Listener; 19] = [
         )],
         note: "cv2.setNumThreads sets it later, for the process.",
         source: "OpenCV, modules/core/src/parallel.cpp",
-    },
-    Listener {
-        name: "libvips",
-        environment: &[counted(
-            "VIPS_CONCURRENCY",
-            Counts::Openmp,
-            "threads of a pipeline; read when the library is initialised",
-        )],
-        note: "",
-        source: "libvips documentation, vips_concurrency_set",
     },
     Listener {
         name: "ITK, SimpleITK",

@@ -23,6 +23,7 @@ mod openmp;
 mod reference_blas;
 mod registry;
 mod unlimited;
+mod vips;
 
 pub(crate) use behaviour::{AfterFork, Begins, Behaviour, Layer, Workers};
 pub(crate) use card::Reading;

@@ -5,6 +5,7 @@ use super::card::Card;
 use super::control::Runtime;
 use super::{
     blis, flexiblas, kmeans, libgomp, lightgbm, llvm_openmp, mkl, numba, openblas, reference_blas,
+    vips,
 };
 use crate::model::Pool;
 
@@ -18,6 +19,7 @@ pub(crate) static RUNTIMES: &[&dyn Runtime] = &[
     &lightgbm::LightGbm,
     &numba::Numba,
     &reference_blas::ReferenceBlas,
+    &vips::Vips,
     &kmeans::Kmeans,
 ];
 
