@@ -6,8 +6,8 @@ use std::path::PathBuf;
 /// The result of every fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// An error, with a [`code`](Error::code) that stays the same between versions
-/// and a message that says what was found and what is allowed.
+/// An error, with a [`code`](Error::code) that never changes and a message that
+/// says what was found and what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -29,7 +29,7 @@ pub enum Error {
         /// Every name that is accepted.
         known: Vec<&'static str>,
     },
-    /// A path at which no loaded pool lives.
+    /// A path that no loaded pool has.
     #[error("no loaded pool has the file {}{}; {}", .path.display(), did_you_mean(.suggestion), loaded_paths(.loaded))]
     UnknownFile {
         /// The path that was given.
@@ -62,7 +62,7 @@ pub enum Error {
         /// The names in FlexiBLAS's configuration.
         available: Vec<String>,
     },
-    /// A number of CPUs that is none.
+    /// A value that is no number of CPUs.
     #[error("{name} must be a positive number of CPUs, not {value:?}")]
     InvalidCpus {
         /// The variable or argument.
@@ -75,7 +75,7 @@ pub enum Error {
     NoWorker {
         /// The worker that was asked for.
         index: usize,
-        /// How many there are.
+        /// How many workers there are.
         workers: usize,
     },
     /// A process that does not exist or can't be looked at.
@@ -115,7 +115,7 @@ pub enum Error {
     UnknownFinding {
         /// The code that was given.
         code: String,
-        /// The nearest known one, when one is near.
+        /// The nearest known code, when one is near.
         suggestion: Option<String>,
         /// Every code.
         known: Vec<&'static str>,
@@ -147,7 +147,7 @@ impl Error {
         "unsupported-platform",
     ];
 
-    /// A short name for programs to test, the same in every version.
+    /// A short name for programs to test, which never changes.
     ///
     /// # Examples
     ///

@@ -1,14 +1,14 @@
 //! See, limit and explain the native thread pools inside a process.
 //!
 //! A **pool** is one native runtime loaded in a process that runs work on
-//! several threads: this OpenBLAS, that libgomp. [`pools`] lists them,
-//! [`limit`] bounds them for a scope, [`set_limit`] changes what they are
+//! several threads: this OpenBLAS, that libgomp. [`pools`] lists the pools,
+//! [`limit`] limits them for a scope, and [`set_limit`] sets their thread counts
 //! outside every scope.
 //!
 //! ```
 //! use poolkeeper::Request;
 //!
-//! // Eight OpenMP threads, each calling a single-threaded BLAS.
+//! // At most eight OpenMP threads, each calling a single-threaded BLAS.
 //! let scope = poolkeeper::limit(Request::new().openmp(8).blas(1))?;
 //! for outcome in scope.outcomes() {
 //!     println!("{outcome}");
@@ -18,12 +18,12 @@
 //!
 //! # Overlapping scopes
 //!
-//! A pool whose reach is the process runs at the smallest of all live scopes
-//! that name it; one whose reach is a thread, at the smallest of that thread's.
-//! The last scope to end restores what was there before the first, whatever the
-//! order. An inner scope raises an outer one's limit only with
-//! [`Request::force`]. If somebody else changes a value meanwhile, it is left
-//! alone, and [`Scope::release`] says so.
+//! A pool whose reach is the process runs at the smallest limit of all live
+//! scopes that name it. A pool whose reach is a thread runs at the smallest limit
+//! of that thread's scopes. The last scope to end restores the number from before
+//! the first, in whatever order they end. An inner scope raises an outer one's
+//! limit only with [`Request::force`]. If other code changes a value meanwhile, it
+//! is left alone, and [`Scope::release`] says so.
 //!
 //! # Platforms
 //!
@@ -57,8 +57,8 @@ pub use limit::{
 pub use model::{Backends, Level, Pool, Reach};
 pub use printable::{printable, shell_quoted};
 
-/// What a layer with threadpoolctl's interface is made of; programs want
-/// [`limit`](crate::limit()) and [`pools`](crate::pools()).
+/// The pieces of a layer with threadpoolctl's interface; programs should use
+/// [`limit`](crate::limit()) and [`pools`](crate::pools()) instead.
 pub mod compatible {
     pub use crate::limit::{Overlap, loaded_files, loader_version, pool_ids, set_threads, threads};
 }

@@ -68,7 +68,7 @@ pub(crate) fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, 
     serializer.serialize_str(&path.to_string_lossy())
 }
 
-/// The same for a path that may be missing.
+/// A path that may be missing as text, also where it isn't UTF-8.
 pub(crate) fn lossy_option<S: Serializer>(
     path: &Option<PathBuf>,
     serializer: S,
@@ -85,15 +85,14 @@ pub struct Backends {
     pub available: Vec<String>,
     /// Names (or paths) loaded so far; the index is what FlexiBLAS switches to.
     pub loaded: Vec<String>,
-    /// The one that BLAS calls go to now.
+    /// The backend that BLAS calls go to now.
     pub current: Option<String>,
 }
 
 /// One native runtime loaded in this process, as it was when [`crate::pools`]
 /// looked.
 ///
-/// Everything that could not be found out is `None`: unknown is never written
-/// as 0.
+/// A field that could not be found out is `None`, never 0.
 ///
 /// # Examples
 ///
@@ -116,7 +115,7 @@ pub struct Pool {
     pub internal_api: &'static str,
     /// Threads that the calling thread's next parallel call would use.
     pub num_threads: Option<NonZeroU32>,
-    /// Beginning of the file's name that identifies it (`"libscipy_openblas"`);
+    /// Beginning of the file's name that identifies the library (`"libscipy_openblas"`);
     /// the file's stem where the pool lives inside another library.
     pub prefix: String,
     /// Path of the loaded file, symbolic links resolved.
@@ -138,16 +137,16 @@ pub struct Pool {
     pub level: Level,
     /// What setting its thread count affects.
     pub reach: Reach,
-    /// Highest thread count it can be set to (OpenBLAS's `MAX_THREADS`).
+    /// Highest thread count that the pool can be set to (OpenBLAS's `MAX_THREADS`).
     pub max_threads: Option<NonZeroU32>,
-    /// Simultaneous callers it survives.
+    /// Number of simultaneous callers that the pool survives.
     pub capacity: Option<u32>,
-    /// Put before each of its functions' names: `"scipy_"` or nothing.
+    /// Text before the names of the library's functions: `"scipy_"` or nothing.
     pub symbol_prefix: &'static str,
-    /// Put after each of its functions' names: `"64_"`, `"_64"` or nothing.
+    /// Text after the names of the library's functions: `"64_"`, `"_64"` or nothing.
     pub symbol_suffix: &'static str,
-    /// Path of the pool that decides its thread count: the OpenMP runtime that it
-    /// runs on, or the backend that a FlexiBLAS passes its calls to.
+    /// Path of another pool that decides this one's thread count: the OpenMP runtime
+    /// that it runs on, or the backend that a FlexiBLAS passes its calls to.
     #[serde(serialize_with = "lossy_option")]
     pub runs_on: Option<PathBuf>,
     /// FlexiBLAS's backends.

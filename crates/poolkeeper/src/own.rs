@@ -1,8 +1,8 @@
-//! The pool of this project's own k-means: how many threads a call may use now.
+//! The pool of poolkeeper's own k-means: how many threads a call may use now.
 //!
-//! There are no threads here. The calls start their own, and ask a [`Caller`]
-//! before each step how many. All state is in atomics, so that a `fork` in the
-//! middle of a call leaves nothing locked.
+//! This module starts no threads. The calls start their own, and before each step
+//! ask a [`Caller`] how many they may use. All state is in atomics, so that a
+//! `fork` in the middle of a call leaves nothing locked.
 
 use crate::Result;
 use crate::budget::{Budget, Observed};
@@ -11,9 +11,10 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 static ANNOUNCED: AtomicBool = AtomicBool::new(false);
-/// What was set from outside; 0 for nothing.
+/// The limit that was set from outside; 0 for none.
 static LIMIT: AtomicU32 = AtomicU32::new(0);
-/// The budget, and what of it `OMP_NUM_THREADS` leaves, when last read; 0 before.
+/// The budget, and the smaller of the budget and `OMP_NUM_THREADS`, when last
+/// read; 0 before.
 static BUDGET: AtomicU32 = AtomicU32::new(0);
 static USUAL: AtomicU32 = AtomicU32::new(0);
 /// One bit for each call that runs now, in the process of that number.
@@ -23,11 +24,12 @@ static PROCESS: AtomicU32 = AtomicU32::new(0);
 /// How many threads a call asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {
-    /// The live limit, or else the budget, or what `OMP_NUM_THREADS` leaves of it.
+    /// The live limit; without one the budget, or `OMP_NUM_THREADS` where that is
+    /// smaller.
     Usual,
     /// The whole budget, whatever `OMP_NUM_THREADS` says.
     Budget,
-    /// So many.
+    /// This number of threads.
     Exactly(NonZeroU32),
 }
 
@@ -47,8 +49,8 @@ pub(crate) fn is_announced() -> bool {
     ANNOUNCED.load(Relaxed)
 }
 
-/// Reads the budget again: what calls that have no number of their own share.
-/// The environment is read as well, which nobody may write meanwhile.
+/// Reads the budget again, which calls that have no number of their own share.
+/// It also reads the environment, which no other thread may write meanwhile.
 ///
 /// # Errors
 /// As [`crate::budget::budget`].
@@ -114,8 +116,8 @@ impl Caller {
         Caller { want, bit, process }
     }
 
-    /// How many threads it may use now, its own included: at least 1. It
-    /// changes while others come and go, and with the live limit.
+    /// How many threads the call may use now, its own included: at least 1. The
+    /// number changes while other calls come and go, and with the live limit.
     pub fn threads(&self) -> u32 {
         let limit = NonZeroU32::new(limit()).map(NonZeroU32::get);
         let threads = match (self.want, limit) {
@@ -130,7 +132,7 @@ impl Caller {
         threads.max(1)
     }
 
-    /// An even part; the first callers have what can't be divided.
+    /// An even part of the threads; the first callers get the remainder.
     fn share_of(&self, threads: u32) -> u32 {
         let callers = CALLERS.load(Relaxed) | self.bit;
         if self.bit == 0 {

@@ -1,12 +1,12 @@
 //! An affinity mask that an OpenMP runtime set is not what the process was given.
 //!
-//! With `OMP_PROC_BIND` or one of its like, a runtime binds the thread that
+//! With `OMP_PROC_BIND` or a similar variable, a runtime binds the thread that
 //! loads it (libgomp) or that enters its first region (LLVM's, Intel's) to the
-//! first of its *places*. It tells them, and how many CPUs it found in the mask
-//! before. Where the thread's mask is one of the places, and the runtime found
-//! more CPUs than that, the runtime narrowed the mask, and what it found is what
-//! was given. Under `taskset` it found no more, and the mask counts. In doubt it
-//! counts, too.
+//! first of its *places*. The runtime can say which places it has, and how many
+//! CPUs it found in the mask before. Where the thread's mask is one of the places,
+//! and the runtime found more CPUs than that, the runtime narrowed the mask, and
+//! the CPUs that it found are those the process was given. Under `taskset` the
+//! runtime found no more, and the mask counts. In doubt the mask counts, too.
 
 use super::observed::Observed;
 use crate::places::{self, Places};

@@ -18,9 +18,9 @@ use std::collections::BTreeMap;
 pub struct Theirs {
     /// Its name.
     pub name: &'static str,
-    /// What the user had set it to.
+    /// The value that the user had set.
     pub value: String,
-    /// What keeps the share: of a variable that was replaced, what it is now.
+    /// The number that keeps the share; a replaced variable has it now.
     pub ours: u32,
     /// Variables that it holds below the share, because their readers would have
     /// followed it.
@@ -36,10 +36,10 @@ pub struct Theirs {
 pub struct Changes {
     /// Names and values to set, [`MARKER`] among them.
     pub set: Vec<(&'static str, String)>,
-    /// What stays because the user had set it.
+    /// The variables that stay because the user had set them.
     pub kept: Vec<Theirs>,
-    /// What the user had set, and is no number of threads; [`Changes::set`] has
-    /// a number in its place.
+    /// The variables that the user had set to something that is no number of threads;
+    /// [`Changes::set`] has a number in its place.
     pub replaced: Vec<Theirs>,
     /// The threads of a runtime's pools that the user chose, by the runtime's id.
     chosen: BTreeMap<&'static str, u32>,
@@ -47,16 +47,15 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// What keeps `share` in an environment where `lookup` tells the values.
+    /// The changes that keep `share` in an environment, whose values `lookup` returns.
     ///
     /// - A number that the user set stays, and bounds the variables that would
-    ///   silence it: with `OMP_NUM_THREADS=1`, `OPENBLAS_NUM_THREADS` is 1 too.
-    /// - What is no number is replaced.
-    /// - What an earlier call set is lowered, and never raised: who started this
-    ///   program may have chosen it.
-    ///   program may have chosen it. What one set on another machine, or in another
-    ///   job, is nobody's choice here.
-    /// - With `force` none of this counts.
+    ///   hide it: with `OMP_NUM_THREADS=1`, `OPENBLAS_NUM_THREADS` is 1 too.
+    /// - A value that is no number is replaced.
+    /// - A number that an earlier call set is lowered, and never raised, because
+    ///   whoever started this program may have chosen it. A number that a call set on
+    ///   another machine, or in another job, does not count.
+    /// - With `force` none of these rules holds.
     ///
     /// The override of the budget is always set, since the user's value is in the
     /// budget already.
@@ -143,8 +142,8 @@ impl Changes {
         }
     }
 
-    /// The most threads of a runtime's pools in this process: what the user chose by
-    /// a variable, be it more or less than the share's, or the share's.
+    /// The most threads of a runtime's pools in this process: the number that the user
+    /// chose by a variable, whether more or less than the share's, or the share's.
     pub fn most(&self, card: &Card) -> u32 {
         let share = self.share.unwrap_or_else(|| Share::new(1, 1, 1));
         let of_level = match card.level {
@@ -155,7 +154,7 @@ impl Changes {
         chosen.unwrap_or(of_level).min(MAX_LIMIT)
     }
 
-    /// The same as a limit of the pools in this process.
+    /// These numbers as a limit of the pools in this process.
     pub fn request(&self) -> Request {
         let share = self.share.unwrap_or_else(|| Share::new(1, 1, 1));
         runtimes::all()

@@ -19,10 +19,10 @@ pub struct Setting {
 }
 
 /// The variables by which new processes, and libraries loaded later, keep
-/// `share`; each name once, ours first.
+/// `share`; each name once, poolkeeper's own first.
 ///
-/// A variable is left out where its reader takes no more of itself than the share
-/// has: setting it could only raise that.
+/// A variable is left out where its reader's default is no more than the share:
+/// setting it could only raise the number.
 ///
 /// # Examples
 ///
@@ -51,7 +51,7 @@ pub fn environment(share: &Share) -> Vec<Setting> {
     std::iter::once(of_budget).chain(others).collect()
 }
 
-/// Every variable that a budget sets, with its reader, each name once.
+/// Every variable that a share sets, with its reader, each name once.
 pub(super) fn counted() -> impl Iterator<Item = (&'static str, &'static Variable)> {
     let of_pools = runtimes::all().map(|card| (card.name, card.environment));
     let of_others = runtimes::listeners().map(|listener| (listener.name, listener.environment));

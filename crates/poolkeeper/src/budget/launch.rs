@@ -4,9 +4,9 @@ use crate::{Error, platform};
 use std::ffi::OsString;
 
 /// Replaces this process by a command with these variables set; returns only
-/// if that fails. Signals are what this process was given by the one that started it:
-/// where this one is a Python interpreter (`is_python`), which ignores SIGPIPE, the
-/// shell that started it tells.
+/// if that fails. The command ignores the signals that this process was started to
+/// ignore. A Python interpreter (`is_python`) ignores SIGPIPE itself, so there the
+/// process that started it decides about SIGPIPE.
 ///
 /// # Sources
 /// execvp(3).

@@ -1,10 +1,10 @@
 //! Processes of one launcher on one node share what the node has.
 //!
-//! What counts the whole node (the machine, cgroups, what a job was given
-//! there) is divided by their number; what is a task's or a process's own is
-//! not: `SLURM_CPUS_PER_TASK`, or the mask that a launcher bound this process
-//! to. Such a mask is told from the one that all of them have by comparing it
-//! with the launcher's own.
+//! Sources that count the whole node (the machine, cgroups, what a job was given
+//! there) are divided by the number of processes. Sources that count a task or one
+//! process are not: `SLURM_CPUS_PER_TASK`, or the mask that a launcher bound this
+//! process to. Such a mask differs from the launcher's own; a mask that all
+//! processes share doesn't.
 
 use super::binding::Given;
 use super::observed::Observed;

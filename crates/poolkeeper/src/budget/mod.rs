@@ -45,8 +45,8 @@ use serde::Serialize;
 use source::For;
 use variables::Told;
 
-/// The variable by which `poolkeeper run --pin` tells the program which CPUs it bound
-/// it to, as a list: a thread elsewhere has gone there by itself.
+/// The variable by which `poolkeeper run --pin` tells the program which CPUs it was
+/// bound to, as a list. A thread on other CPUs has bound itself.
 pub const PINNED: &str = "POOLKEEPER_PINNED";
 
 /// The variable by which a user (or a parent process) lowers the budget.
@@ -72,18 +72,18 @@ pub struct Budget {
     /// Physical cores among the CPUs of the affinity mask: two CPUs that share
     /// a core (SMT) count once. `None` where the kernel doesn't tell.
     pub physical_cores: Option<u32>,
-    /// Those of them that are performance cores, on processors with two kinds.
+    /// How many of these are performance cores, on processors with two kinds.
     pub performance_cores: Option<u32>,
-    /// Every source that has a say, the most deliberate first.
+    /// Every source that was found, the most deliberate first.
     pub sources: Vec<Source>,
 }
 
 /// Reads the budget of the calling thread's process.
 ///
-/// The smallest counts of: the variable `POOLKEEPER_CPUS`, variables that say
-/// how many CPUs programs may use, a batch scheduler's or a platform's, a
-/// launcher's number of processes on this node, the CPU quotas of the process's
-/// cgroup and of every group above it, its cpuset, its affinity mask, the
+/// The smallest of these sources counts: the variable `POOLKEEPER_CPUS`; variables
+/// that say how many CPUs programs may use; variables of a batch scheduler or a
+/// platform; a launcher's number of processes on this node; the CPU quotas of the
+/// process's cgroup and of every group above it; its cpuset; its affinity mask; the
 /// machine. [`entries`] lists the variables.
 ///
 /// # Errors
@@ -101,7 +101,7 @@ pub fn budget() -> Result<Budget> {
 /// Reads the budget of another process.
 ///
 /// # Errors
-/// - [`Error::NoProcess`] if there is none, or its affinity can't be asked for.
+/// - [`Error::NoProcess`] if there is no such process, or it can't be looked at.
 /// - As [`budget`].
 pub fn budget_of(pid: u32) -> Result<Budget> {
     Budget::read(&Observed::process(pid)?)
@@ -153,9 +153,9 @@ impl Budget {
             .expect("the affinity mask has a say")
     }
 
-    /// The sources that could not be seen, by any of which the process may have
-    /// fewer CPUs; none where the user has said how many. What the kernel keeps
-    /// by the affinity mask (the machine, a cpuset) needs no word.
+    /// The sources that could not be seen, any of which may allow fewer CPUs; none
+    /// where the user has said how many. Sources that the affinity mask enforces
+    /// anyway (the machine, a cpuset) are left out.
     pub fn unknown(&self) -> impl Iterator<Item = &Source> {
         let is_said = self.deciding().kind == SourceKind::Override;
         let is_open = |source: &Source| {

@@ -27,18 +27,18 @@ pub struct Observed {
     hidden: Option<String>,
     affinity: Vec<u32>,
     whose: Whose,
-    /// What the calling worker may use of all that.
+    /// The CPUs that the calling worker may use.
     share: Option<u32>,
 }
 
-/// Which process it is, which tells what may be asked.
+/// Which process it is; this decides what can be asked about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whose {
-    /// The calling one: its libraries can be asked too.
+    /// The calling process, whose libraries can be asked, too.
     Own,
-    /// Another one, which may live among other files.
+    /// Another process, which may see other files.
     Others,
-    /// One that is files only.
+    /// A process that exists only in files.
     Pretended,
 }
 
@@ -63,8 +63,8 @@ impl Observed {
         })
     }
 
-    /// Another process, with the environment that it was started with; what
-    /// can't be seen of another user's is told as a source that is unknown.
+    /// Another process, with the environment that it was started with. An environment
+    /// that can't be seen (another user's) becomes a source that is unknown.
     ///
     /// # Errors
     /// [`Error::NoProcess`], [`Error::UnsupportedPlatform`].
@@ -111,8 +111,8 @@ impl Observed {
         }
     }
 
-    /// The same, asked by one of several workers in the process, which may use so
-    /// many of its CPUs.
+    /// This process, as one of several workers in it sees it, which may use this
+    /// number of its CPUs.
     ///
     /// # Examples
     ///

@@ -4,10 +4,10 @@ use super::split::Share;
 use crate::model::{Level, Pool};
 use crate::{Request, Selector};
 
-/// What each of `workers` threads may use, if the calling thread, which may use
-/// `cpus` CPUs, lets them all work at once: of every pool, the thread count
-/// that it has for the caller (but no more than `cpus`), divided by `workers`,
-/// and at least 1. `pools` is what [`crate::pools`] says to the caller.
+/// What each of `workers` threads may use that work at once for the calling thread,
+/// which may use `cpus` CPUs. In every pool a worker gets the thread count that the
+/// pool has for the caller (but no more than `cpus`), divided by `workers`, and at
+/// least 1. `pools` is the result of [`crate::pools`] on the calling thread.
 ///
 /// The request covers libraries that are loaded later, by their level.
 pub fn share_of_callers(workers: u32, cpus: u32, pools: &[Pool]) -> (Share, Request) {

@@ -12,8 +12,8 @@ pub enum SourceKind {
     Worker,
     /// The variable `POOLKEEPER_CPUS`.
     Override,
-    /// Another variable by which a user, or who started the process, says how
-    /// many CPUs programs may use: `PYTHON_CPU_COUNT` and its like.
+    /// Another variable by which the user, or whoever started the process, says how
+    /// many CPUs programs may use: `PYTHON_CPU_COUNT` and similar ones.
     User,
     /// A batch scheduler's variable: Slurm, PBS, LSF, SGE.
     Scheduler,
@@ -65,7 +65,7 @@ pub enum SourceStatus {
     Decides,
     /// It allows as much as another, or more.
     Allows,
-    /// It sets no limit; the text says how it puts that.
+    /// It sets no limit; the text has the source's own word for that.
     NoLimit(String),
     /// It does not count here; the text says why.
     Ignored(String),
@@ -102,8 +102,8 @@ impl Serialize for SourceStatus {
     }
 }
 
-/// Whose CPUs a source counts. Processes of one launcher share what the node
-/// has; what is one task's or one process's own they don't.
+/// Whose CPUs a source counts. Processes of one launcher share the CPUs of the
+/// node, but not those of one task or one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum For {
     /// All of a launcher's processes on this node together.
@@ -122,26 +122,26 @@ pub struct Source {
     pub kind: SourceKind,
     /// Where it was read: a file, a variable, a system call.
     pub place: String,
-    /// What stood there, as written.
+    /// The text that was read there.
     pub value: String,
-    /// The CPUs that it allows; `None` where it has no say.
+    /// The CPUs that the source allows; `None` where it has no say.
     pub cpus: Option<f64>,
     /// Whether it decided.
     pub status: SourceStatus,
     #[serde(skip)]
     pub(super) counts: For,
-    /// What there is to say of a source that counts.
+    /// A remark about a source that counts.
     #[serde(skip)]
     pub(super) remark: Option<String>,
 }
 
 impl Source {
-    /// Why it has no say, or what there is to know of what it says.
+    /// Why the source has no say, or a remark about its value.
     pub fn note(&self) -> Option<&str> {
         self.status.note().or(self.remark.as_deref())
     }
 
-    /// A source that allows so many CPUs.
+    /// A source that allows a number of CPUs.
     pub(super) fn says(
         kind: SourceKind,
         place: impl Into<String>,
@@ -159,12 +159,12 @@ impl Source {
         }
     }
 
-    /// The same, counted for others than the whole node.
+    /// This source, counted for a task or a process instead of the whole node.
     pub(super) fn counting(self, counts: For) -> Self {
         Source { counts, ..self }
     }
 
-    /// The same, with something to say of it.
+    /// This source, with a remark.
     pub(super) fn remarked(self, remark: impl Into<String>) -> Self {
         Source {
             remark: Some(remark.into()),

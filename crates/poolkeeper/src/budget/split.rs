@@ -7,7 +7,8 @@ use crate::{Error, Request, Result};
 use serde::Serialize;
 use std::fmt;
 
-/// What is asked of a split: a count for each level, or `None` to have it chosen.
+/// The numbers that a split is asked for: a count for each level, or `None` to let
+/// the split choose.
 ///
 /// # Examples
 ///
@@ -48,9 +49,9 @@ impl Default for Levels {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Share {
-    /// CPUs.
+    /// The process's CPUs.
     pub cpus: u32,
-    /// Threads of the outer level: OpenMP, and what else has threads of its own.
+    /// Threads of the outer level: OpenMP, TBB, rayon and the like.
     pub openmp: u32,
     /// Threads of each BLAS call.
     pub blas: u32,
@@ -62,7 +63,7 @@ impl Share {
         Share { cpus, openmp, blas }
     }
 
-    /// The share as a limit, for libraries that are loaded later too.
+    /// The share as a limit, which covers libraries that are loaded later, too.
     pub fn request(&self) -> Request {
         Request::new().openmp(self.openmp).blas(self.blas)
     }
@@ -96,11 +97,11 @@ impl Split {
     /// Divides `cpus` CPUs.
     ///
     /// Counts that were asked for are lowered until the product of the three
-    /// fits, outermost first; a level that was not asked for takes what is
-    /// left: processes are 1, then OpenMP gets all and BLAS one thread. The
-    /// threads that call a BLAS at once never exceed what any of the loaded
-    /// `pools` survives, nor its `MAX_THREADS`; while no BLAS is loaded, those
-    /// that nobody asked for are at most what numpy's usual one survives.
+    /// fits, the outermost level first. Without counts there is one process, OpenMP
+    /// gets the CPUs that are left, and a BLAS call gets one thread. The threads that
+    /// call a BLAS at once never exceed what any of the loaded `pools` survives, nor
+    /// its `MAX_THREADS`. While no BLAS is loaded, counts that nobody asked for are
+    /// at most what numpy's usual OpenBLAS survives.
     ///
     /// # Errors
     /// - [`Error::InvalidCpus`] if `cpus` is 0 or above [`MAX_LIMIT`].
@@ -141,7 +142,7 @@ impl Split {
     /// One worker's share.
     ///
     /// # Errors
-    /// [`Error::NoWorker`] if there are fewer.
+    /// [`Error::NoWorker`] if there are fewer workers.
     pub fn worker(&self, index: usize) -> Result<Share> {
         self.workers.get(index).copied().ok_or(Error::NoWorker {
             index,

@@ -1,13 +1,13 @@
-//! Forking: the registry is whole in the child, and knows who is missing there.
+//! Forking: the registry is whole in the child, and knows which threads are gone.
 //!
 //! The forking thread holds the registry's lock across `fork`, so that no other
 //! thread is in the middle of a change, and none sets a pool that a library's own
 //! handler has made ready for the fork (OpenBLAS ends its workers there).
 //!
 //! Handlers that prepare a fork run in the reverse order of their registration.
-//! Ours must run before those of the pools' libraries, which take locks that the
-//! holder of the registry's lock may wait for. So it is registered again whenever
-//! a pool has been found, and counts how often it is called.
+//! Our handler must run before those of the pools' libraries, which take locks that
+//! the holder of the registry's lock may wait for. So it is registered again
+//! whenever a pool has been found, and counts how often it is called.
 
 use crate::limit::gate::{self, Locked};
 use crate::limit::threads;
@@ -32,7 +32,7 @@ static HELD: Held = Held(UnsafeCell::new(Across {
     handlers: 0,
 }));
 
-/// Has our handlers run before all that are registered by now.
+/// Makes our handlers run before all handlers that are registered by now.
 pub(crate) fn watch() {
     platform::on_fork(prepare, parent, child);
 }

@@ -1,14 +1,14 @@
 //! The registry's lock.
 //!
-//! Under it only two things happen: changes of the registry, and calls of the
-//! pools' own functions that read and set thread counts. Its holder never waits
-//! for the loader, for an interpreter's lock or for code of a caller: so whoever
-//! waits for it, in whatever place (a library's constructor, a fork handler),
-//! waits only for pools.
+//! A thread that holds the lock does only two things: it changes the registry, and
+//! it calls the pools' own functions that read and set thread counts. It never
+//! waits for the loader, for an interpreter's lock or for code of a caller. So
+//! code that waits for the lock, in whatever place (a library's constructor, a
+//! fork handler), waits only for pools.
 //!
-//! Its owner is known. A pool's function that calls this library again, or
-//! forks, comes back on a thread that holds the lock: it is told so, and doesn't
-//! wait for itself.
+//! The lock knows its owner. A pool's function that calls this library again, or
+//! forks, does so on a thread that holds the lock already: it gets an error
+//! instead of waiting for itself.
 
 use crate::limit::registry::{Live, Registry};
 use crate::limit::threads;

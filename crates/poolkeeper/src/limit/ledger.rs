@@ -2,8 +2,8 @@
 //!
 //! A ledger keeps the live scopes of one pool (of one thread's view of a pool,
 //! where its reach is `thread`), the value from before the first of them, and
-//! the value that was last seen after setting it. It is told what was found,
-//! and answers what to set.
+//! the value that was last seen after setting it. Its caller says which value was
+//! found, and the ledger answers what to set.
 
 use crate::limit::claims::Claims;
 use crate::runtimes::Saved;
@@ -15,16 +15,16 @@ pub(crate) type ScopeId = u64;
 /// How a scope stands to the scopes around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
-    /// It only lowers: it raises neither what another scope set nor what was there
-    /// before the first.
+    /// It only lowers: it raises neither a number that another scope set nor the
+    /// number from before the first.
     Keep,
     /// It suspends every earlier scope, and sets its number.
     Force,
     /// threadpoolctl's rule: it suspends earlier scopes with this rule of the
     /// same context (a thread, a task), and no others. It sets its number too.
     Innermost(u64),
-    /// It limits nothing, and has what its context leaves behind while it is live
-    /// undone when it ends.
+    /// It limits nothing. When it ends, it undoes the numbers that its context left
+    /// behind while it was live.
     Witness(u64),
 }
 

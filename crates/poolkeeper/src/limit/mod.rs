@@ -44,12 +44,12 @@ pub(crate) fn look_again() {
 
 /// Limits pools until the returned [`Scope`] is dropped or released.
 ///
-/// Takes a number for every pool, or a [`Request`]. It only lowers: a pool that has
-/// fewer threads keeps its number ([`Status::Below`]), unless the request says
+/// Takes a number for every pool, or a [`Request`]. A limit only lowers: a pool that
+/// has fewer threads keeps its number ([`Status::Below`]), unless the request says
 /// [`Request::force`]. Where scopes overlap, on one thread or on several, the
-/// smallest limit holds, and the last to end restores what was there before the
-/// first. Libraries that are loaded while it is live are covered from the next call
-/// of this crate on; [`Request::only_loaded`] leaves them alone.
+/// smallest limit holds, and the last scope to end restores the number from before
+/// the first. Libraries that are loaded while a scope is live are covered from the
+/// next call of this crate on; [`Request::only_loaded`] leaves them alone.
 ///
 /// # Errors
 /// [`Error::InvalidLimit`](crate::Error::InvalidLimit) for a count outside 1 to
@@ -59,7 +59,7 @@ pub(crate) fn look_again() {
 /// [`Error::UnknownFile`](crate::Error::UnknownFile) for a path that is not a
 /// loaded pool's;
 /// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
-/// Nothing has been changed then.
+/// No pool has been changed then.
 ///
 /// # Examples
 ///
@@ -78,12 +78,12 @@ pub fn limit(request: impl Into<Request>) -> Result<Scope> {
     Scope::begin(request.into())
 }
 
-/// Sets the baseline: the thread counts outside every scope. It stays until it
-/// is set again; while scopes are live, it waits for the last of them to end.
+/// Sets the baseline: the thread counts outside every scope. The baseline stays until
+/// it is set again; while scopes are live, a new one waits for the last of them to end.
 ///
-/// Unlike [`limit`], it sets: it raises a pool as well as it lowers one. A pool with
-/// thread reach is set for the calling thread only. [`Request::force`] and
-/// [`Request::only_loaded`] mean nothing here.
+/// Unlike [`limit`], this function can raise a pool, too. A pool with thread reach is
+/// set for the calling thread only. [`Request::force`] and [`Request::only_loaded`]
+/// have no effect here.
 ///
 /// # Errors
 /// As [`limit`].
@@ -103,11 +103,11 @@ pub fn set_limit(request: impl Into<Request>) -> Result<Vec<Outcome>> {
     Ok(outcomes(&holds, &unmatched, &request))
 }
 
-/// Sets one pool's thread count at once, whatever scopes are live; they restore
-/// what was there before them all the same. This is what threadpoolctl's
-/// `set_num_threads` does: [`limit`] and [`set_limit`] keep track.
+/// Sets one pool's thread count at once, whatever scopes are live. These scopes still
+/// restore the number from before them. threadpoolctl's `set_num_threads` does the
+/// same; programs should use [`limit`] or [`set_limit`], which keep track.
 ///
-/// Says whether a pool with that [`Pool::id`] is loaded.
+/// Returns whether a pool with that [`Pool::id`] is loaded.
 ///
 /// # Errors
 /// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
@@ -123,8 +123,7 @@ pub fn set_threads(pool: u32, threads: i32) -> Result<bool> {
     Ok(registry.set_threads(pool, threads, thread))
 }
 
-/// The [`Pool::id`]s of the pools that are loaded, in the loader's order: the
-/// quick form of [`pools`].
+/// The [`Pool::id`]s of the loaded pools, in the loader's order: quicker than [`pools`].
 ///
 /// # Errors
 /// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
@@ -186,7 +185,7 @@ pub fn pools() -> Result<Vec<Pool>> {
         .collect())
 }
 
-/// A loaded pool, with what [`Pool`] doesn't tell.
+/// A loaded pool, with facts that [`Pool`] doesn't have.
 pub(crate) struct Seen {
     pub(crate) pool: Pool,
     /// Threads that the pool which decides for it was told to use.
@@ -219,10 +218,10 @@ pub(crate) fn seen() -> Result<Vec<Seen>> {
 }
 
 /// Looks for pools that were loaded since the last call of any function here;
-/// says whether the loader's list had changed. Takes nanoseconds if it hadn't.
+/// returns whether the loader's list had changed. Takes nanoseconds if it hadn't.
 ///
-/// Every other function does this by itself: call it to have live scopes cover what
-/// was just loaded.
+/// Every other function does this by itself. Call it to let live scopes cover
+/// libraries that were just loaded.
 ///
 /// # Errors
 /// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
@@ -315,9 +314,9 @@ pub fn switch_backend(flexiblas: impl AsRef<Path>, backend: &str) -> Result<()> 
     pool.switch_backend(backend)
 }
 
-/// Puts right, in a forked child, the pools that were limited by threads of the
-/// parent which don't exist here. Any call of poolkeeper does it too; call this
-/// where no other follows.
+/// In a forked child, restores the pools that were limited by threads of the parent
+/// which don't exist here. Any call of poolkeeper does so, too; call this function
+/// where no other call follows.
 ///
 /// # Examples
 ///

@@ -13,16 +13,16 @@ use std::path::PathBuf;
 pub struct Outcome {
     /// The pool; `None` for a name that no loaded pool answers to.
     pub pool: Option<PoolName>,
-    /// What the request called it, or the pool's runtime.
+    /// The name in the request, or the pool's runtime.
     pub name: String,
-    /// Threads asked for; `None` for threadpoolctl's 0 and less, of which each
-    /// runtime makes what it will.
+    /// Threads asked for; `None` for threadpoolctl's 0 and negative numbers, whose
+    /// meaning is up to each runtime.
     pub requested: Option<u32>,
-    /// Threads before.
+    /// Threads before the limit.
     pub before: Option<u32>,
     /// Threads read back afterwards.
     pub observed: Option<u32>,
-    /// What that means.
+    /// Whether the limit holds.
     pub status: Status,
 }
 
@@ -64,7 +64,7 @@ pub enum Status {
     Below,
     /// The runtime accepted another number; see [`Outcome::observed`].
     Clamped,
-    /// Another live scope holds it lower (or, forced, higher).
+    /// Another live scope holds the pool lower (or, with `force`, higher).
     Shared,
     /// Nothing was set, for this reason.
     Ignored(String),
@@ -172,10 +172,10 @@ pub enum EndStatus {
     Restored,
     /// Other live scopes still hold it, at this many threads.
     Held {
-        /// Threads it runs now.
+        /// Threads that the pool runs now.
         threads: i32,
     },
-    /// Somebody else changed it meanwhile: it was left as found.
+    /// Other code changed the pool meanwhile, so it was left as found.
     Left {
         /// What the scope had set.
         expected: i32,

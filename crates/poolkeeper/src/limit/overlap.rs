@@ -4,12 +4,12 @@ use crate::limit::ledger::{Claim, Ledger, Rule, Step};
 use crate::runtimes::Saved;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Overlapping scopes over one value that the caller reads and sets itself:
-/// what [`limit`](crate::limit) does for native pools, for a pool that only the
-/// caller can reach (a controller written in Python, say).
+/// Overlapping scopes over one value that the caller reads and sets itself.
 ///
-/// It follows threadpoolctl's rule, [`Request::innermost_of`]. The caller must
-/// not let another thread in between reading, asking and setting.
+/// This is [`limit`](crate::limit) for a pool that only the caller can reach (by a
+/// controller written in Python, say). It follows threadpoolctl's rule,
+/// [`Request::innermost_of`]. The caller must keep other threads out from reading
+/// the value until it is set.
 ///
 /// [`Request::innermost_of`]: crate::Request::innermost_of
 ///

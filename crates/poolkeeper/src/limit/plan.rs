@@ -20,7 +20,7 @@ pub(crate) struct PlanStep {
     pub(crate) pool: usize,
     /// The place of the pool whose thread count decides for it.
     pub(crate) knob: usize,
-    /// At most so many threads.
+    /// The most threads that the pool may use.
     pub(crate) threads: c_int,
     /// How the pool's own value comes about.
     pub(crate) role: Role,
@@ -33,7 +33,7 @@ pub(crate) enum Role {
     Claims,
     /// Another step of this plan already claims the pool that decides for it.
     Follows,
-    /// The same, with another number, which counts.
+    /// Another step for the pool that decides asked for a different number, and wins.
     Yields,
 }
 

@@ -83,10 +83,10 @@ impl std::fmt::Display for Selector {
     }
 }
 
-/// A request to use at most so many threads in some pools.
+/// A request to use at most a number of threads in some pools.
 ///
-/// The most specific word counts: a file before a runtime, a runtime before a
-/// level, a level before all.
+/// The most specific selector counts: a file before a runtime, a runtime before a
+/// level, a level before all pools.
 ///
 /// # Examples
 ///
@@ -143,9 +143,9 @@ impl Request {
         self
     }
 
-    /// As [`Request::select`], for any C integer. Outside 1 to [`MAX_LIMIT`] it
-    /// is accepted only with [`Request::innermost_of`]; each runtime makes of 0
-    /// and less what it will, as with threadpoolctl.
+    /// As [`Request::select`], for any C integer. A number outside 1 to
+    /// [`MAX_LIMIT`] is accepted only with [`Request::innermost_of`]; what 0 and
+    /// negative numbers mean is up to each runtime, as with threadpoolctl.
     pub fn select_raw(mut self, selector: Selector, threads: i32) -> Self {
         // The smallest integer stands for a witness; the next means the same to
         // every runtime.
@@ -154,17 +154,17 @@ impl Request {
         self
     }
 
-    /// Limits nothing in the pools of that selector, but has them go back, when
-    /// the scope ends, from what was left behind in them while it was live:
-    /// what [`Scope::keep`](crate::Scope::keep) kept, or
+    /// Limits nothing in the pools of that selector. But when the scope ends, it
+    /// undoes numbers that were left behind in these pools while it was live: those
+    /// that [`Scope::keep`](crate::Scope::keep) kept, or that
     /// [`set_threads`](crate::compatible::set_threads) set.
     pub fn witness(mut self, selector: Selector) -> Self {
         self.rules.push((selector, i64::from(WITNESS)));
         self
     }
 
-    /// Sets the number, also where that raises a pool: above what scopes around
-    /// this one have set, and above what was there before.
+    /// Sets the number, also where that raises a pool above the limits of outer
+    /// scopes, or above the number that it had before.
     pub fn force(mut self) -> Self {
         self.rule = Rule::Force;
         self
@@ -172,14 +172,14 @@ impl Request {
 
     /// Follows threadpoolctl's rule: of the live scopes with the same
     /// `context` (say, a thread) the latest counts, even if it is higher.
-    /// Scopes without this rule, and other contexts', still hold.
+    /// Scopes without this rule, and those of other contexts, still hold.
     pub fn innermost_of(mut self, context: u64) -> Self {
         self.rule = Rule::Innermost(context);
         self
     }
 
-    /// Leaves alone what is loaded while the scope is live. Without this, a scope
-    /// covers such libraries too, from the next call of poolkeeper on.
+    /// Leaves alone libraries that are loaded while the scope is live. Without this,
+    /// a scope covers such libraries too, from the next call of poolkeeper on.
     pub fn only_loaded(mut self) -> Self {
         self.late = false;
         self
@@ -225,7 +225,7 @@ impl Request {
         any && i32::try_from(threads).is_ok() || threads == witness || is_count(threads)
     }
 
-    /// Whether every number is one that a baseline can be.
+    /// Checks that every number can be a baseline.
     ///
     /// # Errors
     /// [`Error::InvalidLimit`] for any that isn't.

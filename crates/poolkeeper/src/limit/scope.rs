@@ -11,8 +11,8 @@ use crate::limit::{gate, threads};
 
 /// A live limit; dropping it ends it.
 ///
-/// It may be ended on another thread than it began on. Pools with thread reach
-/// then keep the limit on the thread it began on until that thread next calls
+/// A scope may end on another thread than it began on. Pools with thread reach
+/// then keep the limit on the first thread until that thread next calls
 /// poolkeeper; [`Scope::release`] reports it.
 #[must_use = "the limit ends when the scope is dropped: bind it to a name, like `let _scope`"]
 pub struct Scope {
@@ -55,7 +55,7 @@ impl Scope {
         all
     }
 
-    /// The thread count that each pool had before, by its
+    /// The thread count that each pool had before the scope, by its
     /// [`id`](crate::Pool::id).
     pub fn before(&self) -> impl Iterator<Item = (u32, i32)> {
         self.live
@@ -73,8 +73,8 @@ impl Scope {
         self.ended
     }
 
-    /// Ends the scope; a second time does nothing. [`Scope::endings`] tells
-    /// what was done to each pool.
+    /// Ends the scope; a second call does nothing. [`Scope::endings`] says what was
+    /// done to each pool.
     pub fn end(&mut self) {
         if std::mem::replace(&mut self.ended, true) {
             return;
@@ -85,8 +85,8 @@ impl Scope {
         }
     }
 
-    /// Ends the scope without restoring anything: what it set stays, for good
-    /// if no other scope is live, else until the last of those ends.
+    /// Ends the scope without restoring anything. The numbers that it set stay for
+    /// good if no other scope is live, else until the last of those ends.
     pub fn keep(&mut self) {
         if !std::mem::replace(&mut self.ended, true)
             && let Ok(mut registry) = gate::lock()
@@ -100,14 +100,14 @@ impl Scope {
         self.live.holds().filter_map(Ending::of).collect()
     }
 
-    /// Those of the [`endings`](Scope::endings) that the user should know of.
+    /// The [`endings`](Scope::endings) that the user should know of.
     pub fn notable_endings(&self) -> impl Iterator<Item = Ending> {
         let all = self.live.holds();
         let notable = all.filter(|(_, hold)| hold.end.is_some_and(|end| end.is_notable()));
         notable.filter_map(Ending::of)
     }
 
-    /// Ends the scope, and tells what was done to each pool.
+    /// Ends the scope, and returns what was done to each pool.
     pub fn release(mut self) -> Vec<Ending> {
         self.end();
         self.endings()

@@ -13,10 +13,11 @@
 //!
 //! A thread belongs to the library whose function it began in: OpenBLAS's
 //! workers begin in OpenBLAS, those of OpenMP in libgomp or libomp. A thread
-//! that *calls* a pool works for it too, and stays with where it began: the
-//! main thread is counted as such. A `std::thread` of C++ begins in libstdc++,
-//! and belongs to the library that made it. Where the C library keeps no account of its threads (musl)
-//! the owner is [`Owner::Unknown`]. Child processes are not looked at.
+//! that *calls* a pool works for it too, but is counted where it began: the main
+//! thread as the main thread. A `std::thread` of C++ begins in libstdc++, and
+//! belongs to the library that made it. Where the C library keeps no account of
+//! its threads (musl) the owner is [`Owner::Unknown`]. Child processes are not
+//! counted.
 
 mod accounts;
 mod owner;
@@ -62,11 +63,11 @@ pub struct Usage {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Group {
-    /// Whose they are.
+    /// The owner of the threads.
     pub owner: Owner,
     /// Threads that ran for [`WORKED`] or longer.
     pub worked: u32,
-    /// The most of them that were runnable in one sample.
+    /// The most of these threads that were runnable in one sample.
     pub peak: u32,
     /// Their CPU time. A thread that ends loses what it ran since the last sample.
     pub cpu: Duration,
