@@ -62,9 +62,9 @@ fn as_code(symbol: &str) -> String {
 /// The docs' page of runtimes: `docs/runtimes.md` is this, word for word.
 fn markdown(cards: &[&Card]) -> String {
     let mut text = String::from(
-        "# Runtimes\n\nWhat poolkeeper finds, by the symbols that a library defines and not by its \
-         file's name. This page is made from the registry in `crates/poolkeeper/src/runtimes/` by \
-         `poolkeeper runtimes --format markdown`.\n\n\
+        "# Runtimes\n\npoolkeeper finds these runtimes, by the symbols that a library defines and \
+         not by its file's name. `poolkeeper runtimes --format markdown` makes this page from the \
+         registry in `crates/poolkeeper/src/runtimes/`.\n\n\
          | name in requests | runtime | level | found by | setting it affects |\n\
          | --- | --- | --- | --- | --- |\n",
     );
@@ -76,9 +76,9 @@ fn markdown(cards: &[&Card]) -> String {
             card.id, card.name, card.level, card.reach
         );
     }
-    text += "\n## Environment variables\n\nThe runtimes read them. Importing poolkeeper sets none; \
-             `poolkeeper run`, `poolkeeper env`, `auto()` and a split's `env()` set those that have a \
-             count in the third column.\n\n\
+    text += "\n## Environment variables\n\nThe runtimes read these variables. Importing poolkeeper \
+             sets none of them; `poolkeeper run`, `poolkeeper env`, `auto()` and a split's `env()` \
+             set those that have a count in the third column.\n\n\
              | variable | runtime | set to | what it does |\n| --- | --- | --- | --- |\n";
     for card in cards {
         for variable in card.environment {
@@ -106,8 +106,9 @@ fn variable_row(variable: &Variable, runtime: &str) -> String {
 /// What has no pool to find, and listens to its environment.
 fn listeners_markdown() -> String {
     let mut text = String::from(
-        "\n## What else listens to the environment\n\nThese have no pool that poolkeeper could \
-         find. They keep the budget by these variables, or by `poolkeeper run --pin`.\n\n\
+        "\n## What else listens to the environment\n\nThese libraries and programs have no pool \
+         that poolkeeper could find. They keep the budget by these variables, or by `poolkeeper \
+         run --pin`.\n\n\
          | variable | read by | set to | what it does |\n| --- | --- | --- | --- |\n",
     );
     for listener in listeners() {

@@ -27,21 +27,25 @@ static CARD: Card = Card {
         counted(
             "BLIS_NUM_THREADS",
             Counts::Blas,
-            "threads of its functions, 1 of itself; read at its first use",
+            "threads of its functions, 1 by default; read at its first use",
         )
         .over(&[openmp::THREADS])
         .usual(1)
         .read(Reading::Prefix),
-        variable(openmp::THREADS, "the same, if BLIS_NUM_THREADS is unset").read(Reading::Prefix),
+        variable(
+            openmp::THREADS,
+            "threads of its functions, if BLIS_NUM_THREADS is unset",
+        )
+        .read(Reading::Prefix),
         variable(
             "BLIS_JC_NT",
-            "with BLIS_PC_NT, BLIS_IC_NT, BLIS_JR_NT, BLIS_IR_NT: threads of each of its five loops",
+            "threads of one of its five loops; BLIS_PC_NT, BLIS_IC_NT, BLIS_JR_NT and BLIS_IR_NT have those of the others",
         ),
     ],
     quirks: &[
         "It starts with one thread: its \"unset\", -1, means 1.",
-        "The numbers set for single loops go before the number of threads; where they are set, poolkeeper limits the ic loop and puts them back.",
-        "It is often linked statically into another library (PyPI's blis), where only its symbols tell.",
+        "Numbers that are set for single loops go before the number of threads. Where they are set, poolkeeper limits the ic loop, and puts the numbers back.",
+        "It is often linked statically into another library (PyPI's blis), where only its symbols show it.",
     ],
     sources: &[
         "BLIS docs/Multithreading.md",

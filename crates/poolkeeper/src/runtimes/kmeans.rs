@@ -30,13 +30,13 @@ static CARD: Card = Card {
     environment: &[counted(
         openmp::THREADS,
         Counts::Openmp,
-        "threads of a fit, where the budget has more; read when a fit begins",
+        "threads of a fit, if the budget has more; read when a fit begins",
     )
     .list()
     .read(Reading::Whole)
     .again()],
     quirks: &[
-        "Listed once poolkeeper.cluster is imported.",
+        "It is listed once poolkeeper.cluster is imported.",
         "A limit set while a fit runs holds from its next iteration on.",
         "Its threads call no BLAS and no OpenMP.",
     ],

@@ -24,8 +24,8 @@ static CARD: Card = Card {
     reach: "process: one maximum, which regions with a number of their own obey too",
     environment: &[],
     quirks: &[
-        "It has no number until it is limited: without a maximum each call takes n_jobs, or what OpenMP counts.",
-        "A limit of the OpenMP runtime alone does not reach it: it states its number with each region.",
+        "It has no number until it is limited: without a maximum each call takes n_jobs, or OpenMP's number.",
+        "A limit of the OpenMP runtime alone does not reach LightGBM, which states its own number with each region.",
         "A fit in a forked child hangs if the parent had one before (libgomp).",
     ],
     sources: &[

@@ -47,13 +47,13 @@ static LISTENERS: [Listener; 18] = [
             counted(
                 "NUMEXPR_MAX_THREADS",
                 Counts::Openmp,
-                "size of its pool, 64 of itself; read at import",
+                "size of its pool, 64 by default; read at import",
             )
             .usual(64),
             counted(
                 "NUMEXPR_NUM_THREADS",
                 Counts::Openmp,
-                "threads that it uses of them, 16 at most of itself; read at import",
+                "threads of its pool that it uses, at most 16 by default; read at import",
             )
             .over(&["NUMEXPR_MAX_THREADS", "OMP_NUM_THREADS"])
             .usual(16),
@@ -68,7 +68,7 @@ static LISTENERS: [Listener; 18] = [
             Counts::Openmp,
             "threads of parallel=True functions; read at import",
         )],
-        note: "It is a ceiling: numba.set_num_threads takes no more. A program that asks for the machine's CPUs should ask for `numba.set_num_threads(min(os.cpu_count(), numba.config.NUMBA_NUM_THREADS))`. Once numba is imported poolkeeper leaves the variable alone, because numba takes another value for an error, and calls numba.set_num_threads, which lowers it for the calling thread.",
+        note: "The variable is a ceiling: numba.set_num_threads takes no larger number. A program that wants the machine's CPUs should call `numba.set_num_threads(min(os.cpu_count(), numba.config.NUMBA_NUM_THREADS))`. Once numba is imported, poolkeeper leaves the variable alone, because numba treats another value as an error, and calls numba.set_num_threads, which lowers the number for the calling thread.",
         source: "Numba reference manual, \"Environment variables\"",
     },
     Listener {
@@ -92,7 +92,7 @@ static LISTENERS: [Listener; 18] = [
             .over(&["RAYON_RS_NUM_CPUS"]),
             variable(
                 "RAYON_RS_NUM_CPUS",
-                "the same, if RAYON_NUM_THREADS is unset",
+                "size of the global pool, if RAYON_NUM_THREADS is unset",
             ),
         ],
         note: "",
@@ -127,10 +127,10 @@ static LISTENERS: [Listener; 18] = [
             counted(
                 "NPROC",
                 Counts::Openmp,
-                "the same, if PJRT_NPROC is unset",
+                "threads of its operations, if PJRT_NPROC is unset",
             ),
         ],
-        note: "The variables hold the pool that runs its operations; it has other threads, which mostly wait.",
+        note: "The variables hold the pool that runs JAX's operations; JAX has other threads, which mostly wait.",
         source: "OpenXLA, xla/pjrt/utils.cc (DefaultThreadPoolSize)",
     },
     Listener {
@@ -150,7 +150,7 @@ static LISTENERS: [Listener; 18] = [
             Counts::Openmp,
             "threads of a parallel loop; read at its first use",
         )],
-        note: "cv2.setNumThreads sets it later, for the process.",
+        note: "cv2.setNumThreads sets the number later, for the process.",
         source: "OpenCV, modules/core/src/parallel.cpp",
     },
     Listener {
@@ -167,7 +167,7 @@ static LISTENERS: [Listener; 18] = [
     Listener {
         name: "PyTorch",
         environment: &[],
-        note: "It takes OMP_NUM_THREADS and MKL_NUM_THREADS for one operation's threads. For operations side by side there is no variable: call torch.set_num_interop_threads(1) before the first.",
+        note: "It takes OMP_NUM_THREADS and MKL_NUM_THREADS for one operation's threads. No variable sets the number of operations side by side: call torch.set_num_interop_threads(1) before the first.",
         source: "PyTorch documentation, \"CPU threading and TorchScript inference\"",
     },
     Listener {
@@ -205,7 +205,7 @@ static LISTENERS: [Listener; 18] = [
         environment: &[counted(
             "JULIA_NUM_THREADS",
             Counts::Openmp,
-            "threads to start with, 1 of itself",
+            "threads to start with, 1 by default",
         )
         .usual(1)
         .list()],
@@ -217,7 +217,7 @@ static LISTENERS: [Listener; 18] = [
         environment: &[counted(
             "MC_CORES",
             Counts::Cpus,
-            "processes that mclapply starts unless told otherwise, 2 of itself",
+            "processes that mclapply starts unless told otherwise, 2 by default",
         )
         .usual(2)],
         note: "",
@@ -228,7 +228,7 @@ static LISTENERS: [Listener; 18] = [
         environment: &[counted(
             "ARROW_IO_THREADS",
             Counts::Cpus,
-            "threads that read and write, 8 of itself; its computing threads follow OMP_NUM_THREADS",
+            "threads that read and write, 8 by default; its computing threads follow OMP_NUM_THREADS",
         )
         .usual(8)],
         note: "",

@@ -36,9 +36,13 @@ static CARD: Card = Card {
         .read(Reading::Prefix),
         variable(
             "MKL_DOMAIN_NUM_THREADS",
-            "the same for one domain (BLAS, FFT, ...); read at its first use",
+            "threads of the functions of one domain (BLAS, FFT, ...); read at its first use",
         ),
-        variable(openmp::THREADS, "the same, if neither is set").read(Reading::Prefix),
+        variable(
+            openmp::THREADS,
+            "threads of its functions, if neither MKL_NUM_THREADS nor MKL_DOMAIN_NUM_THREADS is set",
+        )
+        .read(Reading::Prefix),
         variable(
             "MKL_DYNAMIC",
             "lets it use fewer threads than asked for: the default; read at its first use",
@@ -49,11 +53,11 @@ static CARD: Card = Card {
         ),
     ],
     quirks: &[
-        "libmkl_rt is empty until its first use, which opens the rest of MKL and so fixes the threading layer. Listing or limiting it is such a use.",
+        "libmkl_rt is empty until its first use, which loads the rest of MKL and so fixes the threading layer. Listing or limiting MKL counts as its first use.",
         "With MKL_DYNAMIC it uses no more threads than there are physical cores, whatever the limit that it reports.",
         "As long as its own number was never set, it follows the OpenMP runtime that it runs on.",
-        "libmkl_rt opens its parts for everybody: a static copy that is loaded after them may call theirs.",
-        "Setting the thread's own number returns the previous override, where 0 means there was none; poolkeeper restores that, so no override stays behind.",
+        "libmkl_rt loads its parts with global symbols: a static copy of MKL that is loaded after them may call their functions.",
+        "Setting the thread's own number returns the previous override, where 0 means there was none; poolkeeper restores that override, so none stays behind.",
     ],
     sources: &["oneMKL Developer Reference for C, \"Threading Control\""],
     behaviour: Behaviour {

@@ -24,8 +24,8 @@ static CARD: Card = Card {
     reach: "thread: only the calling thread, and only from Python: numba.set_num_threads",
     environment: &[],
     quirks: &[
-        "It states its own number with each region, so a limit of the OpenMP runtime does not reach it; poolkeeper says \"ignored\", and which call does.",
-        "Its first parallel call sets the OpenMP runtime's number, inside a limit too.",
+        "It states its own number with each region, so a limit of the OpenMP runtime does not reach it; the outcome is \"ignored\", and names the call that does.",
+        "Its first parallel call sets the OpenMP runtime's number, also inside a limit.",
         "A parallel call in a forked child ends the child.",
     ],
     sources: &[

@@ -33,10 +33,14 @@ static CARD: Card = Card {
         .read(Reading::Prefix),
         variable(
             "GOTO_NUM_THREADS",
-            "the same, if OPENBLAS_NUM_THREADS is unset",
+            "threads to start, if OPENBLAS_NUM_THREADS is unset",
         )
         .read(Reading::Prefix),
-        variable(openmp::THREADS, "the same, if neither is set").read(Reading::Prefix),
+        variable(
+            openmp::THREADS,
+            "threads to start, if OPENBLAS_NUM_THREADS and GOTO_NUM_THREADS are unset",
+        )
+        .read(Reading::Prefix),
         variable(
             "OPENBLAS_CORETYPE",
             "the processor kind to choose kernels for; read when the library is loaded",
@@ -44,8 +48,8 @@ static CARD: Card = Card {
     ],
     quirks: &[
         "It is compiled for at most MAX_THREADS threads; a larger number is clamped.",
-        "Each simultaneous caller takes one of its 2 x MAX_THREADS buffers. Each of its workers keeps one for good, also when the limit is lowered, and the library one more; past what is left memory corruption is possible. That is the capacity shown.",
-        "openblas_set_num_threads_local is not local in the builds that were measured, and is not used.",
+        "Each simultaneous caller takes one of its 2 x MAX_THREADS buffers. Each of its workers keeps one for good, also when the limit is lowered, and the library keeps one more. The buffers that are left are the capacity shown; with more callers memory corruption is possible.",
+        "openblas_set_num_threads_local is not local in the builds that were measured; poolkeeper doesn't use it.",
         "Built on OpenMP before 0.3.34, it forgets openblas_set_num_threads at the next call; poolkeeper limits the OpenMP runtime instead.",
     ],
     sources: &[

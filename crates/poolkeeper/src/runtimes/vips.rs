@@ -27,7 +27,7 @@ static CARD: Card = Card {
     )
     .read(Reading::Prefix)],
     quirks: &[
-        "It has no number until it is initialised (vips_init); one that was set before stays. After a limit from before that, it has the number that it would have taken of itself.",
+        "It has no number until it is initialised (vips_init); a number that was set before stays. If a limit began before that, the library has its default number when the limit ends.",
         "A pipeline that runs keeps the number that it started with.",
         "It takes no more than 1024 threads.",
     ],
