@@ -106,6 +106,7 @@ STUBTEST = [
 RUST_TESTS, PYTHON_TESTS = "tests, Rust", "tests, Python"
 STEPS = (
     Step("policy", tool("policy"), counts.of_last_line),
+    Step("arrows", tool("arrows"), counts.of_last_line),
     Step("format, Rust", ["cargo", "fmt", "--all", "--check"]),
     Step("format, Python", module("ruff", "format", "--check", ".")),
     Step("ruff", module("ruff", "check", "--quiet", ".")),

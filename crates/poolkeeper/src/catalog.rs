@@ -275,9 +275,12 @@ fn candidates() -> Result<Walk> {
         let Some(symbols) = image.symbols() else {
             return;
         };
-        for runtime in RUNTIMES
-            .iter()
-            .filter(|runtime| runtime.recognises(&symbols))
+        let recognising = RUNTIMES.iter().filter(|other| other.recognises(&symbols));
+        let recognising: Vec<_> = recognising.collect();
+        let is_alone = recognising.len() == 1;
+        for runtime in recognising
+            .into_iter()
+            .filter(|other| is_alone || !other.yields())
         {
             found.push(Candidate {
                 runtime: *runtime,

@@ -39,10 +39,10 @@ mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod kmeans_pool;
 mod limit;
 mod model;
 mod native;
-pub mod own;
 mod places;
 mod platform;
 mod printable;

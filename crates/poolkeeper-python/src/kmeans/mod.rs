@@ -121,7 +121,7 @@ fn found<T: Element>(py: Python<'_>, fit: Fit<T>) -> Found<'_> {
 /// Lists the k-means pool from now on.
 #[pyfunction]
 fn _kmeans_announce() -> PyResult<()> {
-    poolkeeper::own::announce().map_err(crate::errors::raise)
+    poolkeeper::kmeans_pool::announce().map_err(crate::errors::raise)
 }
 
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {

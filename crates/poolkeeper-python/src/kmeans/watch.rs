@@ -1,6 +1,6 @@
 //! What happens beside a call: its threads, Ctrl-C, progress.
 
-use poolkeeper::own::{self, Caller, Want};
+use poolkeeper::kmeans_pool::{self, Caller, Want};
 use poolkeeper_kmeans::{Control, Error, Progress, Result};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -125,13 +125,13 @@ impl Control for Watch {
 /// If the budget is wanted and can't be read.
 fn wanted(n_jobs: Option<i64>) -> PyResult<Want> {
     let Some(n_jobs) = n_jobs else {
-        own::read_budget().map_err(crate::errors::raise)?;
+        kmeans_pool::read_budget().map_err(crate::errors::raise)?;
         return Ok(Want::Usual);
     };
     match u32::try_from(n_jobs).ok().and_then(NonZeroU32::new) {
         Some(threads) => Ok(Want::Exactly(threads)),
         None => {
-            own::read_budget().map_err(crate::errors::raise)?;
+            kmeans_pool::read_budget().map_err(crate::errors::raise)?;
             Ok(Want::Budget)
         }
     }

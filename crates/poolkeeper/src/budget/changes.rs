@@ -1,11 +1,11 @@
 //! What keeps a share in an environment, where what the user set counts.
 
-use super::OVERRIDE;
 use super::environment::{Numbers, counted};
 use super::mark::{self, MARKER, Mark};
 use super::origin::Place;
 use super::split::Share;
 use super::told::Told;
+use super::words::OVERRIDE;
 use crate::limit::MAX_LIMIT;
 use crate::model::Level;
 use crate::runtimes::{self, Card, Counts, Variable};

@@ -1,7 +1,7 @@
 //! Physical cores among the CPUs of a mask.
 
-use super::affinity::{self, parse_list};
-use super::observed::Observed;
+use super::cpu_list::parse_list;
+use super::observed::{ONLINE, Observed};
 use std::collections::{HashMap, HashSet};
 
 /// What the kernel tells of the CPUs of a mask.
@@ -72,7 +72,7 @@ fn performance_cpus(observed: &Observed, mask: &[u32]) -> Option<Vec<u32>> {
         observed.read(path).ok()?.trim().parse().ok()
     };
     // A mask of small CPUs only is known as such by the others.
-    let online = observed.read(affinity::ONLINE).ok();
+    let online = observed.read(ONLINE).ok();
     let all = online.and_then(|list| parse_list(&list));
     let all = all.unwrap_or_else(|| mask.to_owned());
     let capacities: Option<Vec<u32>> = all.iter().map(capacity).collect();

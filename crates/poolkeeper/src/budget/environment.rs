@@ -1,7 +1,9 @@
 //! A share as environment variables, from the runtimes' own cards.
 
+use super::cores;
+use super::observed::Observed;
 use super::split::Share;
-use super::{OVERRIDE, Observed, cores};
+use super::words::OVERRIDE;
 use crate::runtimes::{self, Counts, Variable};
 use serde::Serialize;
 use std::cell::OnceCell;

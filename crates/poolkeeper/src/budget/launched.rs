@@ -10,6 +10,7 @@ use super::binding::Given;
 use super::observed::Observed;
 use super::source::{For, Source, SourceKind, SourceStatus};
 use super::variables::{Launched, Within};
+use super::words::counted;
 
 /// The launchers of a process, from the outer to the inner.
 pub(super) struct Launchers<'a> {
@@ -117,7 +118,7 @@ fn shares(launched: &[&Launched], cpus: f64, of: &str) -> Vec<Source> {
         source.remarked(format!(
             "{} processes share the {} of {of}{}",
             one.processes,
-            super::counted(cpus),
+            counted(cpus),
             also.collect::<String>()
         ))
     };

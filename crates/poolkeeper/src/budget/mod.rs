@@ -10,6 +10,7 @@ mod callers;
 mod cgroup;
 mod changes;
 mod cores;
+mod cpu_list;
 mod environment;
 mod launch;
 mod launched;
@@ -21,14 +22,16 @@ mod source;
 mod split;
 mod told;
 mod variables;
+mod words;
 
-pub(crate) use affinity::parse_list;
-pub use affinity::{as_list, pin};
+pub use affinity::pin;
 #[cfg(fuzzing)]
 pub(crate) use cgroup::fuzz;
 pub(crate) use cgroup::tasks;
 pub(crate) use cgroup::{Stopped, stopped};
 pub use changes::{Changes, Theirs};
+pub use cpu_list::as_list;
+pub(crate) use cpu_list::parse_list;
 pub use environment::{Setting, environment};
 pub use launch::exec;
 pub use mark::MARKER;
@@ -37,6 +40,7 @@ pub use share::share_of_callers;
 pub use source::{Source, SourceKind, SourceStatus};
 pub use split::{Levels, Share, Split};
 pub use variables::{Entry, Variable, entries};
+pub use words::{OVERRIDE, PINNED, counted, written};
 
 use crate::{Error, Result};
 use launched::Launchers;
@@ -44,13 +48,6 @@ use origin::Origin;
 use serde::Serialize;
 use source::For;
 use variables::Told;
-
-/// The variable by which `poolkeeper run --pin` tells the program which CPUs it was
-/// bound to, as a list. A thread on other CPUs has bound itself.
-pub const PINNED: &str = "POOLKEEPER_PINNED";
-
-/// The variable by which a user (or a parent process) lowers the budget.
-pub const OVERRIDE: &str = "POOLKEEPER_CPUS";
 
 /// The CPUs that a process may use, with every source that has a say.
 ///
@@ -238,31 +235,6 @@ fn whole(exact: f64) -> u32 {
     (exact.floor() as u32).max(1)
 }
 
-/// "1 CPU", "2.5 CPUs": never rounded up, and never longer than it must be.
-pub fn counted(cpus: f64) -> String {
-    let plural = if cpus == 1.0 { "" } else { "s" };
-    format!("{} CPU{plural}", written(cpus))
-}
-
-/// A number of CPUs, cut after two digits behind the point, or after as many as
-/// it takes to be neither 0 nor all but the next whole number.
-pub fn written(cpus: f64) -> String {
-    if cpus.fract() == 0.0 {
-        return format!("{cpus:.0}");
-    }
-    let digits = match cpus.fract() {
-        part if cpus < 0.01 || part > 0.99 => 5,
-        _ => 2,
-    };
-    let scale = 10_f64.powi(digits);
-    // 0.29 * 100 is a little less than 29.
-    let cut = (cpus * scale + 1e-6).floor() / scale;
-    if cut == 0.0 || cut.fract() == 0.0 {
-        return cpus.to_string();
-    }
-    format!("{cut:.*}", digits as usize)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,25 +258,6 @@ mod tests {
         assert_eq!((budget.cpus, budget.exact), (2, 2.75));
         let budget = with(&[(OVERRIDE, "0.2")], 8).unwrap();
         assert_eq!((budget.cpus, budget.exact), (1, 0.2));
-    }
-
-    #[test]
-    fn a_fraction_is_not_shown_as_more_than_it_is() {
-        let shown = [
-            (1.0, "1"),
-            (1.5, "1.50"),
-            (0.29, "0.29"),
-            (2.0 / 3.0, "0.66"),
-            (1.99999, "1.99999"),
-            (1.999_999_9, "1.99999"),
-            (0.001, "0.00100"),
-            (1e-7, "0.0000001"),
-        ];
-        for (cpus, text) in shown {
-            assert_eq!(written(cpus), text);
-        }
-        assert_eq!(counted(1.0), "1 CPU");
-        assert_eq!(counted(0.5), "0.50 CPUs");
     }
 
     #[test]

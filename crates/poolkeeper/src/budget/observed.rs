@@ -1,6 +1,6 @@
 //! What the budget is read from: files under a root, variables, a mask.
 
-use super::affinity::parse_list;
+use super::cpu_list::parse_list;
 use crate::{Error, Result, platform};
 use std::collections::HashMap;
 use std::io;
@@ -14,6 +14,9 @@ const PRETENDED_ROOT: &str = "POOLKEEPER_SIMULATE_ROOT";
 const MOST: u64 = 16 << 20;
 /// The most bytes of a file that a variable names: a list of a job's hosts.
 const MOST_NAMED: u64 = 1 << 20;
+
+/// The CPUs that run.
+pub(super) const ONLINE: &str = "/sys/devices/system/cpu/online";
 
 /// What can be seen of a process: the file system (under a root, for tests),
 /// its environment and its affinity mask.
@@ -247,7 +250,7 @@ impl Observed {
 
     /// The CPUs that run, if the kernel tells.
     pub(super) fn online(&self) -> Option<Vec<u32>> {
-        parse_list(&self.read(super::affinity::ONLINE).ok()?)
+        parse_list(&self.read(ONLINE).ok()?)
     }
 
     /// The CPUs that a `status` file allows, without those that are switched off.

@@ -9,7 +9,7 @@
 //! be damaged. So every word is read only where the object has readable memory, and
 //! every walk ends.
 
-use super::{Symbol, SymbolName};
+use super::loaded::{Symbol, SymbolName};
 use libc::{Elf64_Phdr, Elf64_Sym};
 
 const PT_LOAD: u32 = 1;

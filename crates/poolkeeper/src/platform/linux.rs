@@ -1,7 +1,7 @@
 //! Linux: the dynamic loader's list of objects and its counters.
 
-use super::Epoch;
 pub(crate) use super::elf::SymbolTable;
+use super::loaded::Epoch;
 use crate::Result;
 use libc::{c_int, c_void, dl_phdr_info, size_t};
 use std::ffi::{CStr, OsStr};

@@ -1,7 +1,7 @@
 //! Systems that are not supported yet: every question gets an error or
 //! nothing, never a wrong number.
 
-use super::{Epoch, SymbolName};
+use super::loaded::{Epoch, Symbol, SymbolName};
 use crate::{Error, Result};
 use std::ffi::CStr;
 use std::marker::PhantomData;
@@ -27,7 +27,7 @@ impl<'a> Image<'a> {
 pub(crate) struct SymbolTable<'image>(PhantomData<&'image ()>);
 
 impl SymbolTable<'_> {
-    pub(crate) fn find(&self, _name: &SymbolName) -> Option<super::Symbol> {
+    pub(crate) fn find(&self, _name: &SymbolName) -> Option<Symbol> {
         None
     }
     pub(crate) fn has_function(&self, _name: &SymbolName) -> bool {

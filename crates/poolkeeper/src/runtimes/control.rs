@@ -23,6 +23,11 @@ pub(crate) trait Runtime: Sync {
         false
     }
 
+    /// Whether it is only meant where no other runtime is in the same object.
+    fn yields(&self) -> bool {
+        false
+    }
+
     /// Takes hold of a recognised object; `None` if functions are missing.
     fn bind(&self, object: &Object) -> Option<Bound>;
 }

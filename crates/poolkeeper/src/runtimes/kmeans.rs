@@ -9,9 +9,10 @@ use super::control::{Bound, Control, Facts, Runtime, Saved};
 use super::openmp;
 use crate::model::{Level, Reach};
 use crate::native::{GetInt, Object, SetInt};
-use crate::own;
 use crate::platform::{SymbolName, SymbolTable};
 use libc::c_int;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 pub(super) struct Kmeans;
 
@@ -40,7 +41,7 @@ static CARD: Card = Card {
         "A limit set while a fit runs holds from its next iteration on.",
         "Its threads call no BLAS and no OpenMP.",
     ],
-    sources: &["crates/poolkeeper/src/own.rs"],
+    sources: &["crates/poolkeeper/src/kmeans_pool.rs"],
     behaviour: Behaviour {
         begins: Begins::Budget,
         is_ceiling: true,
@@ -49,16 +50,49 @@ static CARD: Card = Card {
     },
 };
 
+/// Whether anybody is here who could begin a fit.
+static ANNOUNCED: AtomicBool = AtomicBool::new(false);
+/// What was set from outside; 0 for nothing.
+static LIMIT: AtomicU32 = AtomicU32::new(0);
+/// The threads without a limit: the budget, or what `OMP_NUM_THREADS` leaves of it.
+static USUAL: AtomicU32 = AtomicU32::new(0);
+
+/// Lists the pool from the next look on; says whether it was not listed before.
+pub(crate) fn announce() -> bool {
+    !ANNOUNCED.swap(true, Relaxed)
+}
+
+/// Sets how many threads there are without a limit.
+pub(crate) fn set_usual(threads: u32) {
+    USUAL.store(threads, Relaxed);
+}
+
+/// The limit that was set last; 0 for none.
+pub(crate) fn limit() -> u32 {
+    LIMIT.load(Relaxed)
+}
+
+/// Limits the threads of all fits together; 0 takes the limit away.
+pub(crate) fn set_limit(threads: u32) {
+    LIMIT.store(threads, Relaxed);
+}
+
+/// How many threads all fits together may use now.
+pub(crate) fn threads() -> u32 {
+    let usual = USUAL.load(Relaxed).max(1);
+    NonZeroU32::new(limit()).map_or(usual, NonZeroU32::get)
+}
+
 const GET: SymbolName = SymbolName::new("poolkeeper_kmeans_get_num_threads");
 const SET: SymbolName = SymbolName::new("poolkeeper_kmeans_set_num_threads");
-const LIMIT: SymbolName = SymbolName::new("poolkeeper_kmeans_get_limit");
+const GET_LIMIT: SymbolName = SymbolName::new("poolkeeper_kmeans_get_limit");
 
 /// How many threads a fit may use now; 0 while there is nobody who could begin one.
 // SAFETY: no other library has a symbol of this name.
 #[unsafe(no_mangle)]
 extern "C" fn poolkeeper_kmeans_get_num_threads() -> c_int {
-    if own::is_announced() {
-        c_int::try_from(own::threads()).unwrap_or(c_int::MAX)
+    if ANNOUNCED.load(Relaxed) {
+        c_int::try_from(threads()).unwrap_or(c_int::MAX)
     } else {
         0
     }
@@ -68,14 +102,14 @@ extern "C" fn poolkeeper_kmeans_get_num_threads() -> c_int {
 // SAFETY: no other library has a symbol of this name.
 #[unsafe(no_mangle)]
 extern "C" fn poolkeeper_kmeans_set_num_threads(threads: c_int) {
-    own::set_limit(u32::try_from(threads).unwrap_or(0));
+    set_limit(u32::try_from(threads).unwrap_or(0));
 }
 
 /// The limit that was set last; 0 for none.
 // SAFETY: no other library has a symbol of this name.
 #[unsafe(no_mangle)]
 extern "C" fn poolkeeper_kmeans_get_limit() -> c_int {
-    c_int::try_from(own::limit()).unwrap_or(c_int::MAX)
+    c_int::try_from(limit()).unwrap_or(c_int::MAX)
 }
 
 impl Runtime for Kmeans {
@@ -84,7 +118,7 @@ impl Runtime for Kmeans {
     }
 
     fn recognises(&self, symbols: &SymbolTable<'_>) -> bool {
-        [GET, SET, LIMIT]
+        [GET, SET, GET_LIMIT]
             .iter()
             .all(|name| symbols.has_function(name))
     }
@@ -95,7 +129,7 @@ impl Runtime for Kmeans {
             (
                 object.function::<GetInt>(&GET)?,
                 object.function(&SET)?,
-                object.function(&LIMIT)?,
+                object.function(&GET_LIMIT)?,
             )
         };
         if get.call() == 0 {

@@ -11,7 +11,7 @@ mod card;
 mod companions;
 mod control;
 mod flexiblas;
-mod kmeans;
+pub(crate) mod kmeans;
 mod libgomp;
 mod lightgbm;
 mod listeners;

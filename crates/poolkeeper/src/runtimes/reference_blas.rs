@@ -1,6 +1,5 @@
 //! Netlib's reference BLAS: a BLAS without threads, so that nothing is to limit.
 
-use super::RUNTIMES;
 use super::behaviour::{Begins, Behaviour, Layer};
 use super::card::Card;
 use super::control::{Bound, Control, Facts, Runtime};
@@ -65,9 +64,11 @@ impl Runtime for ReferenceBlas {
         symbols.has_function(&MULTIPLIES)
             && symbols.has_function(&HELPER)
             && !OTHERS.iter().any(|other| symbols.has_function(other))
-            && !RUNTIMES
-                .iter()
-                .any(|other| other.card().id != CARD.id && other.recognises(symbols))
+    }
+
+    /// OpenBLAS and others contain Netlib's code.
+    fn yields(&self) -> bool {
+        true
     }
 
     fn bind(&self, _object: &Object) -> Option<Bound> {

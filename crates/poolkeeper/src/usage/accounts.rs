@@ -1,8 +1,8 @@
 //! What each thread has used, added up by owner.
 
+use super::measured::{Group, WORKED};
 use super::owner::{Owner, Owners, name_pools};
 use super::timeline::{Moment, Timeline};
-use super::{Group, WORKED};
 use crate::platform::Task;
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The thread that looks.
 
 use super::accounts::Accounts;
-use super::{Throttling, Usage};
+use super::measured::{Throttling, Usage};
 use crate::budget::{Observed, Stopped, stopped};
 use crate::platform::{Spent, own_task, spent_by_process, spent_by_thread, tasks};
 use crate::{Error, Result};

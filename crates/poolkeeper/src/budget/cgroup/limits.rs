@@ -1,8 +1,8 @@
 //! What a group's files say of CPUs.
 
-use super::Groups;
+use super::groups::Groups;
 use super::mounts::Hierarchy;
-use crate::budget::affinity::parse_list;
+use crate::budget::cpu_list::parse_list;
 use crate::budget::observed::Observed;
 use crate::budget::source::{Source, SourceKind, SourceStatus};
 use std::io;

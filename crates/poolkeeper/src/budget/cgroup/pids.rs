@@ -1,7 +1,8 @@
 //! How many tasks the process's group, and every group above it, may have.
 
-use super::{Membership, groups, mounts};
-use crate::budget::Observed;
+use super::groups::groups;
+use super::mounts::{self, Membership};
+use crate::budget::observed::Observed;
 use std::path::{Path, PathBuf};
 
 /// One group's limit on tasks: processes and their threads.

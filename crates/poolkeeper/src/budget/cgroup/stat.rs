@@ -1,6 +1,8 @@
 //! `cpu.stat`: how long the kernel has stopped a group for its quota.
 
-use super::{Membership, Observed, groups, mounts};
+use super::groups::groups;
+use super::mounts::{self, Membership};
+use crate::budget::observed::Observed;
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -1,8 +1,7 @@
 //! Launchers: how many processes of theirs share this node. Slurm's own is in
 //! `slurm.rs`.
 
-use super::reader::{Reader, plain};
-use super::{Entry, Takes, Variable, Within};
+use super::entry::{Entry, Reader, Takes, Variable, Within, plain};
 use crate::budget::source::SourceKind;
 
 pub(super) static ENTRIES: [Entry; 9] = [

@@ -1,8 +1,7 @@
 //! What users set for all programs, and what platforms set.
 
-use super::reader::{Reader, plain};
-use super::{Entry, Takes, Variable};
-use crate::budget::affinity::parse_list;
+use super::entry::{Entry, Reader, Takes, Variable, plain};
+use crate::budget::cpu_list::parse_list;
 use crate::budget::source::{For, SourceKind, positive};
 
 /// Whoever sets one of these says how many CPUs programs may use, be it the

@@ -1,8 +1,8 @@
 //! Batch schedulers other than Slurm: what the job was given on this machine.
 
-use super::reader::{NOT_LISTED, Reader, plain};
-use super::{Entry, Takes, Variable, hosts};
-use crate::budget::affinity::parse_list;
+use super::entry::{Entry, NOT_LISTED, Reader, Takes, Variable, plain};
+use super::hosts;
+use crate::budget::cpu_list::parse_list;
 use crate::budget::source::{For, SourceKind, positive};
 use std::collections::BTreeSet;
 

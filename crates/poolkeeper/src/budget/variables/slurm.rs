@@ -1,7 +1,7 @@
 //! Slurm: sbatch(1), "OUTPUT ENVIRONMENT VARIABLES"; srun(1), the same.
 
-use super::reader::Reader;
-use super::{Entry, Variable, Within, hosts};
+use super::entry::{Entry, Reader, Variable, Within};
+use super::hosts;
 use crate::budget::source::{For, SourceKind, positive};
 
 const PER_TASK: &str = "SLURM_CPUS_PER_TASK";

@@ -1,7 +1,7 @@
 //! Schedulers', launchers' and platforms' variables as their manuals show them.
 
 use super::*;
-use crate::budget::source::SourceStatus;
+use crate::budget::source::{For, Source, SourceStatus};
 
 /// What each source allows, by its name; `None` where it is ignored.
 fn told(variables: &[(&str, &str)]) -> Vec<(String, Option<f64>)> {

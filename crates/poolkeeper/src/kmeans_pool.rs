@@ -1,22 +1,18 @@
 //! The pool of poolkeeper's own k-means: how many threads a call may use now.
 //!
 //! This module starts no threads. The calls start their own, and before each step
-//! ask a [`Caller`] how many they may use. All state is in atomics, so that a
-//! `fork` in the middle of a call leaves nothing locked.
+//! ask a [`Caller`] how many they may use. What the pool's C functions read and set is
+//! beside its card, in `runtimes/kmeans.rs`. All state is in atomics, so that a `fork`
+//! in the middle of a call leaves nothing locked.
 
 use crate::Result;
 use crate::budget::{Budget, Observed};
-use crate::runtimes::{OMP_NUM_THREADS, Reading};
+use crate::runtimes::{OMP_NUM_THREADS, Reading, kmeans};
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-static ANNOUNCED: AtomicBool = AtomicBool::new(false);
-/// The limit that was set from outside; 0 for none.
-static LIMIT: AtomicU32 = AtomicU32::new(0);
-/// The budget, and the smaller of the budget and `OMP_NUM_THREADS`, when last
-/// read; 0 before.
+/// The budget when last read; 0 before.
 static BUDGET: AtomicU32 = AtomicU32::new(0);
-static USUAL: AtomicU32 = AtomicU32::new(0);
 /// One bit for each call that runs now, in the process of that number.
 static CALLERS: AtomicU64 = AtomicU64::new(0);
 static PROCESS: AtomicU32 = AtomicU32::new(0);
@@ -39,14 +35,10 @@ pub enum Want {
 /// As [`crate::budget::budget`].
 pub fn announce() -> Result<()> {
     read_budget()?;
-    if !ANNOUNCED.swap(true, Relaxed) {
+    if kmeans::announce() {
         crate::limit::look_again();
     }
     Ok(())
-}
-
-pub(crate) fn is_announced() -> bool {
-    ANNOUNCED.load(Relaxed)
 }
 
 /// Reads the budget again, which calls that have no number of their own share.
@@ -62,22 +54,8 @@ pub fn read_budget() -> Result<()> {
         .and_then(|value| Reading::Whole.read(value))
         .map_or(budget, |threads| threads.min(budget));
     BUDGET.store(budget, Relaxed);
-    USUAL.store(usual, Relaxed);
+    kmeans::set_usual(usual);
     Ok(())
-}
-
-pub(crate) fn limit() -> u32 {
-    LIMIT.load(Relaxed)
-}
-
-pub(crate) fn set_limit(threads: u32) {
-    LIMIT.store(threads, Relaxed);
-}
-
-/// How many threads all calls together may use now.
-pub(crate) fn threads() -> u32 {
-    let usual = USUAL.load(Relaxed).max(1);
-    NonZeroU32::new(limit()).map_or(usual, NonZeroU32::get)
 }
 
 /// A call that runs: it shares the threads with the others until it is dropped.
@@ -85,7 +63,7 @@ pub(crate) fn threads() -> u32 {
 /// # Examples
 ///
 /// ```
-/// use poolkeeper::own::{Caller, Want};
+/// use poolkeeper::kmeans_pool::{Caller, Want};
 ///
 /// let caller = Caller::begin(Want::Exactly(3.try_into()?));
 /// assert_eq!(caller.threads(), 3);
@@ -119,11 +97,11 @@ impl Caller {
     /// How many threads the call may use now, its own included: at least 1. The
     /// number changes while other calls come and go, and with the live limit.
     pub fn threads(&self) -> u32 {
-        let limit = NonZeroU32::new(limit()).map(NonZeroU32::get);
+        let limit = NonZeroU32::new(kmeans::limit()).map(NonZeroU32::get);
         let threads = match (self.want, limit) {
             (Want::Exactly(wanted), None) => wanted.get(),
             (Want::Exactly(wanted), Some(limit)) => self.share_of(limit).min(wanted.get()),
-            (Want::Usual, _) => self.share_of(threads()),
+            (Want::Usual, _) => self.share_of(kmeans::threads()),
             (Want::Budget, limit) => {
                 let budget = BUDGET.load(Relaxed).max(1);
                 self.share_of(limit.map_or(budget, |limit| limit.min(budget)))
@@ -154,5 +132,5 @@ impl Drop for Caller {
 }
 
 #[cfg(test)]
-#[path = "own_tests.rs"]
+#[path = "kmeans_pool_tests.rs"]
 mod tests;

@@ -1,10 +1,116 @@
-//! What an entry of the table reads with: only its own variables, each of
-//! which becomes a source that tells what it says or why it does not count.
+//! What an entry of the table is, and what it reads with: only its own variables,
+//! each of which becomes a source that tells what it says or why it does not count.
 
-use super::{Entry, Launched, Takes, Told, Within, hosts};
+use super::hosts;
 use crate::budget::mark::is_ours;
 use crate::budget::observed::Observed;
-use crate::budget::source::{For, Source, SourceStatus, positive};
+use crate::budget::source::{For, Source, SourceKind, SourceStatus, positive};
+
+/// Who sets variables that tell CPUs, and where that is documented.
+#[non_exhaustive]
+pub struct Entry {
+    /// Name as its makers write it.
+    pub name: &'static str,
+    /// What kind of source its variables are.
+    pub kind: SourceKind,
+    /// The variables that count CPUs, or the processes that share them.
+    pub variables: &'static [Variable],
+    /// Variables that tell how to take those: which job, how many nodes.
+    pub beside: &'static [&'static str],
+    /// Of [`Entry::beside`], what names the job, the first that is set.
+    pub job: &'static [&'static str],
+    /// Where this is documented.
+    pub documented: &'static str,
+    pub(super) read: fn(&mut Reader),
+}
+
+/// One variable that counts.
+#[non_exhaustive]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// When it counts.
+    pub counts: &'static str,
+    /// What it means on this node.
+    pub means: &'static str,
+    pub(super) takes: Takes,
+}
+
+/// How a variable is taken.
+#[derive(Clone, Copy)]
+pub(super) enum Takes {
+    /// Its number is CPUs.
+    Cpus(For),
+    /// Its number is processes on this node that share the CPUs.
+    Processes,
+    /// As its entry's function does.
+    Otherwise,
+}
+
+impl Variable {
+    pub(super) const fn new(
+        name: &'static str,
+        counts: &'static str,
+        means: &'static str,
+        takes: Takes,
+    ) -> Self {
+        Variable {
+            name,
+            counts,
+            means,
+            takes,
+        }
+    }
+
+    /// Taken as the entry's function does.
+    pub(super) const fn otherwise(
+        name: &'static str,
+        counts: &'static str,
+        means: &'static str,
+    ) -> Self {
+        Variable::new(name, counts, means, Takes::Otherwise)
+    }
+}
+
+/// Processes on this node that one launcher started, this one among them.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::budget) struct Launched {
+    pub(in crate::budget) place: &'static str,
+    pub(in crate::budget) value: String,
+    pub(in crate::budget) processes: u32,
+    /// What there is to say of the number.
+    pub(in crate::budget) remark: Option<String>,
+    pub(in crate::budget) within: Within,
+}
+
+/// What a launcher's processes share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::budget) enum Within {
+    /// What the job has on this node.
+    Node,
+    /// What the task has that started them.
+    Task,
+    /// Either: the variable may repeat another launcher's number.
+    Unclear,
+}
+
+/// What the variables of a process tell.
+#[derive(Debug, Default)]
+pub(in crate::budget) struct Told {
+    pub(in crate::budget) sources: Vec<Source>,
+    pub(in crate::budget) launched: Vec<Launched>,
+}
+
+impl Entry {
+    /// Reads its variables.
+    pub(super) fn tell(&'static self, observed: &Observed, told: &mut Told) {
+        (self.read)(&mut Reader {
+            entry: self,
+            observed,
+            told,
+        });
+    }
+}
 
 const NO_NUMBER: &str = "not a positive number";
 pub(super) const NOT_LISTED: &str = "this machine is not in it";
@@ -27,14 +133,6 @@ pub(super) fn plain(reader: &mut Reader) {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(entry: &'static Entry, observed: &'a Observed, told: &'a mut Told) -> Self {
-        Reader {
-            entry,
-            observed,
-            told,
-        }
-    }
-
     /// A variable's value.
     pub(super) fn value(&self, name: &str) -> Option<&'a str> {
         debug_assert!(

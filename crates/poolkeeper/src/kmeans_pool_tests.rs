@@ -1,6 +1,7 @@
 //! One test: the counts are the process's.
 
-use super::{Caller, Want, set_limit};
+use super::{Caller, Want};
+use crate::runtimes::kmeans::set_limit;
 
 fn exactly(threads: u32) -> Want {
     Want::Exactly(threads.try_into().unwrap())
