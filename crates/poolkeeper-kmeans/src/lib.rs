@@ -2,9 +2,9 @@
 //! that it is given.
 //!
 //! [`fit`] clusters the rows of a matrix; [`assign`], [`nearest`], [`inertia`] and
-//! [`transform`] compare rows with given centers; [`plus_plus`] only starts.
-//! [`Summary`], [`Frame`] and [`partial`] do one iteration on data that is in
-//! several places, with the very same result as in one.
+//! [`transform`] compare rows with given centers; [`plus_plus`] only finds first
+//! centers. [`Summary`], [`Frame`] and [`partial`] do one iteration on data that is
+//! in several places, with the result that one place would give.
 //!
 //! ```
 //! use ndarray::array;
@@ -21,32 +21,33 @@
 //!
 //! # The same bits
 //!
-//! Scores (`|c|² - 2 x·c`) are one chain of fused operations whatever the
-//! kernel, sums are integers, and ties go to the first center: labels,
-//! centers and inertia have the same bits with any number of threads and any
-//! kernel, for `f32` and for `f64`. Sums of `f64` data round each number to
-//! 2^-50 of the farthest of its column (2^-61 times the number of samples,
-//! if that is more), where plain summing would round each sum to 2^-53. Where
-//! weights differ, what that leaves is summed, too, in finer quanta, and very
-//! different weights are summed apart: each sample is as exact as it is
-//! without weights. So are sparse rows, of which no mean is taken off.
+//! Labels, centers and inertia have the same bits with any number of threads and any
+//! kernel, for `f32` and for `f64`: in every kernel, scores (`|c|² - 2 x·c`) are one
+//! chain of fused operations, sums are integers, and ties go to the first center.
+//! Sums of `f64` data round each number to 2^-50 of the farthest of its column
+//! (2^-61 times the number of samples, if that is more), where plain summing would
+//! round each sum to 2^-53. Where weights differ, a second sum with finer quanta
+//! keeps what the first one rounds off, and very different weights are summed apart,
+//! so that each sample is as exact as it is without weights. Sparse rows, whose mean
+//! is not taken off, are summed in this way, too.
 //!
 //! Squared distances are summed without any error ([`Exact`]). The labels of a
 //! fit are those that its centers give ([`assign_moved`]), and its inertia is
 //! that of these labels, also where a center without samples moved last.
 //!
-//! Numbers of 16 bits are compared first, where the processor multiplies more
-//! of them at a time; what they leave in doubt is decided by the scores.
+//! Where the processor multiplies more 16-bit numbers at a time, samples and centers
+//! are first compared by such numbers. The scores decide where these leave a doubt.
 //!
 //! # Memory
 //!
-//! The data is read where it lies, and never copied: at most a chunk of it,
-//! where the numbers of a row don't lie side by side.
+//! The data is read where it lies. At most a chunk of it is copied, where the
+//! numbers of a row don't lie side by side.
 //!
 //! # Threads
 //!
-//! [`Control`] says how many, before each iteration, and can stop a fit. They
-//! end before a call returns. Small problems run on the calling thread.
+//! [`Control`] says before each iteration how many threads to use, and can stop a
+//! fit. The threads end before a call returns. Small problems run on the calling
+//! thread.
 
 mod blocks;
 mod check;

@@ -27,13 +27,13 @@ pub struct Facts {
     pub pools: Vec<PoolFacts>,
     /// Loaded libraries with threads that no limit reaches.
     pub unreached: Vec<Unreached>,
-    /// Threads that the program itself has started, and not a library's pool;
+    /// Threads that the program's own code has started, and no library's pool;
     /// there may be more.
     pub own_threads: u32,
-    /// Threads of which it can't be told who started them.
+    /// Threads whose starter is not known.
     pub unknown_threads: u32,
-    /// What could not be looked at, or not be done before looking, a few words each:
-    /// rules that ask for it had nothing to judge.
+    /// What the doctor could not look at, or could not do before looking, a few words
+    /// each. Rules that ask for these facts had nothing to judge.
     pub unseen: Vec<String>,
     /// The CPUs of the process and of the machine.
     pub cpus: CpuFacts,
@@ -50,8 +50,8 @@ pub struct Facts {
 pub struct PoolFacts {
     /// The pool, as [`crate::pools`] describes it.
     pub pool: Pool,
-    /// Threads that its OpenMP runtime was told to use, of which OMP_THREAD_LIMIT may
-    /// allow fewer; for other pools its thread count; 0 if it isn't known.
+    /// Threads that the pool's OpenMP runtime was told to use (OMP_THREAD_LIMIT may allow
+    /// fewer); for other pools the thread count; 0 if it isn't known.
     pub told: u32,
     /// Why its thread count can't be set, if it can't.
     pub fixed: Option<&'static str>,
@@ -81,20 +81,20 @@ pub struct CpuFacts {
     pub budget: u32,
     /// Who says so: `"the quota in /sys/fs/cgroup/cpu.max"`.
     pub source: String,
-    /// CPUs that a library counts now: those of the affinity mask.
+    /// CPUs that a library would count now: those of the affinity mask.
     pub counted: u32,
     /// The affinity mask when the process (or its extension) started; `None` if
     /// nobody looked.
     pub mask_at_start: Option<Vec<u32>>,
     /// The calling thread's affinity mask now.
     pub mask: Vec<u32>,
-    /// The CPUs that any thread of the process may run on. One that bound itself
-    /// elsewhere than to some of what the process had does not count.
+    /// The CPUs that the process's threads may run on. A thread that bound itself to
+    /// CPUs that the process did not have does not count.
     pub mask_of_any_thread: Vec<u32>,
     /// The CPUs that the process was bound to when it started, by `poolkeeper run
     /// --pin` or otherwise; `None` if that isn't known.
     pub bound_to: Option<Vec<u32>>,
-    /// The CPUs outside of those that threads have bound themselves to.
+    /// CPUs that the process did not have, and that threads have bound themselves to.
     pub bound_elsewhere: Vec<u32>,
     /// Whether these are a pretended machine's.
     pub is_pretended: bool,
@@ -103,9 +103,9 @@ pub struct CpuFacts {
 /// Environment variables, when the process started and now.
 #[derive(Debug, Clone, Default)]
 pub struct Variables {
-    /// As the process was started with; `None` if it isn't known.
+    /// The environment that the process was started with; `None` if it isn't known.
     pub at_start: Option<BTreeMap<String, String>>,
-    /// Now.
+    /// The environment now.
     pub now: BTreeMap<String, String>,
 }
 
@@ -128,32 +128,31 @@ pub struct Room {
     pub place: String,
     /// The limit.
     pub limit: u64,
-    /// What is taken of it.
+    /// How much of the limit is taken.
     pub used: u64,
 }
 
 impl Room {
-    /// What is left.
+    /// How much of the limit is left.
     pub fn left(&self) -> u64 {
         self.limit.saturating_sub(self.used)
     }
 }
 
-/// What only the program's language can tell; empty for a program without Python.
+/// Facts that only the program's language can tell; empty for a program without Python.
 #[derive(Debug, Clone, Default)]
 pub struct Host {
-    /// Modules, of those that rules ask for, that have been imported.
+    /// The modules that rules ask for and that have been imported.
     pub modules: Vec<String>,
     /// How multiprocessing starts a process: `"fork"`, `"spawn"`, `"forkserver"`.
     pub start_method: Option<String>,
     /// How often this process has forked a child that went on with its code.
     pub forks: u32,
-    /// Worker processes that run now, having begun with this process's numbers of
-    /// threads.
+    /// Worker processes that run now and began with this process's thread counts.
     pub workers: u32,
     /// The threading layer that numba has taken: `"omp"`, `"tbb"`, `"workqueue"`.
     pub numba_layer: Option<String>,
-    /// Pools that have no interface in C, and keep the size they began with.
+    /// Pools that have no interface in C, and keep the size that they began with.
     pub fixed_pools: Vec<FixedPool>,
     /// Live limits that the user has typed, as far as they are known.
     pub limits: Vec<LiveLimit>,
@@ -164,7 +163,7 @@ pub struct Host {
 /// A live limit that the user has typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveLimit {
-    /// How: `"%limit openmp=8"`, or where it is kept: `"Out[3]"`.
+    /// The text of the limit (`"%limit openmp=8"`), or where it is kept (`"Out[3]"`).
     pub words: String,
     /// The files of the pools that it holds, and the threads that it asked for.
     pub pools: Vec<(PathBuf, u32)>,
@@ -182,7 +181,7 @@ pub struct Notebook {
 pub struct FixedPool {
     /// Its library.
     pub name: String,
-    /// Threads.
+    /// The number of its threads.
     pub threads: u32,
     /// The variable to set before it is loaded.
     pub variable: String,
@@ -245,9 +244,10 @@ impl PoolFacts {
         self.behaviour().layer(self.pool.threading_layer.as_deref())
     }
 
-    /// Callers that it is safe with at once, if it counts them: its capacity, or
-    /// what the workers leave that were seen. One that a limit has sent to sleep
-    /// since holds its buffer all the same, and not every build tells of it.
+    /// The number of simultaneous callers that the pool is safe with, if it counts
+    /// them: its capacity, or the buffers that the workers seen so far leave. A worker
+    /// that sleeps since a limit began still holds its buffer, and not every build
+    /// counts it.
     pub(super) fn safe_callers(&self) -> Option<u32> {
         let capacity = self.pool.capacity?;
         let left = self.pool.capacity_beside(self.workers);

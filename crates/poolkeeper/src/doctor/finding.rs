@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub enum Severity {
     /// The program can crash, hang or compute wrong results.
     Error,
-    /// It can run much slower than it should, or not as it was told to.
+    /// The program can run much slower than it should, or not as it was told to.
     Warning,
     /// Worth knowing, and usual.
     Note,
@@ -34,11 +34,11 @@ impl fmt::Display for Severity {
     }
 }
 
-/// What there is to say about a code, whatever the process.
+/// The explanation of a code, which holds for every process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Page {
-    /// The code, the same in every version: `"PK101"`.
+    /// The code, which never changes: `"PK101"`.
     pub code: &'static str,
     /// What it is about, in a few words.
     pub title: &'static str,
@@ -86,7 +86,7 @@ pub struct Fix {
     pub python: Option<String>,
     /// In a shell, before the program starts.
     pub shell: Option<String>,
-    /// What neither can do.
+    /// Advice, for what no line can do.
     pub advice: Option<String>,
 }
 
@@ -94,17 +94,17 @@ pub struct Fix {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// Its code, the same in every version.
+    /// Its code, which never changes.
     pub code: &'static str,
-    /// How bad it is here.
+    /// How bad the finding is in this process.
     pub severity: Severity,
     /// What is wrong, in one sentence.
     pub summary: String,
-    /// What was found: which file, which values.
+    /// The evidence, with files and values.
     pub evidence: Vec<Evidence>,
     /// Why it matters.
     pub why: &'static str,
-    /// Where that is described.
+    /// Where the problem is described.
     pub references: &'static [&'static str],
     /// What to type.
     pub fix: Fix,

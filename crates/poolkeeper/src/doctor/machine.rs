@@ -10,9 +10,9 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 impl Facts {
-    /// The same program on a machine with so many CPUs, all of them its own:
-    /// pools have the threads that they would start with there, but where a
-    /// variable or a live limit says another number.
+    /// The facts of this program on a machine with this number of CPUs, all of them
+    /// its own. Pools have the threads that they would start with there, except where
+    /// a variable or a live limit says another number.
     ///
     /// # Errors
     /// [`Error::InvalidCpus`] for a count outside 1 to [`MAX_LIMIT`].
@@ -72,8 +72,8 @@ fn settle_capacity(pool: &mut Pool) {
     }
 }
 
-/// The threads that a runtime takes of itself, on a machine with that budget and so
-/// many CPUs in the mask.
+/// The threads that a runtime takes by default, on a machine with that budget and this
+/// number of CPUs in the mask.
 fn by_itself(found: &PoolFacts, budget: u32, counted: u32) -> Option<u32> {
     match found.behaviour().begins {
         Begins::Cpus => Some(counted),
@@ -82,15 +82,15 @@ fn by_itself(found: &PoolFacts, budget: u32, counted: u32) -> Option<u32> {
     }
 }
 
-/// The threads that a variable, or a machine with so many CPUs, tells a pool to use,
-/// whatever the most is that it can; `None` where somebody has set it otherwise.
+/// The threads that a variable, or a machine with this number of CPUs, tells a pool to
+/// use, even if the pool can't have as many; `None` where a call has set the pool.
 fn told_at_start(found: &PoolFacts, here: &Facts, cpus: u32) -> Option<u32> {
     let asked = asked(found, here).map(|(_, _, threads)| threads);
     let is_untold = Some(found.told) == by_itself(found, here.cpus.budget, here.cpus.counted);
     asked.or(is_untold.then_some(cpus))
 }
 
-/// The threads that a pool would start with on a machine with so many CPUs.
+/// The threads that a pool would start with on a machine with this number of CPUs.
 fn threads_at_start(found: &PoolFacts, here: &Facts, cpus: u32) -> Option<NonZeroU32> {
     let present = found.pool.num_threads;
     if found.fixed.is_some() || found.layer() == Some(Layer::WithoutThreads) {
@@ -118,7 +118,7 @@ fn threads_at_start(found: &PoolFacts, here: &Facts, cpus: u32) -> Option<NonZer
 
 impl PoolFacts {
     /// A pool of that runtime (an id among [`crate::runtimes::all`]) which isn't
-    /// loaded here; what else is known of it is set in its fields.
+    /// loaded here. The caller sets its other fields.
     ///
     /// # Errors
     /// [`Error::UnknownPool`] if there is no such runtime.

@@ -1,9 +1,9 @@
 //! What to type so that a finding goes away where it is shown: lines that are
 //! complete, and that hold there.
 //!
-//! A baseline does nothing to a pool that a live limit holds. There the line is a
-//! limit of its own, since the smallest of all live ones counts; in a notebook it
-//! is the magic, which takes the place of the one before.
+//! A baseline does nothing to a pool that a live limit holds. There the line to type
+//! is a limit, since the smallest of all live limits counts; in a notebook it is
+//! `%limit`, which takes the place of the `%limit` before.
 
 use super::facts::{Facts, Notebook, PoolFacts};
 use super::finding::{Evidence, Finding};
@@ -73,7 +73,7 @@ impl Finding {
         self.unset_all(facts, &[name])
     }
 
-    /// The same for several variables.
+    /// The line in a shell that takes several variables away before the program starts.
     pub(super) fn unset_all(self, facts: &Facts, names: &[&str]) -> Self {
         let mut set_here = names
             .iter()

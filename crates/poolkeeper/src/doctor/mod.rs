@@ -31,8 +31,8 @@ use crate::error::{Error, nearest};
 #[cfg(fuzzing)]
 use crate::runtimes;
 
-/// Says what is wrong with this process. A program in another language than
-/// Python has nothing to tell of its host: `Host::default()`.
+/// Says what is wrong with this process. A program without Python passes
+/// `Host::default()`.
 ///
 /// # Errors
 /// As [`Facts::gather`].

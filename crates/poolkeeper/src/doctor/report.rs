@@ -10,8 +10,8 @@ use serde::Serialize;
 pub struct Report {
     /// Whether there is neither an error nor a warning, and nothing was unseen.
     pub is_healthy: bool,
-    /// What could not be looked at, or not be done before looking: a module that
-    /// could not be imported, say. A few words each.
+    /// What the doctor could not look at, or could not do before looking, a few words
+    /// each: a module that could not be imported, say.
     pub unseen: Vec<String>,
     /// Every finding, the worst first.
     pub findings: Vec<Finding>,
@@ -24,7 +24,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Judges nothing: sorts what was found.
+    /// Sorts the findings, and judges nothing.
     pub(super) fn new(facts: &Facts, mut findings: Vec<Finding>) -> Self {
         findings.sort_by_key(|finding| (finding.severity, finding.code));
         Report {

@@ -19,8 +19,9 @@ pub struct Bound {
     pub reason: String,
 }
 
-/// The bound of every OpenMP pool that has one: it is the smallest of what the
-/// loaded BLAS survive as callers and what the system lets it start.
+/// The bound of every OpenMP pool that has one: the smallest of the numbers of
+/// callers that the loaded BLAS survive and the number of threads that the system
+/// lets the pool start.
 ///
 /// # Examples
 ///

@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 
 static MASK: OnceLock<Option<Vec<u32>>> = OnceLock::new();
 
-/// Remembers the calling thread's affinity mask, the first time. Call it as
-/// early as you can: a library's import may bind the thread to fewer CPUs, and
-/// the doctor then tells. Takes a microsecond.
+/// Remembers the calling thread's affinity mask; later calls do nothing. Call it as
+/// early as you can: a library may bind the thread to fewer CPUs when it is loaded,
+/// and the doctor then says so. Takes a microsecond.
 ///
 /// # Examples
 ///
