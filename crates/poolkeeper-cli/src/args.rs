@@ -44,9 +44,9 @@ const RUN_EXAMPLES: &str = "Examples:
 Without --openmp and --blas the two levels take turns: each may use the whole
 share. With one of them, or --nested, their product fits the share.
 
-What you set yourself in the environment stays (a line on stderr says so) unless
-you give --force. poolkeeper replaces itself by the command: signals, terminal
-and exit code are the command's own.
+Variables that you set yourself stay (a line on stderr says so) unless you give
+--force. poolkeeper replaces itself by the command: signals, terminal and exit
+code are the command's own.
 
 Exit codes: the command's; 126 if it can't be executed, 127 if there is none of
 that name, 2 for wrong arguments.";
@@ -92,7 +92,7 @@ pub(crate) enum Command {
     Env(EnvArgs),
     /// Say what is wrong with the pools of modules or of a program, and the fix
     Doctor(crate::doctor::DoctorArgs),
-    /// Run a command as on a machine with more CPUs, and tell what it did there
+    /// Run a command as if the machine had more CPUs, and report what it did there
     Simulate(crate::simulate::SimulateArgs),
     /// Quantize a photograph with KMeans, without and with limits
     #[command(disable_help_flag = true)]
@@ -150,7 +150,7 @@ pub(crate) struct Runtimes {
 #[derive(Args)]
 #[command(after_help = CPUS_EXAMPLES)]
 pub(crate) struct Cpus {
-    /// Another process, by its number
+    /// Show the CPUs of another process, by its number
     #[arg(long, value_name = "PID")]
     pub(crate) pid: Option<u32>,
     /// Every variable that counts: who sets it, and what it means
@@ -206,8 +206,8 @@ pub(crate) struct RunArgs {
     /// BLAS calls come from inside OpenMP regions: their product must fit
     #[arg(long)]
     pub(crate) nested: bool,
-    /// Bind the command to the CPUs, physical cores first; this also holds what
-    /// listens to no variable
+    /// Bind the command to the CPUs, physical cores first; this also holds
+    /// libraries that read no variable
     #[arg(long)]
     pub(crate) pin: bool,
     /// Replace variables that you have set yourself

@@ -26,7 +26,7 @@ const DOCTOR_EXAMPLES: &str = "Examples:
   poolkeeper doctor -l libopenblas.so.0 --cpus 128    as on a larger machine
   poolkeeper doctor --explain PK101                   what a code means
 
-What is only worth knowing is a note, shown with --notes.
+A note is worth knowing, and usual; --notes shows notes.
 
 Exit codes: 0; 1 a library could not be loaded; 2 wrong arguments; 3 with
 --strict, if there is an error or a warning.";

@@ -62,13 +62,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="LIMIT",
         help="a number for every pool, or name=number; may be given several times",
     )
-    what.add_argument("--unset", action="store_true", help="take the limits out")
+    what.add_argument("--unset", action="store_true", help="remove the limits")
     what.add_argument("--kernel", action="store_true", help="install the kernel")
     parser.add_argument("--json", action="store_true", help="write what was done as JSON")
-    parser.add_argument("--name", help=f"of the kernel; default: {kernel.NAME}")
-    parser.add_argument("--display-name", help=f"of the kernel; default: {kernel.DISPLAY_NAME}")
+    parser.add_argument("--name", help=f"the kernel's name; default: {kernel.NAME}")
     parser.add_argument(
-        "--prefix", type=Path, help="the installation that gets the kernel; default: the user's"
+        "--display-name", help=f"the name that Jupyter shows; default: {kernel.DISPLAY_NAME}"
+    )
+    parser.add_argument(
+        "--prefix",
+        type=Path,
+        help="the installation that gets the kernel; default: the user's own folder",
     )
     return parser
 

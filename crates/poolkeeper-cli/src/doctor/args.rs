@@ -8,16 +8,17 @@ use std::path::PathBuf;
 const EXAMPLES: &str = "Examples:
   poolkeeper doctor -i numpy scipy.linalg sklearn.cluster
   poolkeeper doctor -- train.py --epochs 3   run it, report when it has ended
-  poolkeeper doctor -- -m pytest tests       the same for a module
+  poolkeeper doctor -- -m pytest tests       run a module, report when it has ended
   poolkeeper doctor -i numpy --cpus 128      as on a larger machine
   poolkeeper doctor --explain PK101          what a code means
   poolkeeper doctor --strict --json -i numpy    for CI
 
 A program's output and exit code are its own; the report goes to standard error,
-or to --output. What is only worth knowing is a note, shown with --notes.
+or to --output. A note is worth knowing, and usual; --notes shows notes.
 
 Exit codes: 0; 1 a module or library could not be loaded; 2 wrong arguments; 3
-with --strict, if there is an error or a warning; the program's own.";
+with --strict, if there is an error or a warning. With a program, the exit code
+is the program's, and 3 only where the program's is 0.";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -28,7 +29,7 @@ pub(crate) struct DoctorArgs {
     /// Shared libraries to load first, by path or by name
     #[arg(short = 'l', long = "library", value_name = "LIBRARY", num_args = 1..)]
     pub(crate) libraries: Vec<PathBuf>,
-    /// Judge as on a machine with so many CPUs, all of them free to use
+    /// Judge as on a machine with this number of CPUs, all of them free to use
     #[arg(long, value_name = "N", value_parser = crate::args::count())]
     cpus: Option<u32>,
     /// Write JSON, with every field
@@ -37,7 +38,7 @@ pub(crate) struct DoctorArgs {
     /// Exit with 3 if there is an error or a warning
     #[arg(long)]
     strict: bool,
-    /// Show notes too: what is worth knowing, and usual
+    /// Show notes too, which are worth knowing, and usual
     #[arg(long)]
     notes: bool,
     /// Write the report to a file

@@ -10,9 +10,10 @@ const EXAMPLES: &str = "Examples:
   poolkeeper simulate --cpus 64 --sockets 2 --json --output seen.json -- ./solver
   poolkeeper simulate --cpus 16 -- nproc               16
 
-The program runs here, on this machine's CPUs, but every question that it asks
-about CPUs is answered by the pretended machine. Its output and exit code are its
-own; the report goes to standard error, or to --output. Times mean nothing.
+The program runs on this machine's CPUs, but every question that it asks about
+CPUs is answered as the pretended machine would. The output and the exit code
+are the program's; the report goes to standard error, or to --output. Times mean
+nothing.
 
 Exit codes: the program's; 128 and the signal's number if a signal ended it; 1
 if it could not be shown the machine (a static program, for one); 126 if it
@@ -24,13 +25,13 @@ pub(crate) struct SimulateArgs {
     /// CPUs of the pretended machine, 1 to 1024
     #[arg(long, value_name = "N")]
     pub(crate) cpus: u32,
-    /// Sockets that they are in, the same number in each
+    /// Sockets of that machine, which share its CPUs evenly
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) sockets: u32,
     /// Write the report as JSON, with every field
     #[arg(long)]
     pub(crate) json: bool,
-    /// Show notes too: what is worth knowing, and usual
+    /// Show notes too, which are worth knowing, and usual
     #[arg(long)]
     pub(crate) notes: bool,
     /// Write the report to a file
