@@ -1,15 +1,62 @@
 //! `cpus` and `split`: the budget, and the budget divided.
 
-use crate::EXIT_OK;
-use crate::args::{Cpus, LevelArgs, SplitArgs};
+use crate::exit::EXIT_OK;
+use crate::levels::{LevelArgs, any_number, divide, levels};
 use crate::look::Look;
 use crate::table::{Kind, Row, table};
 use crate::text::{counted, in_lines};
 use crate::variables;
-use poolkeeper::budget::{Budget, Levels, Source, SourceStatus, Split, budget, budget_of, written};
+use clap::Args;
+use poolkeeper::budget::{
+    Budget, Levels, Source, SourceKind, SourceStatus, Split, budget, budget_of, written,
+};
 use poolkeeper::printable;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+
+const CPUS_EXAMPLES: &str = "Examples:
+  poolkeeper cpus                every source, the deciding one marked
+  poolkeeper cpus --json | jq .cpus
+  poolkeeper cpus --pid 4242     of another process
+  poolkeeper cpus --variables    which variables count, and what they mean";
+
+const SPLIT_EXAMPLES: &str = "Examples:
+  poolkeeper split                    all of it to OpenMP, one thread per BLAS call
+  poolkeeper split --processes 4      four workers; the first have the remainder
+  poolkeeper split --openmp 4         BLAS gets what is left
+  poolkeeper split --in-turn          OpenMP and BLAS take turns: all to each
+
+In Python: poolkeeper.split(processes=4).";
+
+#[derive(Args)]
+#[command(after_help = CPUS_EXAMPLES)]
+pub(crate) struct Cpus {
+    /// Show the CPUs of another process, by its number
+    #[arg(long, value_name = "PID")]
+    pub(crate) pid: Option<u32>,
+    /// Every variable that counts: who sets it, and what it means
+    #[arg(long, conflicts_with = "pid")]
+    pub(crate) variables: bool,
+    /// Write that table as Markdown
+    #[arg(long, requires = "variables", conflicts_with = "json")]
+    pub(crate) markdown: bool,
+    /// Write JSON, with every field
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = SPLIT_EXAMPLES)]
+pub(crate) struct SplitArgs {
+    #[command(flatten)]
+    pub(crate) levels: LevelArgs,
+    /// OpenMP and BLAS take turns: each may have the whole share
+    #[arg(long)]
+    pub(crate) in_turn: bool,
+    /// Write JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 pub(crate) fn cpus(arguments: &Cpus, look: Look, out: &mut dyn Write) -> io::Result<i32> {
     if arguments.variables {
@@ -95,15 +142,15 @@ pub(crate) fn reader(source: &Source) -> String {
 }
 
 fn described(source: &Source) -> &'static str {
-    match source.kind.name() {
-        "worker" => "worker's share",
-        "override" | "user" => "user",
-        "scheduler" => "batch scheduler",
-        "platform" => "platform",
-        "launcher" => "launcher",
-        "quota" => "container's (cgroup's) quota",
-        "cpuset" => "container's (cgroup's) set of CPUs",
-        "affinity" => "affinity mask",
+    match source.kind {
+        SourceKind::Worker => "worker's share",
+        SourceKind::Override | SourceKind::User => "user",
+        SourceKind::Scheduler => "batch scheduler",
+        SourceKind::Platform => "platform",
+        SourceKind::Launcher => "launcher",
+        SourceKind::Quota => "container's (cgroup's) quota",
+        SourceKind::Cpuset => "container's (cgroup's) set of CPUs",
+        SourceKind::Affinity => "affinity mask",
         _ => "machine",
     }
 }
@@ -155,29 +202,6 @@ pub(crate) fn split(arguments: &SplitArgs, look: Look, out: &mut dyn Write) -> i
         write!(out, "{}", split_table(&split, look))?;
     }
     Ok(EXIT_OK)
-}
-
-/// The levels that options ask for.
-pub(crate) fn levels(arguments: &LevelArgs) -> Levels {
-    Levels {
-        processes: arguments.processes,
-        openmp: arguments.openmp,
-        blas: arguments.blas,
-        nested: true,
-    }
-}
-
-/// The budget, unless a number is given: numbers may be for another machine.
-pub(crate) fn any_number(cpus: Option<u32>) -> io::Result<u32> {
-    match cpus {
-        Some(cpus) => Ok(cpus),
-        None => Ok(budget().map_err(io::Error::other)?.cpus),
-    }
-}
-
-/// Divides for a command, in which no pool is loaded yet.
-pub(crate) fn divide(cpus: u32, levels: &Levels) -> io::Result<Split> {
-    Split::new(cpus, levels, &[]).map_err(io::Error::other)
 }
 
 const WORKERS: [(&str, Kind); 4] = [

@@ -1,13 +1,17 @@
 //! The poolkeeper command, as a function: the Rust binary and the Python
 //! package run the same code, each with its own [`Host`].
 
-mod apart;
 mod args;
 mod budget;
-mod commands;
+mod completions;
 mod doctor;
+mod exit;
 mod hints;
+mod host;
+mod info;
 mod launch;
+mod levels;
+mod load;
 mod look;
 mod pools;
 mod runtimes;
@@ -17,10 +21,13 @@ mod text;
 mod variables;
 mod without_python;
 
-pub use apart::{Apart, End};
 pub use args::command;
 pub use budget::{budget_table, split_table};
 pub use doctor::{ReportOptions, Style, doctor_text, report};
+pub use exit::{
+    EXIT_FAILED, EXIT_FINDINGS, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OK, EXIT_USAGE,
+};
+pub use host::{Apart, End, Host, NoPython};
 pub use look::Look;
 pub use pools::pools_table;
 
@@ -28,140 +35,7 @@ use args::{Arguments, Command};
 use clap::FromArgMatches;
 use clap::error::ErrorKind;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
-
-/// Everything worked.
-pub const EXIT_OK: i32 = 0;
-/// Something that was asked for could not be imported, loaded or run.
-pub const EXIT_FAILED: i32 = 1;
-/// The command line is wrong.
-pub const EXIT_USAGE: i32 = 2;
-
-/// With `doctor --strict`: there is an error or a warning.
-pub const EXIT_FINDINGS: i32 = 3;
-
-/// The command of `run` can't be executed.
-pub const EXIT_NOT_EXECUTABLE: i32 = 126;
-/// There is no command of that name for `run`.
-pub const EXIT_NOT_FOUND: i32 = 127;
-
-/// What the command can't do by itself: run Python.
-pub trait Host {
-    /// Imports a Python module.
-    ///
-    /// # Errors
-    /// Why it could not be imported, in one line.
-    fn import(&mut self, module: &str) -> Result<(), String>;
-
-    /// Executes Python code as `__main__`.
-    ///
-    /// # Errors
-    /// Why it failed, in one line.
-    fn execute(&mut self, code: &str) -> Result<(), String>;
-
-    /// Goes on in a child of this process, if it can: an import may end the process
-    /// that does it. Answers in the child that it is the one, and in the parent when
-    /// the child has ended.
-    fn apart(&mut self) -> Apart {
-        Apart::Here
-    }
-
-    /// Notes what is about to be done, for the parent to tell if it ends the child.
-    fn doing(&mut self, _what: &str) {}
-
-    /// Whether the user interrupted an import or code, and so the command.
-    fn is_stopped(&self) -> bool {
-        false
-    }
-
-    /// Runs the demonstration with these arguments; its exit code.
-    ///
-    /// # Errors
-    /// Why it can't be run here, in one line.
-    fn demo(&mut self, arguments: &[String]) -> Result<i32, String>;
-
-    /// Does what these arguments say to notebooks and kernels; the exit code.
-    ///
-    /// # Errors
-    /// Why it can't be done here, in one line.
-    fn notebook(&mut self, arguments: &[String]) -> Result<i32, String>;
-
-    /// Runs a Python program (a file or `-m` and a module, and its arguments) to
-    /// its end, and has [`report`] write to standard error then; the exit code.
-    ///
-    /// # Errors
-    /// Why there is nothing to run, in one line.
-    fn run_program(&mut self, program: &[OsString], options: &ReportOptions)
-    -> Result<i32, String>;
-
-    /// What only the host's language can tell the doctor.
-    fn facts(&mut self) -> poolkeeper::doctor::Host {
-        poolkeeper::doctor::Host::default()
-    }
-
-    /// Whether there is a Python here, to import and run what it can.
-    fn has_python(&self) -> bool {
-        true
-    }
-
-    /// Whether the stream that reports go to is a terminal.
-    fn is_terminal(&mut self) -> bool {
-        false
-    }
-
-    /// How a process with this same command is started: the program and its
-    /// first arguments.
-    fn command(&self) -> Vec<OsString> {
-        let program = std::env::current_exe();
-        program.map_or_else(|_| vec!["poolkeeper".into()], |path| vec![path.into()])
-    }
-}
-
-/// The host of the plain binary: there is no Python here.
-pub struct NoPython;
-
-impl NoPython {
-    fn refuse<T>(what: &str) -> Result<T, String> {
-        Err(format!(
-            "{what} needs Python, which this binary does not contain: \
-             use the Python package's command, `python -m poolkeeper`"
-        ))
-    }
-}
-
-impl Host for NoPython {
-    fn has_python(&self) -> bool {
-        false
-    }
-
-    fn import(&mut self, _module: &str) -> Result<(), String> {
-        Self::refuse("--import")
-    }
-
-    fn execute(&mut self, _code: &str) -> Result<(), String> {
-        Self::refuse("--command")
-    }
-
-    fn demo(&mut self, _arguments: &[String]) -> Result<i32, String> {
-        Self::refuse("demo")
-    }
-
-    fn notebook(&mut self, _arguments: &[String]) -> Result<i32, String> {
-        Self::refuse("notebook")
-    }
-
-    fn run_program(
-        &mut self,
-        _program: &[OsString],
-        _options: &ReportOptions,
-    ) -> Result<i32, String> {
-        Self::refuse("running a program")
-    }
-
-    fn is_terminal(&mut self) -> bool {
-        io::stdout().is_terminal()
-    }
-}
+use std::io::{self, Write};
 
 /// Runs the command with these arguments (the first is the program's name),
 /// and returns its exit code.
@@ -198,21 +72,21 @@ where
         Err(error) => return explain(&error, &words, look, out, err),
     };
     let result = match &arguments.command {
-        Command::Info(info) => commands::info(info, look, host, out, err),
+        Command::Info(arguments) => info::info(arguments, look, host, out, err),
         Command::Runtimes(arguments) => runtimes::runtimes(arguments, look, out),
         Command::Cpus(arguments) => budget::cpus(arguments, look, out),
         Command::Split(arguments) => budget::split(arguments, look, out),
         Command::Run(arguments) => launch::run(arguments, host.has_python(), out, err),
         Command::Env(arguments) => launch::env(arguments, out),
-        Command::Demo { arguments } => commands::told(host.demo(arguments), err),
-        Command::Notebook { arguments } => commands::told(host.notebook(arguments), err),
+        Command::Demo { arguments } => told(host.demo(arguments), err),
+        Command::Notebook { arguments } => told(host.notebook(arguments), err),
         Command::Doctor(arguments) => doctor::doctor(arguments, look, host, out, err),
         Command::Simulate(arguments) => simulate::simulate(arguments, host, out, err),
         Command::Judge(arguments) => simulate::judge(arguments),
         Command::Completions { shell } => {
             // A fresh one: clap has added its own help to that which it parsed with.
             let command = args::command_for(host.has_python(), look.width);
-            commands::completions(*shell, &command, out)
+            completions::completions(*shell, &command, out)
         }
     };
     match result {
@@ -226,6 +100,17 @@ where
                 poolkeeper::printable(&error.to_string())
             );
             EXIT_FAILED
+        }
+    }
+}
+
+/// What a command in Python ended with.
+fn told(ended: Result<i32, String>, err: &mut dyn Write) -> io::Result<i32> {
+    match ended {
+        Ok(code) => Ok(code),
+        Err(why) => {
+            writeln!(err, "poolkeeper: {}", poolkeeper::printable(&why))?;
+            Ok(EXIT_FAILED)
         }
     }
 }

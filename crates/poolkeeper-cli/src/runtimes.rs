@@ -1,11 +1,31 @@
 //! `runtimes`: what poolkeeper knows of each, for people, programs and the docs.
 
-use crate::EXIT_OK;
-use crate::args::{Format, Runtimes};
+use crate::exit::EXIT_OK;
 use crate::look::Look;
 use crate::text::paragraph;
+use clap::{Args, ValueEnum};
 use poolkeeper::runtimes::{Card, Counts, Variable, listeners};
 use std::io::{self, Write};
+
+#[derive(Args)]
+pub(crate) struct Runtimes {
+    /// How to write them
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Write JSON, as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// For the documentation
+    Markdown,
+}
 
 pub(crate) fn runtimes(arguments: &Runtimes, look: Look, out: &mut dyn Write) -> io::Result<i32> {
     let cards: Vec<&Card> = poolkeeper::runtimes::all().collect();

@@ -1,6 +1,6 @@
 //! The arguments of `doctor`.
 
-use super::ReportOptions;
+use crate::levels::count;
 use clap::Args;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ pub(crate) struct DoctorArgs {
     #[arg(short = 'l', long = "library", value_name = "LIBRARY", num_args = 1..)]
     pub(crate) libraries: Vec<PathBuf>,
     /// Judge as on a machine with this number of CPUs, all of them free to use
-    #[arg(long, value_name = "N", value_parser = crate::args::count())]
+    #[arg(long, value_name = "N", value_parser = count())]
     cpus: Option<u32>,
     /// Write JSON, with every field
     #[arg(long)]
@@ -66,4 +66,21 @@ impl DoctorArgs {
             unseen: Vec::new(),
         }
     }
+}
+
+/// How a report is to be written, and where.
+#[derive(Debug, Clone, Default)]
+pub struct ReportOptions {
+    /// As JSON, with every field.
+    pub json: bool,
+    /// Whether findings decide the exit code.
+    pub strict: bool,
+    /// Whether notes are shown as text.
+    pub notes: bool,
+    /// For a machine with so many CPUs.
+    pub cpus: Option<u32>,
+    /// The file to write to, in place of a stream.
+    pub output: Option<PathBuf>,
+    /// What could not be done before looking, a few words each.
+    pub unseen: Vec<String>,
 }

@@ -5,33 +5,17 @@ mod pages;
 mod text;
 
 pub(crate) use args::DoctorArgs;
+pub use args::ReportOptions;
 pub use text::{Style, doctor_text};
 
-use crate::apart::{Apart, End};
+use crate::exit::{EXIT_FAILED, EXIT_FINDINGS, EXIT_OK, EXIT_USAGE};
+use crate::host::{Apart, End, Host};
+use crate::load::{import_all, load_all};
 use crate::look::Look;
-use crate::{EXIT_FAILED, EXIT_FINDINGS, EXIT_OK, EXIT_USAGE, Host, commands};
 use poolkeeper::doctor::{Facts, Report, Room, diagnose};
 use poolkeeper::printable;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
-
-/// How a report is to be written, and where.
-#[derive(Debug, Clone, Default)]
-pub struct ReportOptions {
-    /// As JSON, with every field.
-    pub json: bool,
-    /// Whether findings decide the exit code.
-    pub strict: bool,
-    /// Whether notes are shown as text.
-    pub notes: bool,
-    /// For a machine with so many CPUs.
-    pub cpus: Option<u32>,
-    /// The file to write to, in place of a stream.
-    pub output: Option<PathBuf>,
-    /// What could not be done before looking, a few words each.
-    pub unseen: Vec<String>,
-}
 
 pub(crate) fn doctor(
     arguments: &DoctorArgs,
@@ -59,8 +43,8 @@ pub(crate) fn doctor(
         !arguments.modules.is_empty() || !arguments.libraries.is_empty(),
     ) {
         Apart::Here => {
-            let loaded = commands::load_all(&arguments.libraries, host, err)?;
-            let imported = commands::import_all(&arguments.modules, host, err)?;
+            let loaded = load_all(&arguments.libraries, host, err)?;
+            let imported = import_all(&arguments.modules, host, err)?;
             options.unseen = [loaded, imported].concat();
         }
         Apart::Done(code) => return Ok(code),

@@ -1,9 +1,9 @@
 //! What the codes mean: `--explain`, and the documentation's page of them.
 
 use super::args::DoctorArgs;
+use crate::exit::{EXIT_OK, EXIT_USAGE};
 use crate::look::Look;
 use crate::text::paragraph;
-use crate::{EXIT_OK, EXIT_USAGE};
 use poolkeeper::doctor::{Page, page, pages};
 use poolkeeper::printable;
 use std::io::{self, Write};

@@ -7,13 +7,15 @@
 
 mod args;
 mod judge;
+mod judged;
 mod text;
 
 pub(crate) use args::{JudgeArgs, SimulateArgs};
 pub(crate) use judge::judge;
 
+use crate::exit::{EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_USAGE};
+use crate::host::Host;
 use crate::look::Look;
-use crate::{EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_USAGE, Host};
 use poolkeeper::budget::{self, Budget, SourceKind};
 use poolkeeper::{printable, runtimes};
 use poolkeeper_simulate::{Error, Machine, Observation, Stage};

@@ -1,6 +1,6 @@
 //! The report as text.
 
-use super::judge::{Judged, Used};
+use super::judged::{Judged, Used};
 use crate::doctor::{Style, doctor_text};
 use crate::look::Look;
 use crate::pools::or_unknown;

@@ -1,10 +1,15 @@
 //! `run` and `env`: a command, or a shell, that keeps the budget.
 
-use crate::args::{EnvArgs, EnvFormat, LevelArgs, RunArgs};
-use crate::budget::{any_number, divide, levels, not_known, reader};
+mod args;
+
+pub(crate) use args::{EnvArgs, RunArgs};
+
+use crate::budget::{not_known, reader};
+use crate::exit::{EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OK};
+use crate::levels::{LevelArgs, any_number, divide, levels};
 use crate::look::Look;
 use crate::text::in_lines;
-use crate::{EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OK};
+use args::EnvFormat;
 use poolkeeper::budget::{
     Budget, Changes, Levels, PINNED, Setting, Split, Theirs, as_list, budget, environment, exec,
     pin,
