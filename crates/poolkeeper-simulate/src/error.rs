@@ -1,6 +1,6 @@
 //! Why nothing can be simulated.
 
-use crate::MOST_CPUS;
+use crate::preloaded::MOST_CPUS;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;

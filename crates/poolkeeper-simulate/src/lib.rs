@@ -16,6 +16,7 @@
 mod error;
 mod machine;
 mod observation;
+mod preloaded;
 
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod files;
@@ -49,9 +50,4 @@ pub mod fuzzing;
 pub use error::Error;
 pub use machine::Machine;
 pub use observation::{End, Observation, Process, Starter};
-
-/// The most CPUs that can be pretended: programs keep masks of a fixed size.
-pub const MOST_CPUS: u32 = 1024;
-
-/// The library to preload; empty where there is none.
-pub static SHIM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/libpoolkeeper_simulate.so"));
+pub use preloaded::{MOST_CPUS, SHIM};

@@ -1,7 +1,7 @@
 //! The machine that is pretended.
 
-use crate::MOST_CPUS;
 use crate::error::Error;
+use crate::preloaded::MOST_CPUS;
 use serde::{Deserialize, Serialize};
 
 /// The machine that a program is shown: CPUs, each a core of its own, in sockets.

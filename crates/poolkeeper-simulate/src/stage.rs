@@ -3,8 +3,9 @@
 use crate::error::Error;
 use crate::interrupt::{self, Deaf};
 use crate::machine::Machine;
+use crate::preloaded::SHIM;
+use crate::shim;
 use crate::shim::ledger::Ledger;
-use crate::{SHIM, shim};
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
@@ -105,8 +106,11 @@ impl Stage {
         };
         let name = |name: &std::ffi::CStr| name.to_string_lossy().into_owned();
         let mut variables = vec![
-            (name(shim::CPUS), self.machine.cpus().to_string().into()),
-            (name(shim::LEDGER), self.ledger().into()),
+            (
+                name(shim::names::CPUS),
+                self.machine.cpus().to_string().into(),
+            ),
+            (name(shim::names::LEDGER), self.ledger().into()),
             (ROOT.to_owned(), self.path("root").into()),
             (
                 "LD_PRELOAD".to_owned(),

@@ -1,6 +1,6 @@
 //! NumPy arrays as the crate's views; nothing is copied.
 
-use super::batch::Model;
+use super::model::Model;
 use numpy::ndarray::ArrayView1;
 use numpy::{PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use poolkeeper_kmeans::{MiniBatch, Scalar};

@@ -1,27 +1,13 @@
 //! `MiniBatchKMeans`: its centers, and the batches that move them.
 
 use super::arrays::{Element, Weights, centers_of};
+use super::model::Model;
 use super::rows::{Given, Rows, for_rows};
 use super::watch::{Watch, raise};
 use numpy::{IntoPyArray, PyArray1};
 use poolkeeper_kmeans::MiniBatch;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-
-/// Centers of either number type.
-pub(super) enum Model {
-    F32(MiniBatch<f32>),
-    F64(MiniBatch<f64>),
-}
-
-impl Model {
-    fn counts(&self) -> &[f64] {
-        match self {
-            Model::F32(model) => &model.counts,
-            Model::F64(model) => &model.counts,
-        }
-    }
-}
 
 /// # Errors
 /// `TypeError`, unless the centers have the samples' number type.

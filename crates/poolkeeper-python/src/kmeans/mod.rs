@@ -5,6 +5,7 @@
 
 mod arrays;
 mod batch;
+mod model;
 mod parts;
 mod predict;
 mod rows;

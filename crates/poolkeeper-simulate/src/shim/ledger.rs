@@ -2,6 +2,7 @@
 //! that it survives whatever becomes of them.
 
 use super::mask::{self, Mask, WORDS};
+use super::names;
 use super::system::{self, map_file, object_of, variable_of};
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
@@ -91,7 +92,7 @@ pub fn open() -> Option<&'static Ledger> {
         if system::is_confined() {
             return None;
         }
-        let path = system::variable(super::LEDGER)?;
+        let path = system::variable(names::LEDGER)?;
         ledger = map_file(path, size_of::<Ledger>())?.cast();
         LEDGER.store(ledger, Ordering::Release);
     }

@@ -1,6 +1,7 @@
 //! What a process had loaded, and its memory, kept when it ends: whoever watches
 //! from outside may look too rarely to see what a short program does last.
 
+use super::names::LEDGER;
 use super::system::{self, copy_file};
 use core::ffi::CStr;
 
@@ -18,7 +19,7 @@ pub fn save() {
 
 /// To a file named like the ledger, with the process's number and this ending.
 fn save_one(file: &CStr, ending: &str) -> Option<()> {
-    let ledger = system::variable(super::LEDGER)?;
+    let ledger = system::variable(LEDGER)?;
     let mut name = [0_u8; ROOM];
     let mut length = 0;
     let mut put = |byte: u8| {

@@ -14,17 +14,14 @@ pub mod counts;
 pub mod ledger;
 pub mod maps;
 pub mod mask;
+pub mod names;
 pub mod system;
 pub mod table;
 pub mod threads;
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use mask::MOST_CPUS;
-
-/// The variable with the number of CPUs to pretend.
-pub const CPUS: &core::ffi::CStr = c"POOLKEEPER_SIMULATE_CPUS";
-/// The variable with the path of the [`ledger`].
-pub const LEDGER: &core::ffi::CStr = c"POOLKEEPER_SIMULATE_LEDGER";
+use names::CPUS;
 
 const NOT_READ: u32 = u32::MAX;
 static PRETENDED: AtomicU32 = AtomicU32::new(NOT_READ);
