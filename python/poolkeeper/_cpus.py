@@ -147,7 +147,7 @@ def cpus(pid: int | None = None) -> Cpus:
     >>> budget.deciding.cpus == budget.fraction
     True
     """
-    count, fraction, physical, performance, sources, table = _cpus(pid, worker.share)
+    count, fraction, physical, performance, sources, table = _cpus(pid)
     budget = Cpus(count)
     budget.count = count
     budget.fraction = fraction

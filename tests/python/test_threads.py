@@ -299,6 +299,8 @@ def test_the_budget_of_a_worker_is_its_share() -> None:
     with poolkeeper.ThreadPoolExecutor(2, cpus=2) as executor:
         found = executor.submit(poolkeeper.cpus).result()
         assert (int(found), found.deciding.kind, found.deciding.value) == (1, "worker", "1")
+        assert executor.submit(lambda: poolkeeper.split().cpus).result() == 1
+        assert executor.submit(lambda: poolkeeper.split(cpus=3).cpus).result() == 3
         assert executor.submit(lambda: int(poolkeeper.cpus(os.getpid()))).result() == whole
     with futures.ThreadPoolExecutor(1, initializer=poolkeeper.spread(2, cpus=2)) as executor:
         assert int(executor.submit(poolkeeper.cpus).result()) == 1

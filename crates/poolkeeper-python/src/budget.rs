@@ -65,18 +65,14 @@ impl Source {
 /// performance cores, sources, and the table of all that.
 type Parts = (u32, f64, Option<u32>, Option<u32>, Vec<Source>, String);
 
-/// Reads the budget of this process, or of another one; of a worker in this
-/// process, its `share`.
+/// Reads the budget of this process (in a worker thread, the thread's share), or of
+/// another one.
 #[pyfunction]
-#[pyo3(signature = (pid=None, share=None, /))]
-pub(crate) fn _cpus(
-    py: Python<'_>,
-    pid: Option<&Bound<'_, PyAny>>,
-    share: Option<u32>,
-) -> PyResult<Parts> {
+#[pyo3(signature = (pid=None, /))]
+pub(crate) fn _cpus(py: Python<'_>, pid: Option<&Bound<'_, PyAny>>) -> PyResult<Parts> {
     let budget = match pid {
         Some(pid) => budget::budget_of(numbers::process(pid)?).map_err(raise)?,
-        None => own(py, share)?,
+        None => own(py)?,
     };
     let table = poolkeeper_cli::budget_table(&budget, look(py));
     Ok((
@@ -89,14 +85,15 @@ pub(crate) fn _cpus(
     ))
 }
 
-/// Reads the budget of this process.
+/// Reads the budget of this process; in a worker thread, the thread's share.
 ///
 /// The environment is read while attached: Python may write it when detached.
 /// The rest is read detached: where a variable has OpenMP bind its threads, the
 /// loader is asked, whose lock another thread may hold while it waits for the GIL.
-pub(crate) fn own(py: Python<'_>, share: Option<u32>) -> PyResult<Budget> {
+pub(crate) fn own(py: Python<'_>) -> PyResult<Budget> {
     let mut observed = Observed::this_process().map_err(raise)?;
-    if let Some(share) = share {
+    let worker = py.import("poolkeeper._cpus")?.getattr("worker")?;
+    if let Some(share) = worker.getattr("share")?.extract()? {
         observed = observed.by_worker(share);
     }
     py.detach(|| Budget::read(&observed)).map_err(raise)

@@ -139,6 +139,13 @@ impl Scope {
             return Vec::new();
         }
         self.entered.store(false, Relaxed);
+        // To end a scope, the library asks nothing but pools for their numbers and
+        // sets them: only waiting for its lock is done detached.
+        if let Ok(mut scope) = self.scope.try_lock()
+            && scope.try_end()
+        {
+            return scope.notable_endings().collect();
+        }
         self.with(py, |scope| {
             scope.end();
             scope.notable_endings().collect()

@@ -29,7 +29,8 @@ use std::collections::HashMap;
 /// blas : int, optional
 ///     Threads of each BLAS call.
 /// cpus : int, optional
-///     CPUs to divide. Default: the budget, :func:`cpus`.
+///     CPUs to divide. Default: the budget, :func:`cpus` (in a worker thread, the
+///     worker's share).
 /// nested : bool, default True
 ///     Whether BLAS calls come from inside OpenMP regions, so that the product
 ///     counts. If False, OpenMP and BLAS take turns, and each may have a process's
@@ -74,7 +75,7 @@ pub(crate) fn split(
     };
     let cpus = match count(cpus)? {
         Some(cpus) => cpus,
-        None => crate::budget::own(py, None)?.cpus,
+        None => crate::budget::own(py)?.cpus,
     };
     let pools = unlocked(py, poolkeeper::pools).map_err(raise)?;
     let split = budget::Split::new(cpus, &levels, &pools).map_err(raise)?;

@@ -6,14 +6,13 @@ use crate::limit::hold::{Held, Hold, Holds, Standing};
 use crate::limit::ledger::{Because, Claim, Rule, ScopeId, Step};
 use crate::limit::live::{Late, LiveScope};
 use crate::limit::outcome::EndStatus;
-use crate::limit::plan::{INLINE, Plan, PlanStep, plan};
+use crate::limit::plan::{Plan, PlanStep, plan};
 use crate::limit::registry::{Live, Registry};
 use crate::limit::request::{Request, Selector, WITNESS};
 use crate::limit::threads::ThreadRef;
 use crate::model::Reach;
 use crate::runtimes::Saved;
 use libc::c_int;
-use smallvec::SmallVec;
 
 impl Registry {
     /// Begins a scope on `thread`.
@@ -39,6 +38,7 @@ impl Registry {
             holds,
             late: Vec::new(),
             unmatched,
+            is_notable: false,
         })
     }
 
@@ -53,11 +53,7 @@ impl Registry {
         request: &Request,
     ) -> Holds {
         let mut holds = Holds::new(self.catalog.snapshot(), steps);
-        let saved: SmallVec<[Saved; INLINE]> = holds
-            .iter()
-            .map(|(held, hold)| held.save(hold.before))
-            .collect();
-        for ((held, hold), saved) in holds.iter_mut().zip(saved) {
+        for (held, hold) in holds.iter_mut() {
             if hold.may_claim(held) {
                 let claim = Claim {
                     scope: id,
@@ -65,7 +61,7 @@ impl Registry {
                     threads: hold.requested,
                     rule: rule_of(hold, request, thread),
                 };
-                self.claim(held, hold, claim, saved, thread);
+                self.claim(held, hold, claim, thread);
             }
         }
         holds.follow();
@@ -80,14 +76,7 @@ impl Registry {
         holds
     }
 
-    fn claim(
-        &mut self,
-        held: Held<'_>,
-        hold: &mut Hold,
-        mut claim: Claim,
-        saved: Saved,
-        thread: ThreadRef,
-    ) {
+    fn claim(&mut self, held: Held<'_>, hold: &mut Hold, mut claim: Claim, thread: ThreadRef) {
         let Some(ledger) = self.ledger(held.knob, thread) else {
             return;
         };
@@ -99,7 +88,7 @@ impl Registry {
             present = control.threads();
             claim.threads = present;
         }
-        let joined = ledger.join(hold.before, saved, claim);
+        let joined = ledger.join(hold.before, hold.saved(), claim);
         let target = joined.threads;
         let limits = hold.requested != WITNESS && held.knob.facts.follows;
         if target != present || limits {
@@ -123,6 +112,7 @@ impl Registry {
             self.end_holds(live, current);
         } else {
             // It was dropped by a fork; its pools may be gone.
+            live.is_notable = EndStatus::ThreadGone.is_notable();
             live.holds_mut()
                 .for_each(|(_, hold)| hold.end = Some(EndStatus::ThreadGone));
         }
@@ -138,14 +128,16 @@ impl Registry {
                 hold.found = held.control().threads();
             }
         }
-        let mut is_held = false;
+        let (mut is_held, mut is_notable) = (false, false);
         for holds in live.groups_mut().rev() {
             for (held, hold) in holds.iter_mut().rev() {
                 let end = self.let_go(held, hold, id, began_on, current);
                 is_held |= matches!(end, EndStatus::Held { .. });
+                is_notable |= end.is_notable();
                 hold.end = Some(end);
             }
         }
+        live.is_notable = is_notable;
         if !is_held {
             return;
         }
@@ -173,13 +165,10 @@ impl Registry {
 
     /// The scope ends, and covers nothing any more; says whether it was live.
     fn part_with(&mut self, live: &mut Live) -> bool {
-        let Some(scope) = self.live.remove(live.id) else {
+        let Some(covers) = self.live.end(live.id, &mut live.late) else {
             return false;
         };
-        if let Some(late) = scope.late {
-            self.covering(0, 1);
-            live.late = late.holds;
-        }
+        self.covering(0, usize::from(covers));
         true
     }
 

@@ -15,7 +15,7 @@ use crate::limit::threads;
 use crate::{Error, Result};
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, TryLockError};
 
 static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
 
@@ -62,6 +62,15 @@ impl Drop for Locked {
 }
 
 impl Locked {
+    fn begin(guard: MutexGuard<'static, Registry>, thread: usize) -> Self {
+        OWNER.store(thread, Relaxed);
+        let mut locked = Locked(guard);
+        if HAS_MISSED.load(Relaxed) {
+            locked.catch_up();
+        }
+        locked
+    }
+
     /// Does what could not be done while the lock was held by the thread that
     /// wanted it.
     fn catch_up(&mut self) {
@@ -84,21 +93,22 @@ impl Locked {
 /// # Errors
 /// [`Error::Reentered`] on a thread that holds it: in a pool's own function.
 pub(crate) fn lock() -> Result<Locked> {
-    if is_mine() {
+    let thread = this_thread();
+    if OWNER.load(Relaxed) == thread {
         return Err(Error::Reentered);
     }
     let guard = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
-    OWNER.store(this_thread(), Relaxed);
-    let mut locked = Locked(guard);
-    if HAS_MISSED.load(Relaxed) {
-        locked.catch_up();
-    }
-    Ok(locked)
+    Ok(Locked::begin(guard, thread))
 }
 
-/// Whether this thread holds the lock.
-pub(crate) fn is_mine() -> bool {
-    OWNER.load(Relaxed) == this_thread()
+/// Locks the registry if that needs no waiting.
+pub(crate) fn try_lock() -> Option<Locked> {
+    let guard = match REGISTRY.try_lock() {
+        Ok(guard) => guard,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return None,
+    };
+    Some(Locked::begin(guard, this_thread()))
 }
 
 /// Ends a scope when the lock, which this thread holds, is let go of.

@@ -3,10 +3,9 @@
 use crate::catalog::Snapshot;
 use crate::discover::LoadedPool;
 use crate::limit::outcome::EndStatus;
-use crate::limit::plan::{INLINE, PlanStep, Role};
+use crate::limit::plan::{PlanStep, Role};
 use crate::runtimes::{Control, Saved};
 use libc::c_int;
-use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// What a scope has to do with one pool.
@@ -17,6 +16,8 @@ pub(crate) struct Hold {
     pub(crate) role: Role,
     pub(crate) requested: c_int,
     pub(crate) before: c_int,
+    /// The setting that it was before.
+    saved: Saved,
     pub(crate) observed: c_int,
     /// What was found when the scope ended.
     pub(crate) found: c_int,
@@ -56,11 +57,7 @@ impl<'a> Held<'a> {
 
     /// Its present setting, where it has `threads`.
     pub(crate) fn save(self, threads: c_int) -> Saved {
-        if self.knob.facts.is_plain {
-            Saved::threads(threads)
-        } else {
-            self.control().save(threads)
-        }
+        saved(self.knob, threads)
     }
 
     /// Why its thread count can't be set, if it can't.
@@ -69,15 +66,31 @@ impl<'a> Held<'a> {
     }
 }
 
+/// A pool's present setting, where it has `threads`.
+fn saved(pool: &LoadedPool, threads: c_int) -> Saved {
+    if pool.facts.is_plain {
+        Saved::threads(threads)
+    } else {
+        pool.control().save(threads)
+    }
+}
+
 impl Hold {
+    /// The setting that the pool had before.
+    pub(crate) fn saved(&self) -> Saved {
+        self.saved
+    }
+
     fn new(step: &PlanStep, pools: &[Arc<LoadedPool>]) -> Self {
-        let before = pools[step.knob].threads();
+        let knob = &pools[usize::from(step.knob)];
+        let before = knob.threads();
         Hold {
-            pool: step.pool as u16,
-            knob: step.knob as u16,
+            pool: step.pool,
+            knob: step.knob,
             role: step.role,
             requested: step.threads,
             before,
+            saved: saved(knob, before),
             observed: before,
             found: 0,
             standing: Standing::Applied,
@@ -127,7 +140,8 @@ impl Hold {
 #[derive(Default)]
 pub(crate) struct Holds {
     pools: Snapshot,
-    list: SmallVec<[Hold; INLINE]>,
+    // Not in place: a scope is moved several times before it is bound to a name.
+    list: Vec<Hold>,
 }
 
 impl Holds {

@@ -57,13 +57,22 @@ impl LiveScopes {
         scopes.filter_map(|(id, scope)| Some((*id, scope.as_mut()?)))
     }
 
-    /// Takes a scope out, if it is live.
-    pub(crate) fn remove(&mut self, id: ScopeId) -> Option<LiveScope> {
+    /// Takes a scope out, if it is live, and gives `late` what it has taken hold of
+    /// since it began. Says whether it covered what was loaded.
+    pub(crate) fn end(&mut self, id: ScopeId, late: &mut Vec<Holds>) -> Option<bool> {
         let place = self.place(id)?;
-        let scope = self.scopes[place].1.take()?;
+        let scope = &mut self.scopes[place].1;
+        let covers = match &mut scope.as_mut()?.late {
+            Some(covering) => {
+                *late = std::mem::take(&mut covering.holds);
+                true
+            }
+            None => false,
+        };
+        *scope = None;
         self.ended += 1;
         self.tidy();
-        Some(scope)
+        Some(covers)
     }
 
     pub(crate) fn retain(&mut self, stays: impl Fn(&LiveScope) -> bool) {
@@ -122,7 +131,7 @@ mod tests {
                     model.insert(last);
                 } else {
                     let id = 1 + which.index(last as usize) as ScopeId;
-                    prop_assert_eq!(live.remove(id).is_some(), model.remove(&id));
+                    prop_assert_eq!(live.end(id, &mut Vec::new()).is_some(), model.remove(&id));
                 }
                 let listed: Vec<_> = live.iter_mut().map(|(id, _)| id).collect();
                 prop_assert!(model.iter().eq(listed.iter()));

@@ -5,21 +5,17 @@ use crate::error::nearest;
 use crate::limit::request::{Request, Selector, WITNESS};
 use crate::{Error, Result};
 use libc::c_int;
-use smallvec::SmallVec;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The most steps that need no allocation.
-pub(crate) const INLINE: usize = 4;
 
 /// What to do with one pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PlanStep {
     /// Its place in the catalog.
-    pub(crate) pool: usize,
+    pub(crate) pool: u16,
     /// The place of the pool whose thread count decides for it.
-    pub(crate) knob: usize,
+    pub(crate) knob: u16,
     /// The most threads that the pool may use.
     pub(crate) threads: c_int,
     /// How the pool's own value comes about.
@@ -40,7 +36,7 @@ pub(crate) enum Role {
 /// What a request means for the pools that are loaded.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
-    pub(crate) steps: SmallVec<[PlanStep; INLINE]>,
+    pub(crate) steps: Vec<PlanStep>,
     /// Selectors that no loaded pool answers to.
     pub(crate) unmatched: Vec<Selector>,
 }
@@ -93,8 +89,8 @@ pub(crate) fn plan(request: &Request, pools: &[Arc<LoadedPool>]) -> Result<Plan>
 
 fn step(pools: &[Arc<LoadedPool>], pool: usize, threads: c_int) -> PlanStep {
     PlanStep {
-        pool,
-        knob: knob(pools, pool),
+        pool: pool as u16,
+        knob: knob(pools, pool) as u16,
         threads,
         role: Role::Claims,
     }

@@ -20,6 +20,8 @@ pub(crate) struct Live {
     /// On pools that were loaded while it was live, once it has ended.
     pub(crate) late: Vec<Holds>,
     pub(crate) unmatched: Vec<Selector>,
+    /// Whether the user should know of what became of a pool at the end.
+    pub(crate) is_notable: bool,
 }
 
 impl Live {
@@ -34,6 +36,7 @@ impl Live {
                 holds: Holds::default(),
                 late: Vec::new(),
                 unmatched: Vec::new(),
+                is_notable: false,
             },
         )
     }
@@ -71,10 +74,11 @@ pub(crate) struct Registry {
     covered: PoolId,
     /// Scopes were dropped by a fork: the process's pools are to be put right.
     unsettled: bool,
+    /// How many live scopes cover what is loaded while they live.
+    covering: usize,
 }
 
-/// How many live scopes cover what is loaded while they live: to be asked without
-/// the registry's lock, under which it is changed.
+/// The registry's `covering`, to be asked without its lock, under which it is changed.
 static COVERING: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether a live scope covers what is loaded now.
@@ -84,8 +88,9 @@ pub(crate) fn is_covering() -> bool {
 
 impl Registry {
     /// Notes that scopes which cover late libraries have come or gone.
-    pub(crate) fn covering(&self, more: usize, fewer: usize) {
-        COVERING.store(COVERING.load(Relaxed) + more - fewer, Relaxed);
+    pub(crate) fn covering(&mut self, more: usize, fewer: usize) {
+        self.covering = self.covering + more - fewer;
+        COVERING.store(self.covering, Relaxed);
     }
 
     /// A thread that has not been here before.
@@ -153,8 +158,9 @@ impl Registry {
             let own = scope.thread == thread;
             steps.retain(|step| {
                 let pools = self.catalog.pools();
-                let reach = pools[step.knob].facts.reach;
-                pools[step.pool].id > late.seen[reach as usize] && (own || reach == Reach::Process)
+                let reach = pools[usize::from(step.knob)].facts.reach;
+                pools[usize::from(step.pool)].id > late.seen[reach as usize]
+                    && (own || reach == Reach::Process)
             });
             if !steps.is_empty() {
                 let holds = self.take_holds(&steps, id, scope.thread, &late.request);
@@ -204,7 +210,8 @@ impl Registry {
         self.live.retain(|scope| Some(scope.thread) == survivor);
         let scopes = self.live.iter_mut();
         let covering = scopes.filter(|(_, scope)| scope.late.is_some());
-        COVERING.store(covering.count(), Relaxed);
+        self.covering = covering.count();
+        COVERING.store(self.covering, Relaxed);
         for (_, ledger) in self.process.iter_mut() {
             self.unsettled |= ledger.keep_only_thread(key);
         }

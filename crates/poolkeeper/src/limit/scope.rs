@@ -85,6 +85,29 @@ impl Scope {
         }
     }
 
+    /// Ends the scope as [`Scope::end`] does, unless that would wait for another
+    /// thread that is at work on limits. Says whether the scope has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut scope = poolkeeper::limit(1)?;
+    /// if !scope.try_end() {
+    ///     scope.end();
+    /// }
+    /// assert!(scope.is_ended());
+    /// # Ok::<(), poolkeeper::Error>(())
+    /// ```
+    pub fn try_end(&mut self) -> bool {
+        if !self.ended
+            && let Some(mut registry) = gate::try_lock()
+        {
+            registry.leave(&mut self.live, threads::current_if_known());
+            self.ended = true;
+        }
+        self.ended
+    }
+
     /// Ends the scope without restoring anything. The numbers that it set stay for
     /// good if no other scope is live, else until the last of those ends.
     pub fn keep(&mut self) {
@@ -102,7 +125,8 @@ impl Scope {
 
     /// The [`endings`](Scope::endings) that the user should know of.
     pub fn notable_endings(&self) -> impl Iterator<Item = Ending> {
-        let all = self.live.holds();
+        let all = self.live.is_notable.then(|| self.live.holds());
+        let all = all.into_iter().flatten();
         let notable = all.filter(|(_, hold)| hold.end.is_some_and(|end| end.is_notable()));
         notable.filter_map(Ending::of)
     }

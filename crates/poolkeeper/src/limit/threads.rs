@@ -16,28 +16,34 @@ pub(crate) struct ThreadRef {
 
 /// One ledger a pool.
 #[derive(Debug, Default)]
-pub(crate) struct Ledgers(Vec<(PoolId, Ledger)>);
+pub(crate) struct Ledgers {
+    pools: Vec<PoolId>,
+    /// Of the pool in the same place.
+    ledgers: Vec<Ledger>,
+}
 
 impl Ledgers {
     pub(crate) fn get(&mut self, pool: PoolId) -> &mut Ledger {
-        let position = match self.0.iter().position(|(id, _)| *id == pool) {
-            Some(position) => position,
-            None => {
-                self.0.push((pool, Ledger::default()));
-                self.0.len() - 1
-            }
-        };
-        &mut self.0[position].1
+        let known = self.pools.iter().position(|id| *id == pool);
+        let place = known.unwrap_or_else(|| {
+            self.pools.push(pool);
+            self.ledgers.push(Ledger::default());
+            self.pools.len() - 1
+        });
+        &mut self.ledgers[place]
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (PoolId, &mut Ledger)> {
-        self.0.iter_mut().map(|(id, ledger)| (*id, ledger))
+        self.pools.iter().copied().zip(&mut self.ledgers)
     }
 
     /// Forgets the ledgers of pools that are gone.
     pub(crate) fn retain(&mut self, is_loaded: impl Fn(PoolId) -> bool) {
-        self.0
-            .retain(|(id, ledger)| !ledger.is_empty() || is_loaded(*id));
+        let all = std::mem::take(&mut self.pools).into_iter();
+        let all = all.zip(std::mem::take(&mut self.ledgers));
+        (self.pools, self.ledgers) = all
+            .filter(|(id, ledger)| !ledger.is_empty() || is_loaded(*id))
+            .unzip();
     }
 }
 

@@ -48,7 +48,7 @@ fn steps(request: &Request, pools: &[Arc<LoadedPool>]) -> Vec<(usize, c_int, Rol
     let plan = plan(request, pools).expect("a valid request");
     plan.steps
         .iter()
-        .map(|step| (step.pool, step.threads, step.role))
+        .map(|step| (usize::from(step.pool), step.threads, step.role))
         .collect()
 }
 
