@@ -59,6 +59,7 @@ mod fixed;
 mod frame;
 mod inertia;
 mod kernels;
+mod lanes;
 mod lloyd;
 mod mini_batch;
 mod options;

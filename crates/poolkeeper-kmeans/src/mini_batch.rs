@@ -5,12 +5,12 @@ use std::sync::Mutex;
 
 use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1};
 
+use crate::lanes::LANES;
 use crate::parallel::{Team, with_team};
 use crate::partial::part;
 use crate::problem::lock;
 use crate::random::Random;
 use crate::rows::{Data, Weights};
-use crate::update::LANES;
 use crate::{Control, Frame, Kernel, Result, Scalar, Summary, Threads, check};
 
 /// Centers that batches move.
@@ -33,6 +33,10 @@ pub struct Batch {
     /// The sum of the squared distances that the centers moved.
     pub shift: f64,
 }
+
+/// Calls its last argument with the mean of a batch's samples that are nearest to a
+/// center; on this worker, that center.
+pub(crate) type WithMean<'a, T> = dyn Fn(usize, usize, &mut dyn FnMut(&[T])) + Sync + 'a;
 
 impl<T: Scalar> MiniBatch<T> {
     /// Centers that no sample has moved yet.
@@ -86,12 +90,11 @@ impl<T: Scalar> MiniBatch<T> {
         let sums = found.partial.into_sums();
         let mass = |c: usize| sums.masses.of(&frame.quanta, c);
         let masses: Vec<f64> = (0..old.nrows()).map(mass).collect();
-        let mean = |c: usize, to: &mut [T]| {
-            for (to, &mean) in to.iter_mut().zip(step.centers.row(c)) {
-                *to = mean;
-            }
+        let threads = Team::size(control, old.len());
+        let mean = |_: usize, c: usize, approach: &mut dyn FnMut(&[T])| {
+            approach(&step.centers.row(c).to_vec());
         };
-        let shift = with_team(|team| self.move_towards(&mean, &masses, team, control));
+        let shift = with_team(|team| self.move_towards(&mean, &masses, team, threads));
         Ok(Batch {
             labels: found.labels,
             inertia: step.inertia,
@@ -107,14 +110,14 @@ impl<T: Scalar> MiniBatch<T> {
     }
 
     /// Moves each center towards the mean of a batch's samples that are nearest to
-    /// it, which `mean` writes; `masses` are their weights. Returns the square of how far
-    /// all moved. Once begun, it can't be cancelled.
+    /// it; `masses` are their weights. Returns the square of how far all moved. Once
+    /// begun, it can't be cancelled.
     pub(crate) fn move_towards(
         &mut self,
-        mean: &(dyn Fn(usize, &mut [T]) + Sync),
+        mean: &WithMean<T>,
         masses: &[f64],
         team: &Team,
-        control: &dyn Control,
+        threads: usize,
     ) -> f64 {
         if !self.centers.is_standard_layout() {
             self.centers = self.centers.as_standard_layout().into_owned();
@@ -130,15 +133,11 @@ impl<T: Scalar> MiniBatch<T> {
                 Mutex::new((c, center, masses[c] / self.counts[c], 0.0))
             })
             .collect();
-        let threads = Team::size(control, moving.len() * columns);
-        let means: Vec<_> = (0..threads)
-            .map(|_| Mutex::new(vec![T::default(); columns]))
-            .collect();
         let each = |worker: usize, i: usize| {
-            let mut to = lock(&means[worker]);
             let (c, center, share, shift) = &mut *lock(&moving[i]);
-            mean(*c, &mut to);
-            *shift = approach(center, &to, *share);
+            mean(worker, *c, &mut |mean| {
+                *shift = approach(center, mean, *share);
+            });
         };
         // `Threads` cancels nothing, so that this is no error.
         let done = team.each(threads, moving.len(), &Threads(threads), &each);

@@ -8,10 +8,11 @@
 //! second, fine quantum; and weights of very different sizes are summed apart, in
 //! classes (`weighing.rs`).
 
-use ndarray::{Array1, Array2, ArrayView1};
+use ndarray::{Array1, Array2};
 
 use crate::Scalar;
 use crate::kernels::plain::{quantised, rounded};
+use crate::lanes::sum;
 use crate::weighing::{Weighing, WeightRange, power_of};
 
 /// The quanta of each column and of the weights.
@@ -177,8 +178,20 @@ fn exact_difference(a: f64, b: f64) -> Option<f64> {
     (b_kept == b && a_kept == a).then_some(difference)
 }
 
-/// So many quanta and fine ones.
-fn value([whole, left]: [i64; 2], [quantum, fine]: [f64; 2]) -> f64 {
+/// So many quanta and fine ones: the nearest number.
+#[inline(always)]
+fn value(counts: [i64; 2], quanta: [f64; 2]) -> f64 {
+    const EXACT: i64 = 1 << f64::MANTISSA_DIGITS;
+    if counts.iter().all(|count| (-EXACT..=EXACT).contains(count)) {
+        // Both products are exact, so that only their sum is rounded.
+        return counts[0] as f64 * quanta[0] + counts[1] as f64 * quanta[1];
+    }
+    value_of_many(counts, quanta)
+}
+
+/// The same where a count has more digits than an `f64`.
+#[cold]
+fn value_of_many([whole, left]: [i64; 2], [quantum, fine]: [f64; 2]) -> f64 {
     let ratio = (quantum / fine) as i128;
     (i128::from(whole) * ratio + i128::from(left)) as f64 * fine
 }
@@ -332,9 +345,19 @@ impl Sums {
 
     /// The mean of the samples of a center that has some.
     pub(crate) fn mean<T: Scalar>(&self, quanta: &Quanta, c: usize) -> impl Iterator<Item = T> {
+        self.mean_of(quanta, c, 0..quanta.columns())
+    }
+
+    /// Some columns of it.
+    pub(crate) fn mean_of<T: Scalar>(
+        &self,
+        quanta: &Quanta,
+        c: usize,
+        columns: impl Iterator<Item = usize>,
+    ) -> impl Iterator<Item = T> {
         let class = self.masses.heaviest(c).unwrap_or(0);
         let weight = self.masses.in_unit_of(quanta, c, class);
-        (0..quanta.columns()).map(move |j| {
+        columns.map(move |j| {
             let sum = self.in_unit_of(quanta, c, class, j);
             T::near(quanta.offset[j] + sum / weight)
         })
@@ -362,30 +385,6 @@ impl Sums {
         let class = self.masses.heaviest(center).unwrap_or(0);
         self.in_unit_of(quanta, center, class, column) * quanta.weighing.unit(class)
     }
-}
-
-/// Lanes of a sum, so that the next number need not wait for the last.
-pub(crate) const LANES: usize = 8;
-
-/// The sum of `f` of the numbers of two rows.
-pub(crate) fn sum<T: Scalar>(
-    a: ArrayView1<T>,
-    b: ArrayView1<T>,
-    f: impl Fn(f64, f64) -> f64,
-) -> f64 {
-    let (a, b) = (a.as_standard_layout(), b.as_standard_layout());
-    let (a, a_rest) = a.as_slice().unwrap_or_default().as_chunks::<LANES>();
-    let (b, b_rest) = b.as_slice().unwrap_or_default().as_chunks::<LANES>();
-    let mut lanes = [0.0; LANES];
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..LANES {
-            lanes[lane] += f(a[lane].wide(), b[lane].wide());
-        }
-    }
-    for (lane, (a, b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
-        *lane += f(a.wide(), b.wide());
-    }
-    lanes.iter().sum()
 }
 
 #[cfg(test)]

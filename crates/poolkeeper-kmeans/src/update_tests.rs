@@ -74,3 +74,23 @@ fn light_samples_among_themselves_are_as_exact_as_heavy_ones() {
     assert!((found - 0.225).abs() < 1e-15, "{found}");
     assert!((mean(&[(1.0, 1.5e308), (2.0, 1.5e308)]).1 - 1.5).abs() < 1e-15);
 }
+
+#[test]
+fn few_quanta_are_the_number_that_many_would_be() {
+    let edge = 1_i64 << 53;
+    let counts = [0, 1, -1, 3, -7, edge - 1, edge, -edge, edge + 1, 1 << 60];
+    for [quantum, fine] in [
+        [1.0, 1.0],
+        [2.0_f64.powi(-40), 2.0_f64.powi(-88)],
+        [2.0_f64.powi(900), 2.0_f64.powi(850)],
+        [2.0_f64.powi(-1000), SMALLEST],
+    ] {
+        for whole in counts {
+            for left in counts {
+                let of_many = value_of_many([whole, left], [quantum, fine]);
+                let found = value([whole, left], [quantum, fine]);
+                assert_eq!(found.to_bits(), of_many.to_bits(), "{whole} {left}");
+            }
+        }
+    }
+}

@@ -84,6 +84,12 @@ unsafe impl Simd for Avx2<f32> {
     }
 
     #[inline(always)]
+    unsafe fn product_added(a: __m256, b: __m256, c: __m256) -> __m256 {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm256_add_ps(_mm256_mul_ps(a, b), c) }
+    }
+
+    #[inline(always)]
     unsafe fn moved(x: __m256, scale: __m256, offset: __m256) -> __m256 {
         // SAFETY: the caller has the instructions.
         unsafe { _mm256_fmsub_ps(x, scale, offset) }
@@ -200,6 +206,12 @@ unsafe impl Simd for Avx2<f64> {
     unsafe fn load_wide(p: *const f64) -> __m256d {
         // SAFETY: the caller has the instructions, and numbers at `p`.
         unsafe { _mm256_loadu_pd(p) }
+    }
+
+    #[inline(always)]
+    unsafe fn product_added(a: __m256d, b: __m256d, c: __m256d) -> __m256d {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm256_add_pd(_mm256_mul_pd(a, b), c) }
     }
 
     #[inline(always)]

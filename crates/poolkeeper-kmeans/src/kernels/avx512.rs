@@ -84,6 +84,12 @@ unsafe impl Simd for Avx512<f32> {
     }
 
     #[inline(always)]
+    unsafe fn product_added(a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_add_ps(_mm512_mul_ps(a, b), c) }
+    }
+
+    #[inline(always)]
     unsafe fn moved(x: __m512, scale: __m512, offset: __m512) -> __m512 {
         // SAFETY: the caller has the instructions.
         unsafe { _mm512_fmsub_ps(x, scale, offset) }
@@ -243,6 +249,12 @@ unsafe impl Simd for Avx512<f64> {
     unsafe fn load_wide(p: *const f64) -> __m512d {
         // SAFETY: the caller has the instructions, and numbers at `p`.
         unsafe { _mm512_loadu_pd(p) }
+    }
+
+    #[inline(always)]
+    unsafe fn product_added(a: __m512d, b: __m512d, c: __m512d) -> __m512d {
+        // SAFETY: the caller has the instructions.
+        unsafe { _mm512_add_pd(_mm512_mul_pd(a, b), c) }
     }
 
     #[inline(always)]

@@ -5,7 +5,7 @@ use super::classify::Motion;
 use super::fixed::FixedTile;
 use super::plain::AT_ONCE;
 use super::scan::{Scratch, nearest, pack, scores};
-use super::{Table, Tile, across, along, classify, fixed, plain, wide};
+use super::{Table, Tile, across, along, classify, fixed, plain, sparse, wide};
 use crate::fixed::Fixed;
 use crate::panels::Panels;
 use crate::rows::{Moved, Rows};
@@ -179,6 +179,9 @@ macro_rules! table {
                 rows: &Rows<T>, moved: &Moved<T>, panels: &Panels<T>, scratch: &mut Scratch<T>,
                 known: &mut Known<T>, sums: &mut [f64],
             ) = across::potentials::<S, { S::LANES }, ACROSS, WIDE>);
+            table!(@function $(#[$features])?, fn nearest_sparse<[]>(
+                row: &[(usize, T)], centers: &sparse::Centers<T>,
+            ) -> usize = sparse::nearest::<S>);
             table!(@function $(#[$features])?, fn lower<[]>(
                 near: *mut T, score: *const T, norm: *const T, count: usize,
             ) = plain::lower::<T>);
@@ -224,6 +227,7 @@ macro_rules! table {
                 column_range,
                 potential,
                 potentials,
+                nearest_sparse,
                 lower,
             };
         }

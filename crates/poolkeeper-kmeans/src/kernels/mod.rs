@@ -22,6 +22,7 @@ pub(crate) mod plain;
 mod portable;
 pub(crate) mod scan;
 mod simd;
+pub(crate) mod sparse;
 #[cfg(test)]
 mod tests;
 pub(crate) mod wide;
@@ -93,6 +94,8 @@ pub struct Table<T: 'static> {
     pub(crate) potential: unsafe fn(*const T, *const T, *const T, *const T, usize) -> f64,
     /// See [`across::potentials`].
     pub(crate) potentials: across::Potentials<T>,
+    /// See [`sparse::nearest`].
+    pub(crate) nearest_sparse: sparse::NearestSparse<T>,
     /// See [`plain::lower`].
     pub(crate) lower: unsafe fn(*mut T, *const T, *const T, usize),
 }

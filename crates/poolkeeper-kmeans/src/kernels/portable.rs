@@ -92,6 +92,11 @@ unsafe impl<T: Scalar> Simd for Portable<T> {
     }
 
     #[inline(always)]
+    unsafe fn product_added(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        lanes!(i => a[i] * b[i] + c[i])
+    }
+
+    #[inline(always)]
     unsafe fn moved(x: Self::V, scale: Self::V, offset: Self::V) -> Self::V {
         lanes!(i => x[i].fused(scale[i], -offset[i]))
     }

@@ -54,6 +54,8 @@ pub(crate) unsafe trait Simd: Lanes<T: Scalar> {
     unsafe fn load_some(p: *const Self::T, count: usize) -> Self::V;
     /// `Wide::LANES` numbers from `p`, which need not be aligned, as `f64`.
     unsafe fn load_wide(p: *const Self::T) -> <Self::Wide as Lanes>::V;
+    /// `a * b`, rounded, and `c` added.
+    unsafe fn product_added(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `x * scale - offset`, rounded once.
     unsafe fn moved(x: Self::V, scale: Self::V, offset: Self::V) -> Self::V;
     /// Reads `columns` (at most `LANES`) numbers from each of `LANES` rows and

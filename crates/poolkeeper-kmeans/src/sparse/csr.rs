@@ -79,7 +79,8 @@ impl<'a, T: Scalar, I: Index> Csr<'a, T, I> {
     }
 
     fn check_numbers(&self) -> Result<()> {
-        let mut seen = vec![usize::MAX; self.columns];
+        // The last row with a number in each column, from 1.
+        let mut seen = vec![0_usize; self.columns];
         for row in 0..self.rows() {
             for at in self.range(row) {
                 let Some(column) = position(self.indices[at]).filter(|&j| j < self.columns) else {
@@ -88,7 +89,7 @@ impl<'a, T: Scalar, I: Index> Csr<'a, T, I> {
                         "row {row} names a column that is not in 0..{columns}"
                     ));
                 };
-                if std::mem::replace(&mut seen[column], row) == row {
+                if std::mem::replace(&mut seen[column], row + 1) == row + 1 {
                     return invalid(format!("row {row} names column {column} twice"));
                 }
                 let value = self.values[at];
@@ -128,17 +129,28 @@ impl<'a, T: Scalar, I: Index> Csr<'a, T, I> {
 
     /// The columns with numbers, in order, and the place of each index among them.
     pub(super) fn columns_used(&self) -> (Vec<usize>, Vec<I>) {
-        let mut places = vec![None; self.columns];
+        // A bit for each column, and for each word of bits how many are set before it.
+        let mut words = vec![0_u64; self.columns.div_ceil(64)];
         for row in 0..self.rows() {
             for (column, _) in self.row(row) {
-                places[column] = Some(0);
+                words[column / 64] |= 1 << (column % 64);
             }
         }
-        let used: Vec<usize> = (0..self.columns).filter(|&j| places[j].is_some()).collect();
-        for (place, &column) in used.iter().enumerate() {
-            places[column] = Some(place);
+        let mut used = Vec::new();
+        let mut before = Vec::with_capacity(words.len());
+        for (word, &bits) in words.iter().enumerate() {
+            before.push(used.len());
+            let mut bits = bits;
+            while bits != 0 {
+                used.push(word * 64 + bits.trailing_zeros() as usize);
+                bits &= bits - 1;
+            }
         }
-        let place = |&j: &I| places.get(position(j)?).copied()?;
+        let place = |&j: &I| {
+            let column = position(j)?;
+            let below = words.get(column / 64)? & ((1 << (column % 64)) - 1);
+            Some(before[column / 64] + below.count_ones() as usize)
+        };
         // No place is larger than its column. What belongs to no row may be anything.
         let index = |j| I::try_from(place(j).unwrap_or(0)).unwrap_or(*j);
         (used, self.indices.iter().map(index).collect())

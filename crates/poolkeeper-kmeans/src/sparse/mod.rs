@@ -157,7 +157,14 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
 
     fn across<'b>(&self, centers: ArrayView2<'b, T>) -> Result<Across<'b, T>> {
         let squares = squares(centers, self.team, self.control)?;
-        Ok(Across::new(centers, None, squares, self.farthest))
+        Across::new(
+            centers,
+            None,
+            squares,
+            self.farthest,
+            self.team,
+            self.control,
+        )
     }
 
     fn threads(&self, k: usize) -> usize {
@@ -225,10 +232,10 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
         let workers: Vec<_> = (0..threads).map(|_| Mutex::default()).collect();
         self.team
             .each(threads, parts.len(), self.control, &|worker, chunk| {
-                let scores = &mut *lock(&workers[worker]);
+                let numbers = &mut *lock(&workers[worker]);
                 let mut count = 0;
                 for (i, label) in lock(&parts[chunk]).iter_mut().enumerate() {
-                    let new = across.nearest(self.x, chunk * CHUNK + i, scores) as i32;
+                    let new = across.nearest(self.x, chunk * CHUNK + i, numbers) as i32;
                     count += usize::from(std::mem::replace(label, new) != new);
                 }
                 changed.fetch_add(count, Ordering::Relaxed);

@@ -6,19 +6,24 @@ use std::sync::{Mutex, OnceLock};
 use ndarray::ArrayView2;
 
 use super::csr::{Csr, Index};
+
+use crate::kernels::sparse::{Centers, NearestSparse, SLACK};
+use crate::lanes::sum;
 use crate::parallel::Team;
 use crate::problem::lock;
-use crate::update::{power_above, sum};
-use crate::{Control, Error, Result, Scalar};
+use crate::update::power_above;
+use crate::{Control, Error, Kernel, Result, Scalar};
 
 /// Centers column by column, times -2, with `|c|²`.
 pub(super) struct Across<'a, T> {
     pub(super) k: usize,
+    nearest: NearestSparse<T>,
     centers: ArrayView2<'a, T>,
     /// The columns that are looked at; without it all.
     columns: Option<&'a [usize]>,
-    /// Times a power of two that keeps scores within the type.
+    /// Times a power of two that keeps scores within the type, and `SLACK`.
     values: Vec<T>,
+    /// Likewise.
     norms: Vec<T>,
     /// `|c|²` in `f64`, for distances.
     exact: Vec<f64>,
@@ -62,19 +67,66 @@ pub(super) fn squares<T: Scalar>(
     })
 }
 
+/// Columns that a thread turns at a time.
+const COLUMNS: usize = 64;
+
+/// The numbers of centers column by column, times a factor, and `SLACK` zeros.
+fn turned<T: Scalar>(
+    centers: ArrayView2<T>,
+    columns: Option<&[usize]>,
+    factor: f64,
+    team: &Team,
+    control: &dyn Control,
+) -> Result<Vec<T>> {
+    let k = centers.nrows();
+    let count = columns.map_or(centers.ncols(), <[_]>::len);
+    let standard = centers.as_standard_layout();
+    let rows: Vec<&[T]> = (standard.outer_iter())
+        .map(|center| center.to_slice().unwrap_or_default())
+        .collect();
+    let mut turned = vec![T::default(); count * k + SLACK];
+    let parts: Vec<_> = turned[..count * k]
+        .chunks_mut(COLUMNS * k)
+        .map(Mutex::new)
+        .collect();
+    let threads = Team::size(control, count * k);
+    team.each(threads, parts.len(), control, &|_, part| {
+        let mut to = lock(&parts[part]);
+        let first = part * COLUMNS;
+        let here = first..count.min(first + COLUMNS);
+        let scaled = |x: T| T::near(x.wide() * factor);
+        for (c, row) in rows.iter().enumerate() {
+            let to = to[c..].iter_mut().step_by(k);
+            match columns {
+                None => to
+                    .zip(&row[here.clone()])
+                    .for_each(|(to, &x)| *to = scaled(x)),
+                Some(columns) => {
+                    let columns = &columns[here.clone()];
+                    to.zip(columns).for_each(|(to, &j)| *to = scaled(row[j]));
+                }
+            }
+        }
+    })?;
+    drop(parts);
+    Ok(turned)
+}
+
 impl<'a, T: Scalar> Across<'a, T> {
     /// `exact` is the `|c|²` of each center, and no row's `|x|²` is above `farthest`.
     /// Without `columns` all are looked at.
+    ///
+    /// # Errors
+    ///
+    /// `Cancelled`, and those of [`Kernel::choose`].
     pub(super) fn new(
         centers: ArrayView2<'a, T>,
         columns: Option<&'a [usize]>,
         exact: Vec<f64>,
         farthest: f64,
-    ) -> Self {
-        let standard = centers.as_standard_layout();
-        let rows: Vec<&[T]> = (standard.outer_iter())
-            .map(|center| center.to_slice().unwrap_or_default())
-            .collect();
+        team: &Team,
+        control: &dyn Control,
+    ) -> Result<Self> {
         let largest = exact.iter().copied().fold(farthest, f64::max);
         let limit = T::LARGEST / 16.0;
         let scale = if largest < limit {
@@ -82,53 +134,37 @@ impl<'a, T: Scalar> Across<'a, T> {
         } else {
             limit / power_above(largest)
         };
-        let scaled = |x: f64| T::near(x * scale);
-        let mut values =
-            Vec::with_capacity(rows.len() * columns.map_or(centers.ncols(), <[_]>::len));
-        let put = |j: usize| values.extend(rows.iter().map(|row| scaled(-2.0 * row[j].wide())));
-        match columns {
-            None => (0..centers.ncols()).for_each(put),
-            Some(columns) => columns.iter().copied().for_each(put),
-        }
-        Across {
-            k: rows.len(),
+        let mut norms: Vec<T> = exact.iter().map(|&norm| T::near(norm * scale)).collect();
+        norms.resize(exact.len() + SLACK, T::INFINITY);
+        Ok(Across {
+            k: exact.len(),
+            nearest: T::table(Kernel::choose(None)?).nearest_sparse,
             centers,
             columns,
-            values,
-            norms: exact.iter().map(|&norm| scaled(norm)).collect(),
+            values: turned(centers, columns, -2.0 * scale, team, control)?,
+            norms,
             filled: exact.iter().map(|_| OnceLock::new()).collect(),
             exact,
-        }
+        })
     }
 
-    /// The scores `|c|² - 2 x·c` of a row, for all centers.
-    pub(super) fn scores<I: Index>(&self, x: &Csr<T, I>, row: usize, scores: &mut Vec<T>) {
-        scores.clear();
-        scores.extend_from_slice(&self.norms);
-        for (column, value) in x.row(row) {
-            let centers = &self.values[column * self.k..][..self.k];
-            for (score, &center) in scores.iter_mut().zip(centers) {
-                // Not fused, so that it is the same on every processor.
-                *score += value * center;
-            }
-        }
-    }
-
-    /// The first center with the smallest score.
+    /// The first center with the smallest score `|c|² - 2 x·c`. `numbers` is for the row's.
     pub(super) fn nearest<I: Index>(
         &self,
         x: &Csr<T, I>,
         row: usize,
-        scores: &mut Vec<T>,
+        numbers: &mut Vec<(usize, T)>,
     ) -> usize {
-        self.scores(x, row, scores);
-        let mut best = (T::INFINITY, 0);
-        for (c, &score) in scores.iter().enumerate() {
-            if score < best.0 {
-                best = (score, c);
-            }
-        }
-        best.1
+        numbers.clear();
+        numbers.extend(x.row(row).map(|(column, value)| (column * self.k, value)));
+        let centers = Centers {
+            k: self.k,
+            values: &self.values,
+            norms: &self.norms,
+        };
+        // SAFETY: the kernel is for this processor, every column of a row is one of the
+        // centers', and `SLACK` numbers follow the values and the norms.
+        unsafe { (self.nearest)(numbers, &centers) }
     }
 
     /// The column of the centers that a column of the rows is.
