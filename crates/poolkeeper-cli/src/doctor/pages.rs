@@ -60,9 +60,9 @@ fn text(page: &Page, look: Look) -> String {
 /// The documentation's page: `docs/reference/findings.md` is this, word for word.
 fn markdown(pages: &[&Page]) -> String {
     let mut text = String::from(
-        "# Findings\n\nEvery code that `poolkeeper doctor` and `poolkeeper.doctor()` can give, with what \
-         `poolkeeper doctor --explain CODE` says. This page is made from the rules in \
-         `crates/poolkeeper/src/doctor/rules/` by `poolkeeper doctor --explain all --markdown`. The \
+        "# Findings\n\nThis page explains every code that `poolkeeper doctor` and `poolkeeper.doctor()` can \
+         give, as `poolkeeper doctor --explain CODE` does. `poolkeeper doctor --explain all --markdown` \
+         makes the page from the rules in `crates/poolkeeper/src/doctor/rules/`. The \
          [guide](../guide/doctor.md) says how to use the command.\n\n\
          An **error** can crash the program, hang it, or make its results wrong. A **warning** can make it \
          slow, or not do as it was told. A **note** is worth knowing, and usual.\n\n\

@@ -11,8 +11,8 @@ pub(super) static PAGE: Page = Page {
     title: "more threads may call a BLAS at once than it survives",
     severity: Severity::Error,
     found_when: "An OpenMP runtime uses more threads than an OpenBLAS built on pthreads has working \
-                 buffers left; or the program itself has started more threads than that (a warning: \
-                 whether they compute at the same time can't be seen). Such an OpenBLAS is compiled for a number of threads (MAX_THREADS, 64 \
+                 buffers left; or the program itself has started more threads than that (this is a warning, because the \
+                 doctor can't see whether they compute at the same time). Such an OpenBLAS is compiled for a number of threads (MAX_THREADS, 64 \
                  in the wheels of numpy and scipy) and has twice as many buffers. Every thread that is \
                  inside one of its functions holds one. Each worker thread that it has ever started keeps \
                  one, also when its limit is lowered later, and the library keeps one more.",

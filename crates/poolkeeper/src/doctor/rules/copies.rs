@@ -10,10 +10,10 @@ pub(super) static TWO_LLVM: Page = Page {
     severity: Severity::Error,
     found_when: "More than one of libomp (LLVM) and libiomp5 (Intel), which are one program under two \
                  names, is loaded.",
-    why: "The two don't know of each other but share names and a lock in the environment: programs have \
+    why: "The two copies don't know of each other but share names and a lock in the environment: programs have \
           crashed, hung and returned wrong results.",
-    fix: "Install the libraries that bring them from one source, so that they share one copy: all from \
-          conda-forge, say.",
+    fix: "Install the libraries that bring the runtimes from one source, such as conda-forge, so that \
+          they share one copy.",
     references: &["https://github.com/joblib/threadpoolctl/blob/master/multiple_openmp.md"],
 };
 
@@ -22,12 +22,12 @@ pub(super) static DUPLICATE_OK: Page = Page {
     title: "KMP_DUPLICATE_LIB_OK is set",
     severity: Severity::Warning,
     found_when: "KMP_DUPLICATE_LIB_OK is true and an LLVM or Intel OpenMP runtime is loaded, which reads \
-                 it. A warning where there are two of them, else a note. threadpoolctl sets it when it is \
-                 imported, and scikit-learn imports threadpoolctl.",
-    why: "With it, a second copy of the runtime goes on where it would otherwise stop the program with \
+                 it. It is a warning where there are two such runtimes, else a note. threadpoolctl sets the variable \
+                 when it is imported, and scikit-learn imports threadpoolctl.",
+    why: "With this variable, a second copy of the runtime goes on where it would otherwise stop the program with \
           an explanation. Intel calls the variable unsafe, unsupported and undocumented: crashes and \
           wrong results are possible.",
-    fix: "Unset it, and have one copy of the runtime.",
+    fix: "Unset the variable, and load only one copy of the runtime.",
     references: &[
         "https://github.com/joblib/threadpoolctl/blob/master/multiple_openmp.md",
         "LLVM/OpenMP, kmp_runtime.cpp (__kmp_register_library_startup)",
@@ -38,11 +38,11 @@ pub(super) static COPIES: Page = Page {
     code: "PK301",
     title: "several copies of one runtime",
     severity: Severity::Note,
-    found_when: "The same runtime is loaded from several files: numpy's wheel and scipy's each bring an \
+    found_when: "One runtime is loaded from several files: numpy's wheel and scipy's each bring an \
                  OpenBLAS, scikit-learn's and PyTorch's each a libgomp.",
     why: "Each copy has threads, buffers and a limit of its own: limiting one doesn't limit the other, and \
           code that uses both in turn has twice the threads.",
-    fix: "Nothing, as a rule: poolkeeper's limits are for all copies. conda-forge's packages share one copy.",
+    fix: "You need not do anything, as a rule: poolkeeper's limits are for all copies. conda-forge's packages share one copy.",
     references: &[
         "https://pypackaging-native.github.io/key-issues/native-dependencies/blas_openmp/",
     ],

@@ -28,9 +28,9 @@ pub(super) static COUNTED_TOO_MANY: Page = Page {
                  process may use fewer: a container's quota, a batch scheduler, POOLKEEPER_CPUS, or an \
                  affinity mask that was set later. Libraries look at the affinity mask alone.",
     why: "Threads that have no CPU of their own take turns, and parallel code waits for its slowest. \
-          Under a quota it is worse: the kernel stops all threads of the process for the rest of each period \
-          (usually 100 ms) as soon as together they have used it up. With more threads that is sooner, \
-          and the work takes longer than with few.",
+          Under a quota the kernel also stops all threads of the process for the rest of each period (usually \
+          100 ms) as soon as they have used up the quota together. More threads use it up sooner, and the \
+          work takes longer than with few threads.",
     fix: "Use the CPUs that there are: poolkeeper.auto() in the program, or `poolkeeper run` before it. Where a \
           limit of your own is live, make that smaller: it holds the pool whatever else is set.",
     references: &["Linux, Documentation/scheduler/sched-bwc.rst (CFS bandwidth control)"],

@@ -12,12 +12,12 @@ pub(super) static NESTED: Page = Page {
     title: "OpenMP threads times BLAS threads is more than the CPUs",
     severity: Severity::Warning,
     found_when: "An OpenMP runtime and a BLAS with threads of its own both use several threads, and \
-                 the product of the two is above the CPUs that the process may use. A note, since that \
-                 is how libraries start; a warning with BLIS, which starts a set of threads for each caller.",
-    why: "It costs only code that calls the BLAS inside an OpenMP loop: each of the loop's threads then \
-          wants the BLAS's threads as well. OpenBLAS has one set of workers, so that the loop's threads \
-          wait for each other; BLIS starts a set for each of them. scikit-learn limits the BLAS inside \
-          its own loops by itself.",
+                 the product of the two is above the CPUs that the process may use. It is a note, since \
+                 libraries start in this way, and a warning with BLIS, which starts a set of threads for each caller.",
+    why: "Only code that calls the BLAS inside an OpenMP loop becomes slower: each of the loop's threads then \
+          wants the BLAS's threads as well. OpenBLAS has one set of workers, for which the loop's threads \
+          wait; BLIS starts a set for each of them. scikit-learn itself limits the BLAS inside its own \
+          loops.",
     fix: "Around such code let the BLAS use one thread, or divide the CPUs with poolkeeper.split().",
     references: &["https://scikit-learn.org/stable/computing/parallelism.html"],
 };
@@ -27,8 +27,8 @@ pub(super) static WORKERS: Page = Page {
     title: "worker processes times threads is more than the CPUs",
     severity: Severity::Warning,
     found_when: "The process has started several worker processes with multiprocessing, which begin \
-                 with its pools' thread counts, and the product is above the CPUs that it may use.",
-    why: "Every worker runs its own threads, on the same CPUs. They take turns, and each parallel loop \
+                 with its pools' thread counts, and the product of workers and threads is above the CPUs that it may use.",
+    why: "Every worker runs its own threads, on the same CPUs. The threads take turns, and each parallel loop \
           waits for its slowest thread.",
     fix: "Give each worker its share: poolkeeper.split(processes=N) has it as a limit and as environment \
           variables.",

@@ -10,10 +10,10 @@ pub(super) static PAGE: Page = Page {
     severity: Severity::Warning,
     found_when: "A library's pool keeps the number of threads that it began with: Polars', whose size is \
                  fixed at import, a BLAS that was built without threads, or numba's OpenMP layer, \
-                 whose number only its own calls set. A warning where that is more \
+                 whose number only its own calls set. It is a warning where that is more \
                  threads than the CPUs that the process may use, else a note.",
-    why: "No limit reaches it: poolkeeper.limit() says \"ignored\" for it, or doesn't see it.",
-    fix: "Set its variable before the program starts: `poolkeeper run` does so for all that are known.",
+    why: "No limit reaches the pool: its outcome in poolkeeper.limit() is \"ignored\", or there is none.",
+    fix: "Set the library's variable before the program starts: `poolkeeper run` sets all that are known.",
     references: &[
         "https://docs.pola.rs/api/python/stable/reference/api/polars.thread_pool_size.html",
     ],

@@ -10,11 +10,11 @@ pub(super) static PAGE: Page = Page {
     title: "OpenMP loops have run, and child processes are forked",
     severity: Severity::Error,
     found_when: "libgomp has started threads in this process, so parallel loops have run, and \
-                 multiprocessing starts its processes with fork. An error where the process has forked \
-                 before (since poolkeeper was imported, and in spite of another start method once that \
-                 is set), else a note: nothing happens until it forks.",
+                 multiprocessing starts its processes with fork. It is an error where the process has forked \
+                 since poolkeeper was imported (in spite of another start method, once that is set). \
+                 Else it is a note, since nothing happens until the process forks.",
     why: "A forked child has a copy of libgomp that believes in threads which don't exist there. The first \
-          parallel loop in the child waits for them for ever.",
+          parallel loop in the child waits for these threads for ever.",
     fix: "Start processes with \"spawn\" or \"forkserver\", or start them before the first parallel loop; one \
           OpenMP thread in the child is safe.",
     references: &[
@@ -28,7 +28,7 @@ pub(super) static NUMBA: Page = Page {
     title: "numba's OpenMP threads, and child processes are forked",
     severity: Severity::Error,
     found_when: "numba's parallel functions run on GNU OpenMP in this process, and multiprocessing starts its \
-                 processes with fork. An error where the process has forked before, else a note.",
+                 processes with fork. It is an error where the process has forked before, else a note.",
     why: "numba ends a forked child that runs a parallel function, with \"Terminating: fork() called from a \
           process already using GNU OpenMP, this is unsafe.\"",
     fix: "Start processes with \"spawn\" or \"forkserver\", or set NUMBA_THREADING_LAYER to workqueue (or to tbb, where that is installed).",

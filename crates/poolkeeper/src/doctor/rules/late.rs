@@ -12,12 +12,12 @@ pub(super) static PAGE: Page = Page {
     title: "a variable was set too late",
     severity: Severity::Warning,
     found_when: "The process set a variable itself (it has another value than when it was started), and a \
-                 pool that reads it has another thread count. A note where the pool has fewer threads \
-                 than it was to have, and where Dask's Nanny is loaded, which sets it for its workers. Pools that a limit of poolkeeper holds are left out.",
+                 pool that reads it has another thread count. It is a note where the pool has fewer \
+                 threads than it was to have, and where Dask's Nanny is loaded, which sets the variable for its workers. Pools that a limit of poolkeeper holds are left out.",
     why: "Libraries read their variables when they are loaded, or when they are first used, and never \
-          again. What is set later means nothing to them, though it is passed on to child processes.",
-    fix: "Set the variable before the first import that loads the library, or in the shell; or set the \
-          limit itself, which works at any time.",
+          again. A variable that is set later has no effect on them, though child processes get it.",
+    fix: "Set the variable before the first import that loads the library, or in the shell; or call \
+          poolkeeper.limit(), which works at any time.",
     references: &[
         "OpenMP API 5.2, section 21 (environment variables)",
         "https://github.com/OpenMathLib/OpenBLAS/blob/develop/USAGE.md",

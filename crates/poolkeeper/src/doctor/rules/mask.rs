@@ -13,7 +13,7 @@ pub(super) static BOUND_TWICE: Page = Page {
     found_when: "OMP_PROC_BIND, OMP_PLACES, GOMP_CPU_AFFINITY or KMP_AFFINITY binds OpenMP threads to \
                  CPUs, and two OpenMP runtimes are loaded.",
     why: "The first runtime binds the main thread to one CPU. The second then counts one CPU, and runs \
-          everything on it; or both bind their threads to the same ones.",
+          everything on it; or both bind their threads to the same CPUs.",
     fix: "Unset the variable. Binding pays only where one program has a machine to itself.",
     references: &["https://github.com/pytorch/pytorch/issues/98836"],
 };
@@ -24,11 +24,11 @@ pub(super) static SHRUNK: Page = Page {
     severity: Severity::Warning,
     found_when: "The calling thread's affinity mask (the set of CPUs that the system lets it run on) has \
                  fewer CPUs than when poolkeeper was imported, or than another thread of the process.",
-    why: "What the thread starts from now on, threads and processes, is confined to what is left, and \
-          libraries loaded from now on count only that. Libraries have done this at import, when told by a \
+    why: "Threads and processes that this thread starts from now on are confined to the CPUs that are left, \
+          and libraries loaded from now on count only these. Libraries have taken CPUs away at import, when told by a \
           variable such as OMP_PROC_BIND to bind their threads.",
-    fix: "Find the import that does it: `poolkeeper doctor -i MODULE` for one after the other. Unset the \
-          variable that makes it bind, or put the mask back after the import.",
+    fix: "Find the import that does it: run `poolkeeper doctor -i MODULE` for one module after the other. \
+          Unset the variable that makes the library bind its threads, or put the mask back after the import.",
     references: &[
         "https://github.com/pytorch/pytorch/issues/91989",
         "sched_setaffinity(2)",
@@ -42,8 +42,8 @@ pub(super) static ELSEWHERE: Page = Page {
     found_when: "A thread is bound to CPUs outside of those that `poolkeeper run --pin` bound the program to, \
                  or that it had when poolkeeper was imported, while no variable tells an OpenMP runtime to bind its threads.",
     why: "The system lets a thread choose other CPUs than its program was started on. Libraries that bind \
-          their threads themselves leave a pin so, and take CPUs from others: onnxruntime does, for a \
-          session that is not told its number of threads.",
+          their threads themselves leave a pin in this way, and take CPUs from others: onnxruntime does so for \
+          a session that is not told its number of threads.",
     fix: "Tell the library its number of threads: onnxruntime then binds none. Only a cpuset, which a \
           container or a scheduler sets, holds every thread.",
     references: &[

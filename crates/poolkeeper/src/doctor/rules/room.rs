@@ -14,7 +14,7 @@ pub(super) static THREADS: Page = Page {
                  (ulimit -u), or pids.max of the container.",
     why: "OpenMP runtimes end the program when they can't start a thread (\"Thread creation failed: Resource \
           temporarily unavailable\"), and OpenBLAS may wait for a thread that never came.",
-    fix: "Use fewer threads, or have the limit raised.",
+    fix: "Use fewer threads, or have an administrator raise the limit.",
     references: &[
         "getrlimit(2)",
         "Linux, Documentation/admin-guide/cgroup-v2.rst (pids.max)",
@@ -27,9 +27,9 @@ pub(super) static MEMORY: Page = Page {
     severity: Severity::Error,
     found_when: "The stacks of the threads that the loaded pools have still to start are larger than what \
                  RLIMIT_AS (ulimit -v) leaves. Working buffers come on top, and are not counted.",
-    why: "Every thread reserves its whole stack, 8 MB as a rule, whether it uses it or not. When that fails, \
-          OpenMP runtimes end the program.",
-    fix: "Use fewer threads, smaller stacks (OMP_STACKSIZE), or raise the limit.",
+    why: "Every thread reserves its whole stack, 8 MB as a rule, whether it uses it or not. When the system \
+          refuses that, OpenMP runtimes end the program.",
+    fix: "Use fewer threads or smaller stacks (OMP_STACKSIZE), or raise the limit.",
     references: &[
         "getrlimit(2)",
         "OpenMP API 5.2, section 21.2.2 (OMP_STACKSIZE)",

@@ -10,8 +10,8 @@ pub(super) static IN_TURN: Page = Page {
     title: "OpenMP and a BLAS with its own threads in turn",
     severity: Severity::Warning,
     found_when: "An OpenMP runtime and an OpenBLAS built on pthreads are loaded, and both use several \
-                 threads. A note as a rule; a warning where OMP_WAIT_POLICY=active (or an infinite \
-                 GOMP_SPINCOUNT) has idle OpenMP threads wait at full speed for ever.",
+                 threads. It is a note as a rule, and a warning where OMP_WAIT_POLICY=active (or an infinite \
+                 GOMP_SPINCOUNT) makes idle OpenMP threads wait at full speed for ever.",
     why: "OpenMP's threads go on running for a while after a loop, waiting for the next one. If a BLAS \
           call follows at once, its threads find the CPUs taken. Code that alternates quickly between \
           the two can be many times slower than with one thread each. The two together are usual: they \

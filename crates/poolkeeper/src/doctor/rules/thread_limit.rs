@@ -13,9 +13,9 @@ pub(super) static PAGE: Page = Page {
                  and an OpenBLAS that was built on OpenMP runs on it (faiss-cpu's wheel, Debian's \
                  libopenblas0-openmp).",
     why: "Such an OpenBLAS divides a product by the number that OpenMP was told to use, and waits for \
-          each part. The parts of threads that were never started are never done: the program hangs, \
-          at full speed.",
-    fix: "Unset OMP_THREAD_LIMIT, or set OMP_NUM_THREADS (or the limit) to no more than it says.",
+          each part. The parts of threads that were never started are never done, so the program hangs \
+          with its CPUs busy.",
+    fix: "Unset OMP_THREAD_LIMIT, or set OMP_NUM_THREADS (or the limit) to no more than OMP_THREAD_LIMIT.",
     references: &[
         "OpenMP API 5.2, section 21.1.5 (OMP_THREAD_LIMIT)",
         "https://github.com/dealii/dealii/issues/14227",

@@ -14,7 +14,7 @@ pub(super) static IGNORED: Page = Page {
     found_when: "A variable names a thread count for a library that was built so that it doesn't read it: \
                  OPENBLAS_NUM_THREADS with an OpenBLAS built on OpenMP or without threads, MKL_NUM_THREADS \
                  with MKL's sequential layer.",
-    why: "The number is not kept: the library runs as many threads as its OpenMP runtime says, or one.",
+    why: "The number has no effect: the library runs as many threads as its OpenMP runtime says, or one.",
     fix: "Set the variable that the library reads: OMP_NUM_THREADS for a build on OpenMP.",
     references: &[
         "https://github.com/OpenMathLib/OpenBLAS/blob/develop/USAGE.md",
@@ -28,7 +28,7 @@ pub(super) static MISREAD: Page = Page {
     severity: Severity::Warning,
     found_when: "A variable for a thread count is no whole number of 1 or more (OMP_NUM_THREADS may be a \
                  list of them: \"4,2\"), and a loaded pool reads it.",
-    why: "Runtimes differ in what they make of it: libgomp takes every CPU, OpenBLAS the digits at the \
+    why: "Runtimes differ in what they make of such a value: libgomp takes every CPU, OpenBLAS the digits at the \
           beginning (\"1e1\" is 1), LLVM's OpenMP has stopped the program.",
     fix: "Give a whole number, or unset the variable.",
     references: &["OpenMP API 5.2, section 21.1.2 (OMP_NUM_THREADS)"],

@@ -9,10 +9,10 @@ pub(super) static FORGETS: Page = Page {
     severity: Severity::Warning,
     found_when: "An OpenBLAS built on OpenMP is loaded whose version is before 0.3.34; it uses several \
                  threads, and no limit of poolkeeper's holds it.",
-    why: "It asks its OpenMP runtime for the number of threads at every call, and so forgets what \
-          openblas_set_num_threads was told. Limits of other tools on \"blas\" do nothing in it. \
-          poolkeeper limits the OpenMP runtime instead, which other OpenMP code of the thread then has too.",
-    fix: "Limit it with poolkeeper, or install a newer OpenBLAS.",
+    why: "This OpenBLAS asks its OpenMP runtime for the number of threads at every call, and so forgets what \
+          openblas_set_num_threads was told. Limits of other tools on \"blas\" have no effect on it. \
+          poolkeeper limits the OpenMP runtime instead, which also limits other OpenMP code of the thread.",
+    fix: "Limit this OpenBLAS with poolkeeper, or install a newer OpenBLAS.",
     references: &["https://github.com/OpenMathLib/OpenBLAS/issues/5806"],
 };
 
