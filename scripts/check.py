@@ -91,14 +91,6 @@ SANITIZER = {
 }
 
 JUNIT = LOGS / "pytest.xml"
-# A folder of its own: pytest tidies the shared one up, and other runs with it.
-PYTEST = [
-    f"--basetemp={LOGS / 'tmp'}",
-    "--timeout=300",
-    "-o",
-    "junit_family=xunit1",
-    f"--junitxml={JUNIT}",
-]
 STUBTEST = [
     *("--mypy-config-file", "pyproject.toml"),
     *("--allowlist", "tests/tools/stubs_allowed.txt"),
@@ -140,7 +132,7 @@ STEPS = (
         [".venv-docs/bin/python", "-m", "mkdocs", "build", "--quiet", "--strict"],
         environment={"NO_MKDOCS_2_WARNING": "1"},  # mkdocs-material's advertisement
     ),
-    Step(PYTHON_TESTS, module("pytest", "-q", *PYTEST), lambda done: counts.of_junit(done, JUNIT)),
+    Step(PYTHON_TESTS, tool("python_tests", str(JUNIT)), lambda done: counts.of_junit(done, JUNIT)),
 )
 # What looks at the results of others runs after them, and only with them.
 LAST = Step(
@@ -192,6 +184,8 @@ def run(step: Step) -> Count:
     if count.failed:
         remark = f"{count.passed} passed, {count.failed} failed"
     steps.conclude("FAIL" if count.failed else "ok", step.name, finished.seconds, remark)
+    if count.slowest:
+        print(f"      {count.slowest}", flush=True)
     if count.failed:
         steps.show(finished.output, log)
         for problem in count.problems:

@@ -11,6 +11,7 @@ from steps import Finished
 
 CARGO_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.M)
 CARGO_IGNORED = re.compile(r"^test (.+) \.\.\. ignored", re.M)
+SLOWEST = re.compile(r"^slowest: .*$", re.M)
 LAST_LINE = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
 
 
@@ -21,6 +22,8 @@ class Count:
     passed: int = 0
     failed: int = 0
     problems: tuple[str, ...] = ()
+    #: A line that says what took the time.
+    slowest: str = ""
 
     def __add__(self, other: Count) -> Count:
         return Count(
@@ -74,7 +77,8 @@ def of_junit(finished: Finished, report: Path) -> Count:
             failed += 1
     if not passed and not failed:
         failed, problems = 1, ["no test ran"]
-    return Count(passed, _at_least_one(failed, finished), tuple(problems))
+    slowest = SLOWEST.findall(finished.output)
+    return Count(passed, _at_least_one(failed, finished), tuple(problems), "".join(slowest[-1:]))
 
 
 def _at_least_one(failed: int, finished: Finished) -> int:
