@@ -7,7 +7,7 @@ from concurrent import futures
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from . import _within
+from . import _worker
 from ._native import Share, Split, _share_of_callers
 from ._processes import Keeping, mp_context
 
@@ -72,12 +72,12 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
         cpus: int | None = None,
     ) -> None:
         if max_workers is None:
-            max_workers = _within.callers(cpus)
-        workers, found = _within.checked(max_workers, cpus)
-        _within.warn_of_callers(workers)
+            max_workers = _worker.callers(cpus)
+        workers, found = _worker.checked(max_workers, cpus)
+        _worker.warn_of_callers(workers)
         self.share = _share_of_callers(workers, found)
         if callable(initializer):  # else concurrent.futures says what is wrong
-            initializer = partial(_within.call, self.share, initializer)
+            initializer = partial(_worker.call, self.share, initializer)
         super().__init__(workers, thread_name_prefix, initializer, initargs)
 
     def submit(
@@ -90,7 +90,7 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
         RuntimeError
             After ``shutdown``.
         """
-        return super().submit(_within.call, self.share, fn, *args, **kwargs)
+        return super().submit(_worker.call, self.share, fn, *args, **kwargs)
 
 
 class ProcessPoolExecutor(futures.ProcessPoolExecutor):
@@ -147,7 +147,7 @@ class ProcessPoolExecutor(futures.ProcessPoolExecutor):
         **others: Any,
     ) -> None:
         if max_workers is None:
-            max_workers = _within.budget(cpus)
+            max_workers = _worker.budget(cpus)
         context = _keeping(max_workers, mp_context, cpus, others)
         self.split = context.split
         super().__init__(max_workers, context, initializer, initargs, **others)

@@ -8,7 +8,7 @@ from typing import Any
 
 from joblib._parallel_backends import LokyBackend, ThreadingBackend
 
-from . import _within
+from . import _worker
 from ._native import Split
 from ._spread import spread
 from ._variables import keeping
@@ -53,7 +53,7 @@ class Threads(_Nesting, ThreadingBackend, metaclass=ABCMeta):  # type: ignore[mi
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """At most as many jobs as the budget was divided for, or has CPUs."""
-        most = _within.budget(self._cpus) if self._workers is None else self._workers
+        most = _worker.budget(self._cpus) if self._workers is None else self._workers
         return min(int(super().effective_n_jobs(n_jobs)), most)
 
     def _get_pool(self) -> ThreadPool:

@@ -6,7 +6,7 @@ import difflib
 from types import TracebackType
 from typing import Any
 
-from . import _within
+from . import _worker
 from ._spread import spread
 from ._words import counted
 
@@ -76,11 +76,11 @@ class parallel:
         from . import _joblib  # only here: poolkeeper does not need joblib
 
         if backend == "loky":
-            plan = _within.divided(workers, openmp, blas, cpus)
+            plan = _worker.divided(workers, openmp, blas, cpus)
             self.workers, self.share = plan.processes, plan.workers[-1]
             self._backend: Any = _joblib.Processes(plan, force)
         else:
-            each = spread(_within.callers(cpus) if workers is None else workers, cpus=cpus)
+            each = spread(_worker.callers(cpus) if workers is None else workers, cpus=cpus)
             self.workers, self.share = each.workers, each.share
             self._backend = _joblib.Threads(each.workers, cpus)
         self._configs: list[Any] = []

@@ -11,7 +11,7 @@ from multiprocessing import context as contexts
 from multiprocessing.process import BaseProcess
 from typing import Any, ClassVar
 
-from . import _within
+from . import _worker
 from ._native import Share, Split
 
 #: Held while `os.environ` has the variables of a process that is being started.
@@ -85,7 +85,7 @@ def mp_context(
     >>> [share.cpus for share in context.split.workers]
     [3, 3, 2, 2]
     """
-    plan = _within.divided(processes, openmp, blas, cpus)
+    plan = _worker.divided(processes, openmp, blas, cpus)
     if method is None:
         method = multiprocessing.get_start_method()
     if method not in _CONTEXTS:
@@ -141,7 +141,7 @@ class _KeepingProcess(BaseProcess):
             self._share = seats.take(self)
             lent: AbstractContextManager[None] = nullcontext()
             if self._start_method == "spawn":  # others begin as a copy of a running process
-                lent = _within.environment(self._share, self._force, briefly=True)
+                lent = _worker.environment(self._share, self._force, briefly=True)
             try:
                 with lent:
                     super().start()
@@ -152,7 +152,7 @@ class _KeepingProcess(BaseProcess):
 
     def run(self) -> None:
         forked = self._start_method == "fork"
-        _within.hold_in_process(self._share, forked=forked, force=self._force)
+        _worker.hold_in_process(self._share, forked=forked, force=self._force)
         super().run()
 
 

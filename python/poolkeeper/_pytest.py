@@ -47,14 +47,14 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     worker = f"{os.environ[WORKER]} {os.environ.get(RUN, '')}"
     if os.environ.get(SHARE_OF) == worker:
         return  # this is a program that a test runs, and keeps the share already
-    from . import _within
+    from . import _worker
 
     os.environ[SHARE_OF] = worker
     plan = _plan(int(count))
     number = os.environ[WORKER].removeprefix("gw")
     # What replaces a crashed worker has a higher number, and a name may be the user's.
     seat = int(number) if number.isdecimal() else plan.processes
-    _within.hold_in_process(plan.workers[min(seat, plan.processes - 1)])
+    _worker.hold_in_process(plan.workers[min(seat, plan.processes - 1)])
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
@@ -100,10 +100,10 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def _plan(workers: int) -> Split:
-    from . import _within
+    from . import _worker
 
     try:
-        return _within.divided(workers, None, None, None)
+        return _worker.divided(workers, None, None, None)
     except ValueError as error:  # POOLKEEPER_CPUS is no number
         raise pytest.UsageError(str(error)) from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from . import _within
+from . import _worker
 from ._native import Share, _share_of_callers
 from ._words import counted
 
@@ -24,17 +24,17 @@ class Spread:
     share: Share
 
     def __init__(self, workers: int, cpus: int | None = None) -> None:
-        self.workers, found = _within.checked(workers, cpus)
+        self.workers, found = _worker.checked(workers, cpus)
         self.share = _share_of_callers(self.workers, found)
         self._made_in: int | None = os.getpid()
 
     def __call__(self) -> None:
         """Limit the calling thread, or the process if it is another one."""
         if os.getpid() == self._made_in:
-            _within.hold_in_thread(self.share)
+            _worker.hold_in_thread(self.share)
             return
         forked = self._made_in is not None  # else it would have been pickled
-        _within.hold_in_process(self.share, forked=forked)
+        _worker.hold_in_process(self.share, forked=forked)
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_made_in": None}
@@ -87,5 +87,5 @@ def spread(workers: int, *, cpus: int | None = None) -> Spread:
     [1, 2]
     """
     each = Spread(workers, cpus)
-    _within.warn_of_callers(each.workers)
+    _worker.warn_of_callers(each.workers)
     return each

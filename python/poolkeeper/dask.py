@@ -19,7 +19,7 @@ from typing import Any
 
 from distributed import Worker, WorkerPlugin
 
-from . import _within
+from . import _worker
 from ._native import Share, _share
 
 __all__ = ["WorkerLimits", "dask_setup"]
@@ -64,7 +64,7 @@ class WorkerLimits(WorkerPlugin):
 
     def __init__(self, cpus: int | None = None) -> None:
         if cpus is not None:
-            _, cpus = _within.checked(1, cpus)
+            _, cpus = _worker.checked(1, cpus)
         self.cpus = cpus
 
     def share_of_task(self, nthreads: int, budget: int) -> Share:
@@ -74,10 +74,10 @@ class WorkerLimits(WorkerPlugin):
 
     def setup(self, worker: Worker) -> None:
         """Begin: Dask calls this in every worker, also in workers that are added later."""
-        share = self.share_of_task(worker.state.nthreads, _within.budget())
+        share = self.share_of_task(worker.state.nthreads, _worker.budget())
         self._undo = ExitStack()
         if worker.nanny is not None:
-            self._undo.enter_context(_within.environment(share))
+            self._undo.enter_context(_worker.environment(share))
         # Dask's own work, (de)serializing, goes through one for the whole process.
         others = set(worker.executors.values()) - {worker.executors["offload"]}
         for executor in others:
@@ -103,7 +103,7 @@ class _Limited:
         plain, share = self._executor.submit, self._share
 
         def submit(function: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
-            return plain(_within.call, share, function, *args, **named)
+            return plain(_worker.call, share, function, *args, **named)
 
         self._executor.submit = submit  # type: ignore[method-assign]
 

@@ -127,13 +127,13 @@ def test_a_task_of_a_thread_is_lowered_and_its_thread_goes_back() -> None:
 @in_own_process(env={"POOLKEEPER_CPUS": "1"})
 def test_an_environment_for_a_while(has_run: bool) -> None:
     """What ``WorkerLimits`` does in a worker of Dask's."""
-    from poolkeeper import _within
+    from poolkeeper import _worker
 
     numba = Numba()
     if has_run:
         numba.run_in_parallel()
     before = numba.ceiling
-    with _within.environment(poolkeeper.split().workers[0]):
+    with _worker.environment(poolkeeper.split().workers[0]):
         numba.compile()
         assert (VARIABLE in os.environ) == (not has_run)
         assert numba.ceiling == (before if has_run else 1)

@@ -1,4 +1,4 @@
-"""Which files of a Python package import what other files of it define."""
+"""Which files of a Python package import what other files of it define, when it runs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def is_package(file: Path) -> bool:
 
 def imports(tree: ast.Module, name: Names, package: bool) -> Iterator[tuple[Names, str]]:
     """The modules that are imported, each with the name that is taken from it, or ""."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield tuple(alias.name.split(".")), ""
@@ -46,6 +46,15 @@ def imports(tree: ast.Module, name: Names, package: bool) -> Iterator[tuple[Name
             module = tuple(word for word in base if word)
             for alias in node.names:
                 yield module, alias.name
+
+
+def walk(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node but those that only type checkers read."""
+    for node in ast.iter_child_nodes(tree):
+        is_for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if not is_for_types:
+            yield node
+            yield from walk(node)
 
 
 def follow(

@@ -25,8 +25,7 @@ def install() -> None:
     >>> threadpoolctl is poolkeeper.threadpoolctl
     True
     """
-    from poolkeeper import threadpoolctl as ours
-
+    ours = sys.modules[__name__.rpartition(".")[0]]
     theirs = sys.modules.get(_NAME)
     if theirs is ours:
         return

@@ -1,7 +1,7 @@
 //! The most threads that an OpenMP runtime may use without danger.
 
 use super::facts::{Facts, PoolFacts};
-use super::rules::{callers, room};
+use super::rules::{callers, system_limits};
 use crate::model::Level;
 use std::path::PathBuf;
 
@@ -39,7 +39,10 @@ pub fn safe_threads(facts: &Facts) -> Vec<Bound> {
 
 fn bound(facts: &Facts, found: &PoolFacts) -> Option<Bound> {
     let as_callers = found.behaviour().calls_blas.then(|| callers::bound(facts));
-    let bounds = as_callers.flatten().into_iter().chain(room::bounds(facts));
+    let bounds = as_callers
+        .flatten()
+        .into_iter()
+        .chain(system_limits::bounds(facts));
     let (most, code, reason) = bounds.min_by_key(|(most, _, _)| *most)?;
     Some(Bound {
         file: found.pool.filepath.clone(),

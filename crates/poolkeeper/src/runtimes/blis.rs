@@ -175,22 +175,6 @@ impl Ways {
 /// BLIS's own word for "not set".
 const UNSET: i64 = -1;
 
-/// The largest number of threads of a loop that [`pack`] can hold.
-const LARGEST_WAY: i64 = (1 << 12) - 2;
-
-/// Five numbers as one, below every number of threads and [`UNSET`].
-fn pack(numbers: [i64; 5]) -> Saved {
-    let packed = numbers.iter().fold(0, |packed, number| {
-        (packed << 12) + (number.clamp(&UNSET, &LARGEST_WAY) - UNSET)
-    });
-    Saved(-2 - packed)
-}
-
-fn unpack(saved: Saved) -> [i64; 5] {
-    let packed = -2 - saved.0;
-    std::array::from_fn(|place| ((packed >> (12 * (4 - place))) & 0xfff) + UNSET)
-}
-
 impl Loaded {
     fn ways(&self) -> Option<[i64; 5]> {
         self.ways.as_ref().and_then(Ways::numbers)
@@ -222,30 +206,20 @@ impl Control for Loaded {
 
     fn save(&self, _threads: c_int) -> Saved {
         match self.ways() {
-            Some(numbers) => pack(numbers),
-            None => Saved(self.get.call().max(UNSET)),
+            Some(numbers) => Saved::Loops(numbers.map(|number| {
+                i16::try_from(number).unwrap_or(i16::MAX) // no processor has so many
+            })),
+            None => Saved::Number(self.get.call().max(UNSET)),
         }
     }
 
     fn restore(&self, saved: Saved) {
-        match &self.ways {
-            Some(ways) if saved.0 < UNSET => ways.set.call(unpack(saved)),
+        match (saved, &self.ways) {
+            (Saved::Loops(numbers), Some(ways)) => ways.set.call(numbers.map(i64::from)),
             // A number of threads, which those of loops would go before.
-            _ if saved.0 > 0 => self.set_threads(saved.as_c_int()),
-            _ => self.set.call(saved.0),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_numbers_of_loops_survive_packing() {
-        for numbers in [[1, 1, 4, 1, 1], [-1, 2, -1, 3, 4094], [-1; 5], [4094; 5]] {
-            assert_eq!(unpack(pack(numbers)), numbers);
-            assert!(pack(numbers).0 < UNSET);
+            (Saved::Number(1..), _) => self.set_threads(saved.as_c_int()),
+            (Saved::Number(unset), _) => self.set.call(unset),
+            (Saved::Loops(_), None) => {}
         }
     }
 }

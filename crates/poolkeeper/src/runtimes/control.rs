@@ -85,20 +85,28 @@ impl Facts {
     }
 }
 
-/// A runtime's thread count in its own representation, to give back later:
-/// MKL's 0 ("no override") and BLIS's numbers of single loops are not thread counts.
+/// A runtime's thread count in its own representation, to give back later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Saved(pub(crate) i64);
+pub(crate) enum Saved {
+    /// One number, which need not be a thread count: MKL's 0 is "no override".
+    Number(i64),
+    /// A number for each of several loops that run inside each other.
+    Loops([i16; 5]),
+}
 
 impl Saved {
     /// A setting that is a number of threads.
     pub(crate) fn threads(threads: c_int) -> Self {
-        Saved(i64::from(threads))
+        Saved::Number(i64::from(threads))
     }
 
-    /// The setting as a C integer, for a runtime that saved one.
+    /// The setting as a C integer, for a runtime that saved one number.
     pub(crate) fn as_c_int(self) -> c_int {
-        c_int::try_from(self.0).unwrap_or(c_int::MAX)
+        let number = match self {
+            Saved::Number(number) => number,
+            Saved::Loops(loops) => loops.iter().map(|number| i64::from(*number)).product(),
+        };
+        c_int::try_from(number).unwrap_or(c_int::MAX)
     }
 }
 

@@ -8,13 +8,13 @@
 pub(super) mod callers;
 mod copies;
 mod cpus;
-mod crowd;
 mod fixed;
 mod fork;
 mod late;
 pub(super) mod mask;
-pub(super) mod room;
+mod oversubscription;
 mod spin;
+pub(super) mod system_limits;
 mod thread_limit;
 mod unlimited;
 mod values;
@@ -44,8 +44,8 @@ pub(super) static RULES: &[Rule] = &[
     rule(&thread_limit::PAGE, thread_limit::check),
     rule(&cpus::MORE_THAN_BUDGET, cpus::more_than_budget),
     rule(&cpus::COUNTED_TOO_MANY, cpus::counted_too_many),
-    rule(&crowd::NESTED, crowd::nested),
-    rule(&crowd::WORKERS, crowd::workers),
+    rule(&oversubscription::NESTED, oversubscription::nested),
+    rule(&oversubscription::WORKERS, oversubscription::workers),
     rule(&spin::IN_TURN, spin::in_turn),
     rule(&spin::SLEEPS_AT_ONCE, spin::sleeps_at_once),
     rule(&copies::COPIES, copies::copies),
@@ -59,6 +59,6 @@ pub(super) static RULES: &[Rule] = &[
     rule(&unlimited::PAGE, unlimited::check),
     rule(&versions::FORGETS, versions::forgets),
     rule(&versions::KNOWN_BAD, versions::known_bad),
-    rule(&room::THREADS, room::threads),
-    rule(&room::MEMORY, room::memory),
+    rule(&system_limits::THREADS, system_limits::threads),
+    rule(&system_limits::MEMORY, system_limits::memory),
 ];
