@@ -107,31 +107,45 @@ def check_debts(found: list[frozenset[str]]) -> Iterator[str]:
     """Circles that are not listed, and lists that are longer than what is there."""
     debts = listed(DEBTS.read_text())
     for circle in found:
-        if circle not in debts:
-            larger = [debt for debt in debts if circle < debt]
-            what = "has shrunk: shorten it in circles.txt to" if larger else "is new:"
-            yield f"a circle {what} {' '.join(sorted(circle))}"
+        covering = [debt for debt in debts if covers(debt, circle)]
+        if not covering:
+            yield f"a circle is new: {' '.join(sorted(circle))}"
+        elif not any(debt == circle or has_folder(debt) for debt in covering):
+            yield f"a circle has shrunk: shorten it in circles.txt to {' '.join(sorted(circle))}"
     for debt in debts:
-        if not any(circle <= debt for circle in found):
+        if not any(covers(debt, circle) for circle in found):
             yield f"a circle is gone: take it from circles.txt: {' '.join(sorted(debt))}"
+
+
+def covers(debt: frozenset[str], circle: frozenset[str]) -> bool:
+    """Whether each file of a circle is listed, or in a listed folder."""
+    folders = tuple(name for name in debt if name.endswith("/"))
+    return all(file in debt or file.startswith(folders) for file in circle)
+
+
+def has_folder(debt: frozenset[str]) -> bool:
+    return any(name.endswith("/") for name in debt)
 
 
 def shrink(found: list[frozenset[str]]) -> int:
     """Write the circles that are there to the list, if all of them are within listed ones."""
     text = DEBTS.read_text()
     debts = listed(text)
+    left = set()
     for circle in found:
-        if not any(circle <= debt for debt in debts):
+        covering = [debt for debt in debts if covers(debt, circle)]
+        if not covering:
             print(f"a circle is new, and is not written: {' '.join(sorted(circle))}")
             return 1
+        left.add(next((debt for debt in covering if has_folder(debt)), circle))
     remark = text.split("\n\n", 1)[0]
-    paragraphs = ["\n".join(sorted(circle)) for circle in sorted(found, key=sorted)]
+    paragraphs = ["\n".join(sorted(circle)) for circle in sorted(left, key=sorted)]
     DEBTS.write_text("\n\n".join([remark, *paragraphs]) + "\n")
     return 0
 
 
 def listed(text: str) -> list[frozenset[str]]:
-    """The circles of the list: a paragraph each, a file a line; "#" begins a remark."""
+    """The circles of the list: a paragraph each, a file or a folder a line; "#" is a remark."""
     paragraphs = text.split("\n\n")
     lines = [[line for line in p.splitlines() if not line.startswith("#")] for p in paragraphs]
     return [frozenset(files) for files in lines if files]
