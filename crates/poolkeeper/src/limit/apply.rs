@@ -2,10 +2,11 @@
 
 use crate::Result;
 use crate::discover::{LoadedPool, knob};
+use crate::limit::claim::{Claim, Rule, ScopeId};
+use crate::limit::end_status::EndStatus;
 use crate::limit::hold::{Held, Hold, Holds, Standing};
-use crate::limit::ledger::{Because, Claim, Rule, ScopeId, Step};
+use crate::limit::ledger::{Because, Step};
 use crate::limit::live::{Late, LiveScope};
-use crate::limit::outcome::EndStatus;
 use crate::limit::plan::{Plan, PlanStep, plan};
 use crate::limit::registry::{Live, Registry};
 use crate::limit::request::{Request, Selector, WITNESS};

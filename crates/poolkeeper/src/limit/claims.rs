@@ -5,7 +5,7 @@
 //! its place until many have ended, a tree of minima answers which claim is the
 //! smallest, and ordered sets find the neighbours of threadpoolctl's kind.
 
-use crate::limit::ledger::{Claim, Rule, ScopeId};
+use crate::limit::claim::{Claim, Rule, ScopeId};
 use crate::limit::minima::Minima;
 use libc::c_int;
 use std::collections::BTreeSet;

@@ -2,7 +2,7 @@
 
 use crate::catalog::Snapshot;
 use crate::discover::LoadedPool;
-use crate::limit::outcome::EndStatus;
+use crate::limit::end_status::EndStatus;
 use crate::limit::plan::{PlanStep, Role};
 use crate::runtimes::{Control, Saved};
 use libc::c_int;

@@ -5,8 +5,8 @@
 //! thousand tasks inside scopes at once, which end in any order.
 
 use crate::discover::PoolId;
+use crate::limit::claim::ScopeId;
 use crate::limit::hold::Holds;
-use crate::limit::ledger::ScopeId;
 use crate::limit::request::Request;
 use crate::limit::threads::ThreadRef;
 

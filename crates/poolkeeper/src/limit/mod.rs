@@ -4,7 +4,9 @@
 //! live scopes) -> `scope` (the guard). `ledger` holds the rules of overlap.
 
 mod apply;
+mod claim;
 mod claims;
+mod end_status;
 mod fork;
 mod gate;
 mod hold;
@@ -14,6 +16,7 @@ mod minima;
 mod outcome;
 mod overlap;
 mod plan;
+mod presence;
 mod refresh;
 mod registry;
 mod request;
@@ -22,7 +25,8 @@ mod scope;
 mod tests;
 mod threads;
 
-pub use outcome::{EndStatus, Ending, Outcome, PoolName, Status};
+pub use end_status::EndStatus;
+pub use outcome::{Ending, Outcome, PoolName, Status};
 pub use overlap::Overlap;
 pub use request::{MAX_LIMIT, Request, Selector};
 pub use scope::Scope;

@@ -1,6 +1,7 @@
 //! The rules of overlap for a thread count that lives outside this library.
 
-use crate::limit::ledger::{Claim, Ledger, Rule, Step};
+use crate::limit::claim::{Claim, Rule};
+use crate::limit::ledger::{Ledger, Step};
 use crate::runtimes::Saved;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

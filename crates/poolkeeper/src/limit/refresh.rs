@@ -4,7 +4,8 @@ use crate::Result;
 use crate::catalog;
 use crate::limit::fork;
 use crate::limit::gate::{self, Locked};
-use crate::limit::threads::{self, ThreadRef};
+use crate::limit::presence;
+use crate::limit::threads::ThreadRef;
 use crate::platform;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -70,7 +71,7 @@ pub(crate) fn seen_by(thread: Option<ThreadRef>) -> Result<(Locked, bool)> {
 /// As [`up_to_date`].
 pub(crate) fn current() -> Result<(Locked, ThreadRef)> {
     let (mut registry, _) = up_to_date()?;
-    let thread = threads::current(|| registry.begin_thread());
+    let thread = presence::current(|| registry.begin_thread());
     registry.settle_all(thread);
     Ok((registry, thread.unwrap_or_default()))
 }

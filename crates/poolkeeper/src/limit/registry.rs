@@ -2,8 +2,9 @@
 
 use crate::catalog::Catalog;
 use crate::discover::{LoadedPool, PoolId};
+use crate::limit::claim::ScopeId;
 use crate::limit::hold::{Held, Hold, Holds};
-use crate::limit::ledger::{Ledger, ScopeId, Step};
+use crate::limit::ledger::{Ledger, Step};
 use crate::limit::live::LiveScopes;
 use crate::limit::plan::{Plan, plan};
 use crate::limit::request::Selector;

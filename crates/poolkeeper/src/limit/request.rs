@@ -1,7 +1,7 @@
 //! What the user asks for: which pools, how many threads each.
 
 use crate::error::nearest;
-use crate::limit::ledger::Rule;
+use crate::limit::claim::Rule;
 use crate::model::Level;
 use crate::runtimes;
 use crate::{Error, Result};

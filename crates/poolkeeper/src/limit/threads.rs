@@ -1,9 +1,8 @@
 //! Which threads have been here, and their ledgers of pools with thread reach.
 
 use crate::discover::PoolId;
-use crate::limit::gate;
 use crate::limit::ledger::Ledger;
-use std::cell::OnceCell;
+use std::cell::Cell;
 
 /// A thread that has begun a scope. The key is never used again, unlike the
 /// system's thread numbers.
@@ -118,34 +117,17 @@ impl Threads {
     }
 }
 
-/// Ends the thread's state when the thread ends.
-struct Presence(ThreadRef);
-
-impl Drop for Presence {
-    fn drop(&mut self) {
-        // A pool's function can't end its thread, so this thread has the lock not yet.
-        if let Ok(mut registry) = gate::lock() {
-            registry.threads.end(self.0);
-        }
-    }
-}
-
 thread_local! {
-    static PRESENCE: OnceCell<Presence> = const { OnceCell::new() };
+    /// Without a destructor: it can be asked for as long as the thread runs.
+    static CURRENT: Cell<Option<ThreadRef>> = const { Cell::new(None) };
 }
 
-/// This thread's reference, made with `begin` the first time; `None` while the
-/// thread is being torn down.
-pub(crate) fn current(begin: impl FnOnce() -> ThreadRef) -> Option<ThreadRef> {
-    PRESENCE
-        .try_with(|cell| cell.get_or_init(|| Presence(begin())).0)
-        .ok()
-}
-
-/// This thread's reference, if it has been here.
+/// This thread's reference, if it has been here and is not being torn down.
 pub(crate) fn current_if_known() -> Option<ThreadRef> {
-    PRESENCE
-        .try_with(|cell| cell.get().map(|presence| presence.0))
-        .ok()
-        .flatten()
+    CURRENT.get()
+}
+
+/// Says which thread this is, or that it is being torn down.
+pub(crate) fn set_current(thread: Option<ThreadRef>) {
+    CURRENT.set(thread);
 }

@@ -1,7 +1,7 @@
 //! A ledger's claims against a plain list of them.
 
+use crate::limit::claim::{Claim, Rule, ScopeId};
 use crate::limit::claims::Claims;
-use crate::limit::ledger::{Claim, Rule, ScopeId};
 use proptest::prelude::*;
 
 /// The rules once more, by going through a list.

@@ -8,8 +8,8 @@ mod fakes;
 mod model;
 mod plans;
 
+use crate::limit::end_status::EndStatus;
 use crate::limit::hold::Standing;
-use crate::limit::outcome::EndStatus;
 use crate::limit::registry::Live;
 use crate::limit::request::{Request, Selector};
 use fakes::{FakeProcess, Stage};
