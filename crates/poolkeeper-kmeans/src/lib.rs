@@ -84,14 +84,16 @@ pub use error::{Error, Result};
 pub use exact::Exact;
 pub use frame::{Frame, Summary};
 pub use kernels::dispatch::Kernel;
-pub use lloyd::{Fit, fit};
+pub use lloyd::{Fit, fit, fit_from};
 pub use mini_batch::{Batch, MiniBatch};
 pub use options::{Algorithm, Init, Options};
 pub use partial::{Partial, Step, farthest, partial};
 pub use predict::{assign, assign_moved, inertia, nearest, transform};
 pub use rows::Moved;
 pub use scalar::Scalar;
-pub use sparse::{Csr, Index, assign_csr, fit_csr, nearest_csr, plus_plus_csr, transform_csr};
+pub use sparse::{
+    Csr, Index, assign_csr, fit_csr, fit_csr_from, nearest_csr, plus_plus_csr, transform_csr,
+};
 pub use start::oversample::{draw_candidates, lower_distances};
 pub use start::plus_plus;
 pub use weighing::WeightRange;

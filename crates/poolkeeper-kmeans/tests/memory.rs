@@ -1,5 +1,6 @@
 //! What a fit allocates beyond the samples: at most 16 bytes for each, and
-//! 8 k d bytes a thread, whatever the shape is stored as.
+//! 8 k d bytes a thread (no more than the centers and one sum where these are large), whatever
+//! the shape is stored as.
 
 mod common;
 
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::Numbers;
 use ndarray::{Array1, Array2, ShapeBuilder, s};
-use poolkeeper_kmeans::{Algorithm, Init, Options, Scalar, Threads, fit};
+use poolkeeper_kmeans::{Algorithm, Fit, Init, Options, Scalar, Threads, fit, fit_from};
 
 /// Counts what is allocated now, and the most that ever was.
 struct Counting;
@@ -103,9 +104,55 @@ fn check_all<T: Scalar>() {
     check("empty clusters", rows.view(), &options);
 }
 
+/// Centers as large as the samples: no thread has sums of its own, and there are never more
+/// than the centers, sums of 8 bytes for each of their numbers, and what one scores with.
+fn check_large<T: Scalar>() {
+    let (k, columns) = (100, 30_000);
+    let mut numbers = Numbers::new(3);
+    let x = Array2::from_shape_simple_fn((k * 3 / 2, columns), || T::near(numbers.normal()));
+    let plain = fit_of(&x, k, 1, None);
+    for weighted in [false, true] {
+        let weights =
+            weighted.then(|| Array1::from_shape_fn(k * 3 / 2, |i| T::near(1.0 + (i % 3) as f64)));
+        for threads in [1, 2, 8] {
+            let (most, found) = most_during(|| fit_of(&x, k, threads, weights.as_ref()));
+            let sums = if weighted { 16 } else { 8 };
+            // Sums take the place of what centers are scored with: in both precisions.
+            let most_of_both = sums.max(size_of::<T>() + size_of::<i16>());
+            let allowed = k * columns * (most_of_both + size_of::<T>()) * 11 / 10;
+            assert!(
+                most <= allowed,
+                "{threads}: {most} bytes of {allowed} allowed"
+            );
+            if !weighted {
+                assert_eq!(
+                    (found.centers, found.labels),
+                    (plain.centers.clone(), plain.labels.clone())
+                );
+            }
+        }
+    }
+}
+
+/// From the first samples, which are moved where they are.
+fn fit_of<T: Scalar>(
+    x: &Array2<T>,
+    k: usize,
+    threads: usize,
+    weights: Option<&Array1<T>>,
+) -> Fit<T> {
+    let mut options = Options::new(k);
+    (options.max_iter, options.tol) = (4, 0.0);
+    let start = x.slice(s![..k, ..]).to_owned();
+    let weights = weights.map(|weights| weights.view());
+    fit_from(x.view(), weights, start, &options, &Threads(threads)).expect("a fit")
+}
+
 // One test: the allocator counts for the process.
 #[test]
 fn a_fit_stays_within_its_memory() {
     check_all::<f32>();
     check_all::<f64>();
+    check_large::<f32>();
+    check_large::<f64>();
 }

@@ -148,14 +148,15 @@ def real(numbers: Array) -> Array:
 
 
 def centers_of(centers: Any, samples: Any, n_clusters: int) -> Array:
-    """Return given centers, copied, of the samples' number type.
+    """Return given centers as the samples' number type: copied only if they are not.
 
     Raises
     ------
     ValueError
         If they have another shape.
     """
-    array = np.array(dense(centers), dtype=samples.dtype, order="C", ndmin=2)
+    array = np.atleast_2d(np.asarray(dense(centers)))
+    array = np.require(array, samples.dtype, ["C", "A"])
     if array.shape[0] != n_clusters:
         raise ValueError(
             f"The shape of the initial centers {array.shape} does not match "

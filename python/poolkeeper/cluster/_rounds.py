@@ -175,7 +175,7 @@ def _first_centers(estimator: KMeans, parts: Parts, X: Any, random: Any) -> Arra
         return _scalable.first_centers(parts.each, k, seed, estimator.n_jobs)
     if callable(init):
         init = init(X, k, random_state=random)
-    return centers_of(init, parts, k)
+    return centers_of(init, parts, k).copy()
 
 
 # --- on one part

@@ -44,8 +44,8 @@ pub(super) fn each_distance<T: Scalar>(
         ..
     } = pass.problem;
     let columns = data.columns;
-    let centers: Vec<T> = centers.iter().copied().collect();
-    let centers = &centers[..];
+    let centers = centers.as_standard_layout();
+    let centers = centers.as_slice().unwrap_or_default();
     let threads = pass.problem.threads(4).min(pass.workers.len());
     team.each(threads, pass.labels.len(), *control, &|worker, span| {
         let range = pass.range(span);

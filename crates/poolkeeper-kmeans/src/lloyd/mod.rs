@@ -1,6 +1,7 @@
 //! Lloyd's iterations: assign every sample to its nearest center, move every
 //! center to the mean of its samples, until nothing changes any more.
 
+mod by_center;
 pub(crate) mod ending;
 pub(crate) mod pass;
 mod policy;
@@ -69,8 +70,47 @@ pub fn fit<T: Scalar>(
     options: &Options<T>,
     control: &dyn Control,
 ) -> Result<Fit<T>> {
+    fit_given(x, weights, None, options, control)
+}
+
+/// As [`fit`], from these centers, whatever `options.init` says: they are moved, not
+/// copied.
+///
+/// # Errors
+///
+/// As [`fit`].
+///
+/// # Examples
+///
+/// ```
+/// use ndarray::array;
+/// use poolkeeper_kmeans::{Options, Threads, fit_from};
+///
+/// let x = array![[0.0_f32], [1.0], [10.0], [11.0]];
+/// let start = array![[0.0], [10.0]];
+/// let fit = fit_from(x.view(), None, start, &Options::new(2), &Threads(1))?;
+/// assert_eq!(fit.centers, array![[0.5], [10.5]]);
+/// # Ok::<(), poolkeeper_kmeans::Error>(())
+/// ```
+pub fn fit_from<T: Scalar>(
+    x: ArrayView2<T>,
+    weights: Option<ArrayView1<T>>,
+    centers: Array2<T>,
+    options: &Options<T>,
+    control: &dyn Control,
+) -> Result<Fit<T>> {
+    fit_given(x, weights, Some(centers), options, control)
+}
+
+fn fit_given<T: Scalar>(
+    x: ArrayView2<T>,
+    weights: Option<ArrayView1<T>>,
+    mut given: Option<Array2<T>>,
+    options: &Options<T>,
+    control: &dyn Control,
+) -> Result<Fit<T>> {
     check::not_empty(&x)?;
-    options.check(x.nrows(), x.ncols())?;
+    options.check(x.nrows(), x.ncols(), given.as_ref())?;
     let kernel = Kernel::choose(options.kernel)?;
     let (data, weights) = (Data::new(x), Weights::new(weights));
     let table = T::table(kernel);
@@ -86,8 +126,8 @@ pub fn fit<T: Scalar>(
             control,
         };
         let mut best: Option<Fit<T>> = None;
-        for init in 0..options.starts() {
-            let fit = one_start(&problem, options, init, kernel)?;
+        for init in 0..options.starts(given.is_some()) {
+            let fit = one_start(&problem, options, given.take(), init, kernel)?;
             if best.as_ref().is_none_or(|best| fit.inertia < best.inertia) {
                 best = Some(fit);
             }
@@ -100,11 +140,15 @@ pub fn fit<T: Scalar>(
 fn one_start<T: Scalar>(
     problem: &Problem<T>,
     options: &Options<T>,
+    given: Option<Array2<T>>,
     init: usize,
     kernel: Kernel,
 ) -> Result<Fit<T>> {
     let k = options.n_clusters;
-    let mut centers = first_centers(problem, &options.init, k, options.seed, init as u64)?;
+    let mut centers = match given {
+        Some(centers) => centers,
+        None => first_centers(problem, &options.init, k, options.seed, init as u64)?,
+    };
     let mut labels = vec![-1; problem.data.rows];
     let mut pass = Pass::new(problem, k, options.algorithm, &mut labels);
     let tol = options.tol * problem.frame.variance;

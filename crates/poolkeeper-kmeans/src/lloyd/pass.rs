@@ -10,7 +10,7 @@ use ndarray::{Array2, ArrayView2};
 use super::policy::{Kind, Policy};
 use super::pruned::Movers;
 use super::worker::Worker;
-use super::{ending, relocate};
+use super::{by_center, ending, relocate};
 use crate::control::check as not_cancelled;
 use crate::exact::Exact;
 use crate::fixed::{self, Fixed};
@@ -64,6 +64,8 @@ pub(crate) struct Pass<'a, T: 'static> {
     pub(super) k: usize,
     /// Of the labels as they are.
     sums: Sums,
+    /// Whether no thread has sums of its own, and these are there between passes only.
+    pub(super) by_center: bool,
     /// See [`crate::inertia`]; found by the first pass.
     pub(super) total: Option<Exact>,
     /// The share of the labels that changed in the last pass; after the first, in
@@ -90,8 +92,10 @@ impl<'a, T: Scalar> Pass<'a, T> {
         let longest = longest.max(data.chunk);
         let span = span.next_multiple_of(data.chunk).clamp(data.chunk, longest);
         let tile = problem.tile(k);
+        let by_center = by_center::pays(problem, k, problem.threads(k));
         let small = !Team::pays(data.rows * data.columns * k);
         let algorithm = match algorithm {
+            _ if by_center => Algorithm::Brute,
             Algorithm::Auto if small => Algorithm::Brute,
             other => other,
         };
@@ -122,7 +126,8 @@ impl<'a, T: Scalar> Pass<'a, T> {
             centers: Vec::new(),
             offset: problem.frame.offset(),
             k,
-            sums: Sums::new(k, &problem.frame.quanta),
+            sums: Sums::default(),
+            by_center,
             total: None,
             changed: 1.0,
             inertia: false,
@@ -138,11 +143,16 @@ impl<'a, T: Scalar> Pass<'a, T> {
     /// Gives every sample the label of its nearest center, and returns how
     /// many labels changed.
     pub(crate) fn run(&mut self, centers: ArrayView2<T>) -> Result<usize> {
+        if self.by_center {
+            self.sums = Sums::default();
+        }
         let (kind, movers) = self.prepare(centers);
         not_cancelled(self.problem.control)?;
         let is_first = self.total.is_none();
         let anew = is_first || (self.changed > SUM_ANEW && movers.is_none());
-        if anew {
+        if is_first && !self.by_center {
+            self.sums = Sums::new(self.k, &self.problem.frame.quanta);
+        } else if anew {
             self.sums.clear();
         }
         let threads = self.prepare_workers();
@@ -166,6 +176,9 @@ impl<'a, T: Scalar> Pass<'a, T> {
         self.lend_sums();
         for worker in self.workers.iter().skip(1) {
             self.sums.add(&lock(worker).sums);
+        }
+        if self.by_center {
+            self.sums = self.sum_by_center()?;
         }
         if is_first {
             self.total = Some(self.merged(|worker| &worker.total));
@@ -260,7 +273,7 @@ impl<'a, T: Scalar> Pass<'a, T> {
         let quanta = &self.problem.frame.quanta;
         while self.workers.len() < threads {
             let is_first = self.workers.is_empty();
-            let sums = if is_first {
+            let sums = if is_first || self.by_center {
                 Sums::default()
             } else {
                 Sums::new(self.k, quanta)

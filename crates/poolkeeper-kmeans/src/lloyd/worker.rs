@@ -77,7 +77,7 @@ unsafe fn add<T: Scalar, const ROWS: usize>(
 }
 
 /// The indices of `labels`, which are below `k`, sorted by label.
-fn by_label(labels: &[i32], k: usize) -> Vec<usize> {
+pub(super) fn by_label(labels: &[i32], k: usize) -> Vec<usize> {
     let mut next = vec![0; k + 1];
     for &label in labels {
         next[label as usize + 1] += 1;
@@ -321,12 +321,14 @@ impl<T: Scalar> Pass<'_, T> {
                 let i = i as usize;
                 let new = index[i].to_index() as i32;
                 let old = std::mem::replace(&mut labels[i], new);
-                if !anew {
+                if !anew && !self.by_center {
                     let labels = [old as usize, new as usize];
                     relabel(self.problem, sums, rows.row(i), first + i, labels);
                 }
             }
-            if anew && self.problem.data.columns >= MANY_COLUMNS {
+            if self.by_center {
+                // They are summed when all labels are known.
+            } else if anew && self.problem.data.columns >= MANY_COLUMNS {
                 add_by_label(self.problem, sums, rows, (labels, self.k), first);
             } else if anew {
                 for (i, &label) in labels.iter().enumerate() {

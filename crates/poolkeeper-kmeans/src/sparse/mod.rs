@@ -3,6 +3,7 @@
 
 mod batch;
 mod csr;
+mod fit;
 mod predict;
 mod score;
 mod start;
@@ -10,19 +11,19 @@ mod start;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1};
+use ndarray::{ArrayView2, ArrayViewMut1};
 
-use crate::control::check as not_cancelled;
 use crate::exact::Exact;
 use crate::kernels::plain::{quantised, rounded};
 use crate::lloyd::relocate::{self, Far};
-use crate::parallel::{Team, with_team};
+use crate::parallel::Team;
 use crate::problem::lock;
 use crate::rows::Weights;
 use crate::update::{Quanta, Sums};
 use crate::weighing::WeightRange;
-use crate::{Control, Error, Fit, Options, Progress, Result, Scalar, check};
+use crate::{Control, Result, Scalar, check};
 pub use csr::{Csr, Index};
+pub use fit::{fit_csr, fit_csr_from};
 pub use predict::{assign_csr, nearest_csr, transform_csr};
 use score::{Across, squares};
 pub use start::plus_plus_csr;
@@ -33,44 +34,6 @@ const CHUNK: usize = 256;
 /// Stored numbers, about, that are added to sums before the caller is asked whether
 /// to stop: some milliseconds.
 const BETWEEN_ASKS: usize = 1 << 20;
-
-/// Clusters the rows of a sparse matrix; as [`fit`](crate::fit), but
-/// `algorithm` and `kernel` make no difference, and `Init::Parallel` is
-/// `Init::PlusPlus`.
-///
-/// # Errors
-///
-/// As [`fit`](crate::fit).
-///
-/// # Examples
-///
-/// ```
-/// use poolkeeper_kmeans::{Csr, Options, Threads, fit_csr};
-///
-/// let x = Csr::new(&[0, 1, 2, 3], &[0, 0, 9], &[1.0_f64, 3.0, 5.0], 10)?;
-/// let fit = fit_csr(&x, None, &Options::new(2), &Threads(1))?;
-/// assert_eq!(fit.inertia, 2.0);
-/// # Ok::<(), poolkeeper_kmeans::Error>(())
-/// ```
-pub fn fit_csr<T: Scalar, I: Index>(
-    x: &Csr<T, I>,
-    weights: Option<ArrayView1<T>>,
-    options: &Options<T>,
-    control: &dyn Control,
-) -> Result<Fit<T>> {
-    options.check(x.rows(), x.columns)?;
-    with_team(|team| {
-        let problem = Problem::new(x, Weights::new(weights), team, control)?;
-        let mut best: Option<Fit<T>> = None;
-        for init in 0..options.starts() {
-            let fit = problem.one_start(options, init)?;
-            if best.as_ref().is_none_or(|best| fit.inertia < best.inertia) {
-                best = Some(fit);
-            }
-        }
-        best.ok_or(Error::Cancelled)
-    })
-}
 
 /// Writes a row to a center.
 fn put<T: Scalar, I: Index>(x: &Csr<T, I>, row: usize, mut to: ArrayViewMut1<T>) {
@@ -169,52 +132,6 @@ impl<'a, T: Scalar, I: Index> Problem<'a, T, I> {
 
     fn threads(&self, k: usize) -> usize {
         Team::size(self.control, self.x.stored() * k)
-    }
-
-    fn one_start(&self, options: &Options<T>, init: usize) -> Result<Fit<T>> {
-        let mut centers = self.first_centers(options, init as u64)?;
-        let mut labels = vec![-1; self.x.rows()];
-        let mut sums = Sums::new(options.n_clusters, &self.quanta);
-        let tol = options.tol * self.variance;
-        let (mut strict, mut converged, mut iterations) = (false, false, 0);
-        let mut labels_are_old = true;
-        while iterations < options.max_iter && !converged {
-            not_cancelled(self.control)?;
-            let across = self.across(centers.view())?;
-            let changed = self.pass(&across, &mut labels, Some(&mut sums))?;
-            let moved = self.relocate(&across, &labels, &mut sums);
-            drop(across);
-            let moves = sums.move_to_means(&self.quanta, &mut centers);
-            self.move_rows(&moved, &mut sums, true);
-            labels_are_old = moves.any;
-            iterations += 1;
-            strict = changed == 0;
-            converged = strict || moves.shift <= tol;
-            self.control.progress(Progress {
-                init,
-                iteration: iterations,
-                changed: Some(changed),
-                shift: moves.shift,
-                inertia: None,
-            });
-        }
-        let across = self.across(centers.view())?;
-        if labels_are_old {
-            self.pass(&across, &mut labels, None)?;
-        }
-        let inertia = check::inertia(self.inertia(&across, &labels)?)?;
-        drop(across);
-        let choice = "sparse rows, every distance".to_owned();
-        Ok(Fit {
-            centers,
-            labels,
-            inertia,
-            iterations,
-            converged,
-            strict,
-            choice,
-            moved: None,
-        })
     }
 
     /// Labels every row; takes `sums`, if there are any, along. Returns how
