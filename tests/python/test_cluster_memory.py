@@ -38,8 +38,7 @@ def peak(package: str, samples: int, dtype: str) -> float:
     return float(done.stdout)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("samples", [60, 90])
+@pytest.mark.parametrize(("samples", "dtype"), [(60, "float32"), (60, "float64"), (90, "float64")])
 def test_large_centers_take_less_than_scikit_learn(samples: int, dtype: str) -> None:
     ours, theirs = (peak(p, samples, dtype) for p in ("poolkeeper.cluster", "sklearn.cluster"))
     # The result, and sums of 8 bytes; while labels are found, what centers are compared in.

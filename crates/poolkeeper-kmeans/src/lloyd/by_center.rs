@@ -15,14 +15,25 @@ use crate::{Error, Result, Scalar};
 
 /// Sums of all threads that are smaller than this are not worth sharing.
 const SMALL: usize = 16 << 20;
+/// With as many samples for each center, scoring all centers for all samples, which shared
+/// sums ask for, may cost much more than pruning.
+const FEW: usize = 16;
+/// About so many samples are copied by each thread that scores in fixed point.
+const COPIED: usize = 80;
 
 /// Whether `threads` with sums of their own would take more than half of what the samples
-/// take.
+/// take, and these are few.
 pub(super) fn pays<T>(problem: &Problem<T>, k: usize, threads: usize) -> bool {
     let quanta = &problem.frame.quanta;
     let of_one = quanta.classes() * k * quanta.width() * size_of::<i64>();
     let samples = problem.data.rows * problem.data.columns * size_of::<T>();
-    threads * of_one > SMALL.max(samples / 2)
+    problem.data.rows < FEW * k && threads * of_one > SMALL.max(samples / 2)
+}
+
+/// Whether what threads copy to score in fixed point would take more than half of what the
+/// centers take.
+pub(super) fn copies_much(k: usize, threads: usize) -> bool {
+    threads * COPIED > k / 2
 }
 
 impl<T: Scalar> Pass<'_, T> {

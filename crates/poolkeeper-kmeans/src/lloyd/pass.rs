@@ -92,7 +92,8 @@ impl<'a, T: Scalar> Pass<'a, T> {
         let longest = longest.max(data.chunk);
         let span = span.next_multiple_of(data.chunk).clamp(data.chunk, longest);
         let tile = problem.tile(k);
-        let by_center = by_center::pays(problem, k, problem.threads(k));
+        let threads = problem.threads(k);
+        let by_center = by_center::pays(problem, k, threads);
         let small = !Team::pays(data.rows * data.columns * k);
         let algorithm = match algorithm {
             _ if by_center => Algorithm::Brute,
@@ -100,7 +101,8 @@ impl<'a, T: Scalar> Pass<'a, T> {
             other => other,
         };
         let panels = Panels::default();
-        let fixed_tile = problem.fixed_tile(k, &tile);
+        let is_scarce = by_center && by_center::copies_much(k, threads);
+        let fixed_tile = problem.fixed_tile(k, &tile).filter(|_| !is_scarce);
         let cost = Cost::new(
             data.columns,
             size_of::<T>(),
