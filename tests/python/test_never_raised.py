@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent import futures
 from pathlib import Path
 
 import poolkeeper
@@ -80,6 +81,20 @@ def test_workers_raise_no_pool_of_a_user_who_wants_one_thread() -> None:
     for backend in ("loky", "threading"):
         with poolkeeper.parallel(1, backend=backend):
             assert joblib.Parallel()(joblib.delayed(region.found)() for _ in range(2)) == [ONE] * 2
+
+
+@in_own_process(env={"OMP_NUM_THREADS": "1"})
+def test_shares_raise_no_pool_of_a_user_who_wants_one_thread() -> None:
+    assert region.found() == ONE
+    plan = poolkeeper.split(cpus=8, openmp=4, blas=2)
+    with plan:
+        assert region.found() == ONE
+    with plan.worker(0).limit() as scope:
+        assert region.found() == ONE
+        assert {outcome.status for outcome in scope.outcomes if outcome.filepath} == {"below"}
+    with futures.ThreadPoolExecutor(1, initializer=poolkeeper.spread(1, cpus=8)) as executor:
+        assert executor.submit(region.found).result() == ONE
+    assert region.found() == ONE
 
 
 def test_what_is_kept_is_what_a_region_has_under_run() -> None:
