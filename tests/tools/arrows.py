@@ -35,10 +35,7 @@ def main() -> int:
         print_table(graphs)
         return 0
     if sys.argv[1:] and not sys.argv[1].startswith("--"):
-        for arrows in graphs.values():
-            for target in sorted(arrows.get(sys.argv[1], ())):
-                print(target)
-        return 0
+        return print_arrows(graphs, sys.argv[1])
     found = [circle for arrows in graphs.values() for circle in circles(arrows)]
     if sys.argv[1:] == ["--shrink"]:
         return shrink(found)
@@ -64,6 +61,15 @@ def named(arrows: dict[Path, set[Path]]) -> Arrows:
         str(file.relative_to(ROOT)): {str(target.relative_to(ROOT)) for target in targets}
         for file, targets in arrows.items()
     }
+
+
+def print_arrows(graphs: dict[str, Arrows], file: str) -> int:
+    for arrows in graphs.values():
+        if file in arrows:
+            print("\n".join(sorted(arrows[file])))
+            return 0
+    print(f"{file} is no file of the crates or the package, as seen from the repository's root")
+    return 2
 
 
 def print_table(graphs: dict[str, Arrows]) -> None:

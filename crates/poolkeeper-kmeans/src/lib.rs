@@ -13,7 +13,7 @@
 //! let x = array![[0.0_f32, 0.0], [0.0, 1.0], [5.0, 5.0], [5.0, 6.0]];
 //! let centers = array![[0.0, 0.0], [5.0, 5.0]];
 //! let options = Options { init: Init::Centers(centers), ..Options::new(2) };
-//! let fit = fit(x.view(), None, &options, &Threads(2))?;
+//! let fit = fit(x.view(), None, options, &Threads(2))?;
 //! assert_eq!(fit.labels, [0, 0, 1, 1]);
 //! assert_eq!(fit.centers, array![[0.0, 0.5], [5.0, 5.5]]);
 //! # Ok::<(), poolkeeper_kmeans::Error>(())
@@ -84,16 +84,14 @@ pub use error::{Error, Result};
 pub use exact::Exact;
 pub use frame::{Frame, Summary};
 pub use kernels::dispatch::Kernel;
-pub use lloyd::{Fit, fit, fit_from};
+pub use lloyd::{Fit, fit};
 pub use mini_batch::{Batch, MiniBatch};
 pub use options::{Algorithm, Init, Options};
 pub use partial::{Partial, Step, farthest, partial};
 pub use predict::{assign, assign_moved, inertia, nearest, transform};
 pub use rows::Moved;
 pub use scalar::Scalar;
-pub use sparse::{
-    Csr, Index, assign_csr, fit_csr, fit_csr_from, nearest_csr, plus_plus_csr, transform_csr,
-};
+pub use sparse::{Csr, Index, assign_csr, fit_csr, nearest_csr, plus_plus_csr, transform_csr};
 pub use start::oversample::{draw_candidates, lower_distances};
 pub use start::plus_plus;
 pub use weighing::WeightRange;

@@ -88,37 +88,31 @@ impl<T: Scalar> Options<T> {
     }
 
     /// How many starts there will be; one where the first centers are `given`.
-    pub(crate) fn starts(&self, given: bool) -> usize {
+    pub(crate) fn starts(&self) -> usize {
         match self.init {
             Init::Centers(_) => 1,
-            _ if given => 1,
             _ => self.n_init,
         }
     }
 
     /// `given` are the first centers, if not `init` tells of them.
-    pub(crate) fn check(
-        &self,
-        rows: usize,
-        columns: usize,
-        given: Option<&Array2<T>>,
-    ) -> Result<()> {
+    pub(crate) fn check(&self, rows: usize, columns: usize) -> Result<()> {
         check::clusters(self.n_clusters, rows)?;
         let many = "at least 1";
         check::parameter(self.n_init > 0, "n_init", self.n_init, many)?;
         check::parameter(self.max_iter > 0, "max_iter", self.max_iter, many)?;
         let tol = self.tol.is_finite() && self.tol >= 0.0;
         check::parameter(tol, "tol", self.tol, "a finite number, 0 or more")?;
-        let centers = match (given, &self.init) {
-            (Some(centers), _) | (None, Init::Centers(centers)) => centers.view(),
-            (None, Init::PlusPlus { local_trials }) => {
-                return check::parameter(*local_trials != Some(0), "local_trials", 0, many);
+        match &self.init {
+            Init::PlusPlus { local_trials } => {
+                check::parameter(*local_trials != Some(0), "local_trials", 0, many)
             }
-            _ => return Ok(()),
-        };
-        let name = "the array of first centers";
-        check::shape(name, &centers, self.n_clusters, columns)?;
-        let data = crate::rows::Data::new(centers);
-        check::finite(name, &data, 0..self.n_clusters)
+            Init::Centers(centers) => {
+                let (name, view) = ("the array of first centers", centers.view());
+                check::shape(name, &view, self.n_clusters, columns)?;
+                check::finite(name, &crate::rows::Data::new(view), 0..self.n_clusters)
+            }
+            _ => Ok(()),
+        }
     }
 }

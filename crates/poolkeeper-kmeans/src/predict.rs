@@ -75,7 +75,7 @@ pub fn assign<T: Scalar>(
 /// use poolkeeper_kmeans::{Options, Threads, assign_moved, fit};
 ///
 /// let x = array![[0.1_f32], [0.2], [0.3]];
-/// let fit = fit(x.view(), None, &Options::new(2), &Threads(1))?;
+/// let fit = fit(x.view(), None, Options::new(2), &Threads(1))?;
 /// let moved = fit.moved.as_ref();
 /// let labels = assign_moved(x.view(), fit.centers.view(), moved, &Threads(1))?;
 /// assert_eq!(labels, fit.labels);

@@ -54,7 +54,7 @@ fn start<T: Scalar>(x: ArrayView2<T>, k: usize) -> Options<T> {
 fn blocks_of_any_size_give_the_bits_of_the_whole() -> Result<()> {
     let x = clouds::<f32>(1300, 6, 9, 0.8, 3);
     let options = start(x.view(), 9);
-    let whole = fit(x.view(), None, &options, &Threads(2))?;
+    let whole = fit(x.view(), None, options.clone(), &Threads(2))?;
     for rows in [1, 37, 1000, 5000] {
         let found = fit_blocks(&mut InMemory::new(x.view(), rows), &options, &Threads(2))?;
         assert_eq!(found.centers, whole.centers, "{rows}");
@@ -88,7 +88,7 @@ fn blocks_with_weights_give_the_bits_of_the_whole() -> Result<()> {
     let normalised = &uneven / uneven.sum();
     for weights in [Array1::from_elem(5000, 1.0 / 5000.0), normalised, uneven] {
         let weights = weights.view();
-        let whole = fit(x.view(), Some(weights), &options, &Threads(2))?;
+        let whole = fit(x.view(), Some(weights), options.clone(), &Threads(2))?;
         for rows in [1, 37, 500, 1000, 1234] {
             let x = x.view();
             let found = fit_blocks(&mut Weighed { x, weights, rows }, &options, &Threads(2))?;
@@ -110,7 +110,7 @@ fn a_mean_on_a_border_gives_the_bits_of_the_whole() -> Result<()> {
         pair.row_mut(1).scaled_add(1.0, &away);
     }
     let options = start(x.view(), 4);
-    let whole = fit(x.view(), None, &options, &Threads(2))?;
+    let whole = fit(x.view(), None, options.clone(), &Threads(2))?;
     for rows in [100, 1000, 2500] {
         let found = fit_blocks(&mut InMemory::new(x.view(), rows), &options, &Threads(2))?;
         assert_eq!(
@@ -128,7 +128,7 @@ fn an_empty_cluster_takes_the_same_sample() -> Result<()> {
     if let Init::Centers(centers) = &mut options.init {
         centers.slice_mut(s![4.., ..]).fill(1e3);
     }
-    let whole = fit(x.view(), None, &options, &Threads(1))?;
+    let whole = fit(x.view(), None, options.clone(), &Threads(1))?;
     let found = fit_blocks(&mut InMemory::new(x.view(), 64), &options, &Threads(1))?;
     assert_eq!(
         (found.centers, found.inertia),
@@ -143,7 +143,7 @@ fn starts_do_not_depend_on_the_size_of_blocks() -> Result<()> {
     let best = fit(
         x.view(),
         None,
-        &Options {
+        Options {
             n_init: 5,
             ..Options::new(10)
         },

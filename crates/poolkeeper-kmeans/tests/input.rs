@@ -7,7 +7,7 @@ use poolkeeper_kmeans::{
 };
 
 fn refused(x: &Array2<f32>, options: &Options<f32>) -> Error {
-    fit(x.view(), None, options, &Threads(2)).unwrap_err()
+    fit(x.view(), None, options.clone(), &Threads(2)).unwrap_err()
 }
 
 fn line(n: usize) -> Array2<f32> {
@@ -142,12 +142,7 @@ fn arrays_that_do_not_fit_are_refused() {
         "shape"
     );
     let weights = Array1::ones(4);
-    let failed = fit(
-        x.view(),
-        Some(weights.view()),
-        &Options::new(2),
-        &Threads(1),
-    );
+    let failed = fit(x.view(), Some(weights.view()), Options::new(2), &Threads(1));
     assert_eq!(failed.unwrap_err().code(), "shape");
 }
 
@@ -157,7 +152,7 @@ fn bad_weights_are_refused() {
         let failed = fit(
             line(3).view(),
             Some(weights.view()),
-            &Options::new(2),
+            Options::new(2),
             &Threads(1),
         );
         failed.unwrap_err().code()
@@ -179,7 +174,7 @@ fn a_center_may_have_only_samples_without_weight() -> Result<()> {
                 init,
                 ..Options::new(k)
             };
-            let found = fit(x.view(), Some(weights.view()), &options, &Threads(1))?;
+            let found = fit(x.view(), Some(weights.view()), options.clone(), &Threads(1))?;
             assert!(found.inertia <= 1e-12, "{k} {start}: {}", found.inertia);
         }
     }
@@ -195,7 +190,7 @@ fn weights_of_any_size_give_the_same_centers() -> Result<()> {
             init: Init::Centers(array![[0.0], [12.0]]),
             ..Options::new(2)
         };
-        let fit = fit(x.view(), Some(weights.view()), &options, &Threads(1))?;
+        let fit = fit(x.view(), Some(weights.view()), options.clone(), &Threads(1))?;
         for (found, expected) in fit.centers.iter().zip([0.75, 12.0]) {
             assert!((found - expected).abs() < 1e-13, "{scale}: {found}");
         }
@@ -216,7 +211,7 @@ fn samples_without_weight_do_not_count() -> Result<()> {
         n_init: 5,
         ..Options::new(2)
     };
-    let fit = fit(x.view(), Some(weights.view()), &options, &Threads(1))?;
+    let fit = fit(x.view(), Some(weights.view()), options.clone(), &Threads(1))?;
     assert_eq!(fit.inertia, 1.0);
     assert_eq!(fit.labels[3], fit.labels[4]);
     Ok(())
@@ -230,7 +225,7 @@ fn large_and_small_numbers_are_clustered() -> Result<()> {
         let fit = fit(
             x.view(),
             None,
-            &Options {
+            Options {
                 init,
                 ..Options::new(2)
             },
@@ -254,7 +249,7 @@ fn large_and_small_numbers_are_clustered() -> Result<()> {
 #[test]
 fn distances_beyond_double_precision_are_refused() {
     let x = array![[-1e200_f64], [1e200]];
-    let failed = fit(x.view(), None, &Options::new(1), &Threads(1));
+    let failed = fit(x.view(), None, Options::new(1), &Threads(1));
     assert_eq!(failed.unwrap_err().code(), "too-large");
 }
 
@@ -262,7 +257,7 @@ fn distances_beyond_double_precision_are_refused() {
 fn constant_columns_and_duplicates_are_no_obstacle() -> Result<()> {
     let x = Array2::from_shape_fn((200, 3), |(i, j)| if j == 1 { 7.5 } else { (i % 2) as f32 });
     for k in [1, 2, 5, 200] {
-        let fit = fit(x.view(), None, &Options::new(k), &Threads(2))?;
+        let fit = fit(x.view(), None, Options::new(k), &Threads(2))?;
         let expected = if k == 1 { 100.0 } else { 0.0 };
         assert_eq!(fit.inertia, expected, "{k}");
         assert!(fit.labels.iter().all(|&l| (0..k as i32).contains(&l)));
@@ -277,7 +272,7 @@ fn data_far_from_zero_keeps_its_digits() -> Result<()> {
     let fit = fit(
         x.view(),
         None,
-        &Options {
+        Options {
             n_init: 4,
             ..Options::new(2)
         },
@@ -297,7 +292,7 @@ fn an_empty_cluster_takes_a_far_sample() -> Result<()> {
     let fit = fit(
         x.view(),
         None,
-        &Options {
+        Options {
             init,
             ..Options::new(3)
         },
@@ -363,7 +358,7 @@ fn parts_make_the_same_bits_as_the_whole() -> Result<()> {
     let fit = fit(
         x.view(),
         None,
-        &Options {
+        Options {
             init,
             max_iter: 1,
             ..Options::new(7)
@@ -388,6 +383,6 @@ fn a_fit_stops_when_asked() {
         }
     }
     let x = Array2::from_shape_fn((30_000, 2), |(i, j)| ((i * (j + 3)) % 997) as f32);
-    let stopped = fit(x.view(), None, &Options::new(9), &After(Default::default()));
+    let stopped = fit(x.view(), None, Options::new(9), &After(Default::default()));
     assert_eq!(stopped.unwrap_err(), Error::Cancelled);
 }

@@ -38,7 +38,7 @@ fn same_as_plain<T: Scalar + Near + Into<f64>>(tolerance: f64) {
         let ours = fit(
             x.view(),
             Some(weights.view()),
-            &options(start.clone()),
+            options(start.clone()),
             &Threads(2),
         )
         .unwrap();
@@ -88,8 +88,9 @@ fn same_bits<T: Scalar + Near + Into<f64>>() {
                 max_iter: 30,
                 ..options(first(&x, k))
             };
-            [None, Some(weights.view())]
-                .map(|weights| bits(&fit(view, weights, &options, &Threads(threads)).unwrap()))
+            [None, Some(weights.view())].map(|weights| {
+                bits(&fit(view, weights, options.clone(), &Threads(threads)).unwrap())
+            })
         };
         let first = run(x.view(), Kernel::Portable, Algorithm::Brute, 1);
         let columns_first = x.t().to_owned();
@@ -140,7 +141,7 @@ fn same_labels_in_fixed_point<T: Scalar + Near + Into<f64>>() {
                 max_iter: 12,
                 ..options(first(&x, k))
             };
-            bits(&fit(x.view(), None, &options, &Threads(threads)).unwrap())
+            bits(&fit(x.view(), None, options.clone(), &Threads(threads)).unwrap())
         };
         // The portable kernel has no use for fixed point.
         let expected = run(Kernel::Portable, Algorithm::Brute, 1);
@@ -165,7 +166,7 @@ fn a_pruned_fit_that_is_stopped_has_the_same_inertia() {
                 max_iter,
                 ..options(first(&x, 90))
             };
-            bits(&fit(x.view(), None, &options, &Threads(2)).unwrap())
+            bits(&fit(x.view(), None, options.clone(), &Threads(2)).unwrap())
         };
         let expected = run(Algorithm::Brute);
         assert_eq!(expected.3, max_iter);
@@ -213,7 +214,7 @@ fn same_start<T: Scalar + Near + Into<f64>>() {
                 kernel: Some(kernel),
                 ..Options::new(12)
             };
-            bits(&fit(x, weights, &options, &Threads(threads)).unwrap())
+            bits(&fit(x, weights, options.clone(), &Threads(threads)).unwrap())
         };
         let expected = run(x.view(), Kernel::Portable, 1);
         for kernel in Kernel::available() {
@@ -244,7 +245,7 @@ fn the_seed_decides() {
                 n_init: 2,
                 ..Options::new(12)
             };
-            bits(&fit(x.view(), None, &options, &Threads(threads)).unwrap())
+            bits(&fit(x.view(), None, options.clone(), &Threads(threads)).unwrap())
         };
         assert_eq!(run(3, 1), run(3, 2));
         assert_ne!(run(3, 1), run(4, 1));
@@ -260,7 +261,9 @@ fn the_best_of_several_starts_is_kept() {
             init: Init::Random,
             ..Options::new(15)
         };
-        fit(x.view(), None, &options, &Threads(1)).unwrap().inertia
+        fit(x.view(), None, options.clone(), &Threads(1))
+            .unwrap()
+            .inertia
     };
     let first = inertia(1);
     assert!(inertia(8) < first);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::Numbers;
 use ndarray::{Array1, Array2, ShapeBuilder, s};
-use poolkeeper_kmeans::{Algorithm, Fit, Init, Options, Scalar, Threads, fit, fit_from};
+use poolkeeper_kmeans::{Algorithm, Fit, Init, Options, Scalar, Threads, fit};
 
 /// Counts what is allocated now, and the most that ever was.
 struct Counting;
@@ -54,7 +54,7 @@ fn check<T: Scalar>(what: &str, x: ndarray::ArrayView2<T>, options: &Options<T>)
     let (rows, columns) = x.dim();
     let weights = Array1::from_elem(rows, T::near(2.0));
     for weights in [None, Some(weights.view())] {
-        let (most, found) = most_during(|| fit(x, weights, options, &Threads(THREADS)));
+        let (most, found) = most_during(|| fit(x, weights, options.clone(), &Threads(THREADS)));
         assert_eq!(found.expect("a fit").labels.len(), rows);
         let allowed = 16 * rows + THREADS * (8 * options.n_clusters * columns + BUFFERS);
         assert!(most <= allowed, "{what}: {most} bytes of {allowed} allowed");
@@ -143,9 +143,9 @@ fn fit_of<T: Scalar>(
 ) -> Fit<T> {
     let mut options = Options::new(k);
     (options.max_iter, options.tol) = (4, 0.0);
-    let start = x.slice(s![..k, ..]).to_owned();
+    options.init = Init::Centers(x.slice(s![..k, ..]).to_owned());
     let weights = weights.map(|weights| weights.view());
-    fit_from(x.view(), weights, start, &options, &Threads(threads)).expect("a fit")
+    fit(x.view(), weights, options, &Threads(threads)).expect("a fit")
 }
 
 // One test: the allocator counts for the process.

@@ -28,7 +28,7 @@ fn a_number_that_is_not_finite_is_refused_and_named() {
             let x = with(bad, row, column);
             let (x, centers, one) = (x.view(), centers.view(), Threads(1));
             let found = [
-                fit(x, None, &Options::new(2), &one).map(drop),
+                fit(x, None, Options::new(2), &one).map(drop),
                 assign(x, centers, &one).map(drop),
                 inertia(x, None, centers, &one).map(drop),
                 Summary::of(x, None, &one).map(drop),
@@ -37,7 +37,7 @@ fn a_number_that_is_not_finite_is_refused_and_named() {
                 assert_eq!(place(result.unwrap_err()), (row, column), "{bad}");
             }
             let single = x.mapv(|x| x as f32);
-            let refused = fit(single.view(), None, &Options::new(2), &one).unwrap_err();
+            let refused = fit(single.view(), None, Options::new(2), &one).unwrap_err();
             assert_eq!(place(refused), (row, column), "{bad}");
         }
     }

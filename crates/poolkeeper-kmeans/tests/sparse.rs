@@ -53,13 +53,13 @@ fn sparse_rows_are_clustered_as_dense_ones() -> Result<()> {
     let dense = fit(
         data.dense.view(),
         Some(weights.view()),
-        &options,
+        options.clone(),
         &Threads(2),
     )?;
-    let one = fit_csr(&x, Some(weights.view()), &options, &Threads(1))?;
+    let one = fit_csr(&x, Some(weights.view()), options.clone(), &Threads(1))?;
     assert_eq!(
         one,
-        fit_csr(&x, Some(weights.view()), &options, &Threads(3))?
+        fit_csr(&x, Some(weights.view()), options.clone(), &Threads(3))?
     );
     assert_eq!(
         (&one.labels, one.iterations),
@@ -83,14 +83,14 @@ fn threads_make_no_difference() -> Result<()> {
         max_iter: 4,
         ..Options::new(7)
     };
-    let one = fit_csr(&x, None, &options, &Threads(1))?;
-    assert_eq!(one, fit_csr(&x, None, &options, &Threads(3))?);
+    let one = fit_csr(&x, None, options.clone(), &Threads(1))?;
+    assert_eq!(one, fit_csr(&x, None, options.clone(), &Threads(3))?);
     // The last centers are the means of what the iteration before labelled.
     let before = Options {
         max_iter: 3,
         ..options
     };
-    let labels = fit_csr(&x, None, &before, &Threads(3))?.labels;
+    let labels = fit_csr(&x, None, before.clone(), &Threads(3))?.labels;
     for (c, center) in one.centers.outer_iter().enumerate() {
         let rows = data.dense.outer_iter().zip(&labels);
         let own = rows.filter(|&(_, &label)| label as usize == c);
@@ -127,12 +127,12 @@ fn every_start_gives_a_clustering() -> Result<()> {
             n_init: 3,
             ..Options::new(7)
         };
-        fit_csr(&x, None, &options, &Threads(threads))
+        fit_csr(&x, None, options.clone(), &Threads(threads))
     };
     let best = fit(
         data.dense.view(),
         None,
-        &Options {
+        Options {
             n_init: 9,
             ..Options::new(7)
         },
@@ -157,7 +157,7 @@ fn empty_rows_and_empty_clusters_are_no_obstacle() -> Result<()> {
     let found = fit_csr(
         &x,
         None,
-        &Options {
+        Options {
             init,
             ..Options::new(3)
         },

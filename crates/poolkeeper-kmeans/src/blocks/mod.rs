@@ -99,7 +99,7 @@ pub fn fit_blocks<T: Scalar>(
     control: &dyn Control,
 ) -> Result<BlocksFit<T>> {
     let summary = summarise(blocks, control)?;
-    options.check(summary.rows as usize, summary.mean.len(), None)?;
+    options.check(summary.rows as usize, summary.mean.len())?;
     let frame = Frame::new(&summary)?;
     let kernel = Kernel::choose(options.kernel)?;
     let mut fit = Fitting {
@@ -111,7 +111,7 @@ pub fn fit_blocks<T: Scalar>(
         rows: summary.rows,
     };
     let mut best: Option<BlocksFit<T>> = None;
-    for init in 0..options.starts(false) {
+    for init in 0..options.starts() {
         let next = fit.one_start(init)?;
         if best.as_ref().is_none_or(|best| next.inertia < best.inertia) {
             best = Some(next);

@@ -45,7 +45,8 @@ pub struct Fit<T> {
     pub moved: Option<Moved<T>>,
 }
 
-/// Clusters the rows of `x`.
+/// Clusters the rows of `x`. Given centers ([`Init::Centers`](crate::Init::Centers)) are
+/// moved, not copied.
 ///
 /// # Errors
 ///
@@ -59,7 +60,7 @@ pub struct Fit<T> {
 /// use poolkeeper_kmeans::{Options, Threads, fit};
 ///
 /// let x = array![[0.0_f32], [1.0], [10.0], [11.0]];
-/// let fit = fit(x.view(), None, &Options::new(2), &Threads(1))?;
+/// let fit = fit(x.view(), None, Options::new(2), &Threads(1))?;
 /// assert_eq!(fit.inertia, 1.0);
 /// assert_eq!(fit.labels[0], fit.labels[1]);
 /// # Ok::<(), poolkeeper_kmeans::Error>(())
@@ -67,50 +68,11 @@ pub struct Fit<T> {
 pub fn fit<T: Scalar>(
     x: ArrayView2<T>,
     weights: Option<ArrayView1<T>>,
-    options: &Options<T>,
-    control: &dyn Control,
-) -> Result<Fit<T>> {
-    fit_given(x, weights, None, options, control)
-}
-
-/// As [`fit`], from these centers, whatever `options.init` says: they are moved, not
-/// copied.
-///
-/// # Errors
-///
-/// As [`fit`].
-///
-/// # Examples
-///
-/// ```
-/// use ndarray::array;
-/// use poolkeeper_kmeans::{Options, Threads, fit_from};
-///
-/// let x = array![[0.0_f32], [1.0], [10.0], [11.0]];
-/// let start = array![[0.0], [10.0]];
-/// let fit = fit_from(x.view(), None, start, &Options::new(2), &Threads(1))?;
-/// assert_eq!(fit.centers, array![[0.5], [10.5]]);
-/// # Ok::<(), poolkeeper_kmeans::Error>(())
-/// ```
-pub fn fit_from<T: Scalar>(
-    x: ArrayView2<T>,
-    weights: Option<ArrayView1<T>>,
-    centers: Array2<T>,
-    options: &Options<T>,
-    control: &dyn Control,
-) -> Result<Fit<T>> {
-    fit_given(x, weights, Some(centers), options, control)
-}
-
-fn fit_given<T: Scalar>(
-    x: ArrayView2<T>,
-    weights: Option<ArrayView1<T>>,
-    mut given: Option<Array2<T>>,
-    options: &Options<T>,
+    mut options: Options<T>,
     control: &dyn Control,
 ) -> Result<Fit<T>> {
     check::not_empty(&x)?;
-    options.check(x.nrows(), x.ncols(), given.as_ref())?;
+    options.check(x.nrows(), x.ncols())?;
     let kernel = Kernel::choose(options.kernel)?;
     let (data, weights) = (Data::new(x), Weights::new(weights));
     let table = T::table(kernel);
@@ -125,30 +87,36 @@ fn fit_given<T: Scalar>(
             team,
             control,
         };
-        let mut best: Option<Fit<T>> = None;
-        for init in 0..options.starts(given.is_some()) {
-            let fit = one_start(&problem, options, given.take(), init, kernel)?;
-            if best.as_ref().is_none_or(|best| fit.inertia < best.inertia) {
-                best = Some(fit);
-            }
-        }
-        best.ok_or(crate::Error::Cancelled)
+        best_of(options.starts(), |init| {
+            one_start(&problem, &mut options, init, kernel)
+        })
     })
+}
+
+/// The first fit with the least inertia, of those from several starts.
+pub(crate) fn best_of<T: Scalar>(
+    starts: usize,
+    mut one_start: impl FnMut(usize) -> Result<Fit<T>>,
+) -> Result<Fit<T>> {
+    let mut best: Option<Fit<T>> = None;
+    for init in 0..starts {
+        let fit = one_start(init)?;
+        if best.as_ref().is_none_or(|best| fit.inertia < best.inertia) {
+            best = Some(fit);
+        }
+    }
+    best.ok_or(crate::Error::Cancelled)
 }
 
 /// The iterations from one start.
 fn one_start<T: Scalar>(
     problem: &Problem<T>,
-    options: &Options<T>,
-    given: Option<Array2<T>>,
+    options: &mut Options<T>,
     init: usize,
     kernel: Kernel,
 ) -> Result<Fit<T>> {
     let k = options.n_clusters;
-    let mut centers = match given {
-        Some(centers) => centers,
-        None => first_centers(problem, &options.init, k, options.seed, init as u64)?,
-    };
+    let mut centers = first_centers(problem, &mut options.init, k, options.seed, init as u64)?;
     let mut labels = vec![-1; problem.data.rows];
     let mut pass = Pass::new(problem, k, options.algorithm, &mut labels);
     let tol = options.tol * problem.frame.variance;

@@ -1,18 +1,19 @@
 //! Lloyd's iterations over sparse rows.
 
-use ndarray::{Array2, ArrayView1};
+use ndarray::ArrayView1;
 
 use super::Problem;
 use super::csr::{Csr, Index};
 use crate::control::check as not_cancelled;
+use crate::lloyd::best_of;
 use crate::parallel::with_team;
 use crate::rows::Weights;
 use crate::update::Sums;
-use crate::{Control, Error, Fit, Options, Progress, Result, Scalar, check};
+use crate::{Control, Fit, Options, Progress, Result, Scalar, check};
 
 /// Clusters the rows of a sparse matrix; as [`fit`](crate::fit), but
-/// `algorithm` and `kernel` make no difference, and `Init::Parallel` is
-/// `Init::PlusPlus`.
+/// `algorithm` and `kernel` of the options make no difference (the variable
+/// `POOLKEEPER_KMEANS_KERNEL` does), and `Init::Parallel` is `Init::PlusPlus`.
 ///
 /// # Errors
 ///
@@ -24,79 +25,28 @@ use crate::{Control, Error, Fit, Options, Progress, Result, Scalar, check};
 /// use poolkeeper_kmeans::{Csr, Options, Threads, fit_csr};
 ///
 /// let x = Csr::new(&[0, 1, 2, 3], &[0, 0, 9], &[1.0_f64, 3.0, 5.0], 10)?;
-/// let fit = fit_csr(&x, None, &Options::new(2), &Threads(1))?;
+/// let fit = fit_csr(&x, None, Options::new(2), &Threads(1))?;
 /// assert_eq!(fit.inertia, 2.0);
 /// # Ok::<(), poolkeeper_kmeans::Error>(())
 /// ```
 pub fn fit_csr<T: Scalar, I: Index>(
     x: &Csr<T, I>,
     weights: Option<ArrayView1<T>>,
-    options: &Options<T>,
+    mut options: Options<T>,
     control: &dyn Control,
 ) -> Result<Fit<T>> {
-    fit_given(x, weights, None, options, control)
-}
-
-/// As [`fit_from`](crate::fit_from), of sparse rows.
-///
-/// # Errors
-///
-/// As there.
-///
-/// # Examples
-///
-/// ```
-/// use ndarray::array;
-/// use poolkeeper_kmeans::{Csr, Options, Threads, fit_csr_from};
-///
-/// let x = Csr::new(&[0, 1, 2], &[0, 1], &[1.0_f64, 5.0], 2)?;
-/// let start = array![[9.0, 0.0], [0.0, 9.0]];
-/// let fit = fit_csr_from(&x, None, start, &Options::new(2), &Threads(1))?;
-/// assert_eq!(fit.centers, array![[1.0, 0.0], [0.0, 5.0]]);
-/// # Ok::<(), poolkeeper_kmeans::Error>(())
-/// ```
-pub fn fit_csr_from<T: Scalar, I: Index>(
-    x: &Csr<T, I>,
-    weights: Option<ArrayView1<T>>,
-    centers: Array2<T>,
-    options: &Options<T>,
-    control: &dyn Control,
-) -> Result<Fit<T>> {
-    fit_given(x, weights, Some(centers), options, control)
-}
-
-fn fit_given<T: Scalar, I: Index>(
-    x: &Csr<T, I>,
-    weights: Option<ArrayView1<T>>,
-    mut given: Option<Array2<T>>,
-    options: &Options<T>,
-    control: &dyn Control,
-) -> Result<Fit<T>> {
-    options.check(x.rows(), x.columns, given.as_ref())?;
+    options.check(x.rows(), x.columns)?;
     with_team(|team| {
         let problem = Problem::new(x, Weights::new(weights), team, control)?;
-        let mut best: Option<Fit<T>> = None;
-        for init in 0..options.starts(given.is_some()) {
-            let fit = problem.one_start(options, given.take(), init)?;
-            if best.as_ref().is_none_or(|best| fit.inertia < best.inertia) {
-                best = Some(fit);
-            }
-        }
-        best.ok_or(Error::Cancelled)
+        best_of(options.starts(), |init| {
+            problem.one_start(&mut options, init)
+        })
     })
 }
 
 impl<T: Scalar, I: Index> Problem<'_, T, I> {
-    fn one_start(
-        &self,
-        options: &Options<T>,
-        given: Option<Array2<T>>,
-        init: usize,
-    ) -> Result<Fit<T>> {
-        let mut centers = match given {
-            Some(centers) => centers,
-            None => self.first_centers(options, init as u64)?,
-        };
+    fn one_start(&self, options: &mut Options<T>, init: usize) -> Result<Fit<T>> {
+        let mut centers = self.first_centers(options, init as u64)?;
         let mut labels = vec![-1; self.x.rows()];
         let mut sums = Sums::new(options.n_clusters, &self.quanta);
         let tol = options.tol * self.variance;

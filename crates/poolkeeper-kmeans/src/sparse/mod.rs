@@ -23,7 +23,7 @@ use crate::update::{Quanta, Sums};
 use crate::weighing::WeightRange;
 use crate::{Control, Result, Scalar, check};
 pub use csr::{Csr, Index};
-pub use fit::{fit_csr, fit_csr_from};
+pub use fit::fit_csr;
 pub use predict::{assign_csr, nearest_csr, transform_csr};
 use score::{Across, squares};
 pub use start::plus_plus_csr;

@@ -48,11 +48,11 @@ pub fn plus_plus_csr<T: Scalar, I: Index>(
 }
 
 impl<T: Scalar, I: Index> Problem<'_, T, I> {
-    pub(super) fn first_centers(&self, options: &Options<T>, stream: u64) -> Result<Array2<T>> {
+    pub(super) fn first_centers(&self, options: &mut Options<T>, stream: u64) -> Result<Array2<T>> {
         let k = options.n_clusters;
         let mut random = Random::new(options.seed, stream);
-        let rows = match &options.init {
-            Init::Centers(centers) => return Ok(centers.clone()),
+        let rows = match &mut options.init {
+            Init::Centers(centers) => return Ok(std::mem::take(centers)),
             Init::Random => random.samples(k, self.x.rows(), &self.weights.relative()),
             Init::PlusPlus { local_trials } => {
                 self.plus_plus(k, trials(*local_trials, k), &mut random)?

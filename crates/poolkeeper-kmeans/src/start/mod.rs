@@ -12,10 +12,10 @@ use crate::random::Random;
 use crate::rows::{Data, Weights};
 use crate::{Control, Init, Kernel, Result, Scalar, check};
 
-/// The first centers of start `stream`.
+/// The first centers of start `stream`; those that are given are taken out of `init`.
 pub(crate) fn first_centers<T: Scalar>(
     problem: &Problem<T>,
-    init: &Init<T>,
+    init: &mut Init<T>,
     k: usize,
     seed: u64,
     stream: u64,
@@ -28,7 +28,7 @@ pub(crate) fn first_centers<T: Scalar>(
         ..*problem
     };
     let rows = match init {
-        Init::Centers(centers) => return Ok(centers.clone()),
+        Init::Centers(centers) => return Ok(std::mem::take(centers)),
         Init::Parallel => return oversample::choose(problem, whole, k, &mut random),
         Init::Random => random.samples(k, problem.data.rows, &problem.weights),
         Init::PlusPlus { local_trials } => {

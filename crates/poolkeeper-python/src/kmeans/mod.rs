@@ -13,7 +13,6 @@ mod sparse;
 mod watch;
 
 use arrays::{Element, Weights, centers_of};
-use numpy::ndarray::Array2;
 use numpy::{IntoPyArray, PyArray1};
 use poolkeeper_kmeans::{Fit, Init, Options};
 use predict::{Place, place};
@@ -40,38 +39,26 @@ struct Request<'py> {
     seed: u64,
 }
 
-/// Where the first centers come from.
-enum Start<T> {
-    Found(Init<T>),
-    Given(Array2<T>),
-}
-
 impl Request<'_> {
-    /// The options, and the first centers where they are given: copied this once.
-    fn options<T: Element>(&self) -> PyResult<(Options<T>, Option<Array2<T>>)> {
-        let (init, given) = match start(&self.init)? {
-            Start::Found(init) => (init, None),
-            Start::Given(centers) => (Init::Random, Some(centers)),
-        };
-        let options = Options {
-            init,
+    fn options<T: Element>(&self) -> PyResult<Options<T>> {
+        Ok(Options {
+            init: init(&self.init)?,
             n_init: self.n_init,
             max_iter: self.max_iter,
             tol: self.tol,
             seed: self.seed,
             ..Options::new(self.n_clusters)
-        };
-        Ok((options, given))
+        })
     }
 }
 
-fn start<T: Element>(init: &Bound<'_, PyAny>) -> PyResult<Start<T>> {
+fn init<T: Element>(init: &Bound<'_, PyAny>) -> PyResult<Init<T>> {
     let Ok(name) = init.extract::<String>() else {
-        return Ok(Start::Given(centers_of(init)?.as_array().to_owned()));
+        return Ok(Init::Centers(centers_of(init)?.as_array().to_owned()));
     };
     match name.as_str() {
-        "k-means++" => Ok(Start::Found(Init::PlusPlus { local_trials: None })),
-        "random" => Ok(Start::Found(Init::Random)),
+        "k-means++" => Ok(Init::PlusPlus { local_trials: None }),
+        "random" => Ok(Init::Random),
         _ => Err(PyValueError::new_err(format!(
             "no start is called {name:?}"
         ))),
@@ -112,10 +99,10 @@ fn fit<'py, R: Rows>(
     request: &Request<'py>,
     watch: &Watch,
 ) -> PyResult<Found<'py>> {
-    let (options, given) = request.options::<R::T>()?;
+    let options = request.options::<R::T>()?;
     let weights = Weights::new(weights)?;
     let weights = weights.as_array();
-    let fit = watch.run(py, || rows.fit(weights, given, &options, watch))?;
+    let fit = watch.run(py, || rows.fit(weights, options, watch))?;
     Ok(found(py, fit))
 }
 

@@ -6,8 +6,7 @@ use super::watch::Watch;
 use numpy::ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2};
 use poolkeeper_kmeans::{
     Batch, Csr, Fit, Index, MiniBatch, Moved, Options, Result, assign_csr, assign_moved, fit,
-    fit_csr, fit_csr_from, fit_from, inertia, nearest, nearest_csr, plus_plus, plus_plus_csr,
-    transform, transform_csr,
+    fit_csr, inertia, nearest, nearest_csr, plus_plus, plus_plus_csr, transform, transform_csr,
 };
 use pyo3::Borrowed;
 use pyo3::prelude::*;
@@ -43,12 +42,10 @@ impl Given<'_> {
 pub(super) trait Rows: Sync {
     type T: Element;
 
-    /// From the `given` centers, if there are some.
     fn fit(
         &self,
         weights: Option<ArrayView1<Self::T>>,
-        given: Option<Array2<Self::T>>,
-        options: &Options<Self::T>,
+        options: Options<Self::T>,
         watch: &Watch,
     ) -> Result<Fit<Self::T>>;
 
@@ -111,14 +108,10 @@ impl<T: Element> Rows for ArrayView2<'_, T> {
     fn fit(
         &self,
         weights: Option<ArrayView1<T>>,
-        given: Option<Array2<T>>,
-        options: &Options<T>,
+        options: Options<T>,
         watch: &Watch,
     ) -> Result<Fit<T>> {
-        match given {
-            Some(centers) => fit_from(*self, weights, centers, options, watch),
-            None => fit(*self, weights, options, watch),
-        }
+        fit(*self, weights, options, watch)
     }
 
     fn batch(
@@ -196,14 +189,10 @@ impl<T: Element, I: Index> Rows for Csr<'_, T, I> {
     fn fit(
         &self,
         weights: Option<ArrayView1<T>>,
-        given: Option<Array2<T>>,
-        options: &Options<T>,
+        options: Options<T>,
         watch: &Watch,
     ) -> Result<Fit<T>> {
-        match given {
-            Some(centers) => fit_csr_from(self, weights, centers, options, watch),
-            None => fit_csr(self, weights, options, watch),
-        }
+        fit_csr(self, weights, options, watch)
     }
 
     fn batch(

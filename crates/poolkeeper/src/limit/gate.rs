@@ -138,3 +138,18 @@ fn this_thread() -> usize {
         .try_with(|place| std::ptr::from_ref(place).addr())
         .unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_scope_is_not_ended_where_that_would_wait() {
+        let mut scope = crate::limit(1).expect("a limit");
+        let held = super::lock().expect("the lock");
+        let ended = std::thread::scope(|threads| threads.spawn(|| scope.try_end()).join());
+        assert!(!ended.expect("no panic"));
+        drop(held);
+        scope.end();
+        assert!(scope.is_ended());
+        assert!(scope.try_end(), "it has ended");
+    }
+}

@@ -164,14 +164,8 @@ pub(super) const fn variable(name: &'static str, meaning: &'static str) -> Varia
 /// Shorthand for the cards: a variable that a budget sets.
 pub(super) const fn counted(name: &'static str, counts: Counts, meaning: &'static str) -> Variable {
     Variable {
-        name,
-        meaning,
         counts: Some(counts),
-        over: &[],
-        usual: None,
-        is_list: false,
-        reading: None,
-        is_read_again: false,
+        ..variable(name, meaning)
     }
 }
 
