@@ -118,15 +118,8 @@ pub(super) fn threads(facts: &Facts) -> Vec<Finding> {
         .evidence([format!(
             "{}: {} of {} taken",
             room.place, room.used, room.limit
-        )])
-        .lower(
-            facts,
-            &facts.independent().collect::<Vec<_>>(),
-            &[(EVERY_POOL, advised)],
-            format!("poolkeeper.set_limit({advised})"),
-        )
-        .shell(format!("export OMP_NUM_THREADS={advised}"));
-    vec![finding]
+        )]);
+    vec![fewer_threads(finding, facts, advised)]
 }
 
 pub(super) fn memory(facts: &Facts) -> Vec<Finding> {
@@ -147,25 +140,16 @@ pub(super) fn memory(facts: &Facts) -> Vec<Finding> {
         megabytes(room.left())
     );
     let advised = advised(facts, room.left() / stack.max(1));
-    let finding = Finding::new(&MEMORY, summary)
-        .evidence(lines)
-        .evidence([
-            format!("a thread's stack: {}", megabytes(stack)),
-            format!(
-                "{}: {} of {} taken",
-                room.place,
-                megabytes(room.used),
-                megabytes(room.limit)
-            ),
-        ])
-        .lower(
-            facts,
-            &facts.independent().collect::<Vec<_>>(),
-            &[(EVERY_POOL, advised)],
-            format!("poolkeeper.set_limit({advised})"),
-        )
-        .shell(format!("export OMP_NUM_THREADS={advised}"));
-    vec![finding]
+    let finding = Finding::new(&MEMORY, summary).evidence(lines).evidence([
+        format!("a thread's stack: {}", megabytes(stack)),
+        format!(
+            "{}: {} of {} taken",
+            room.place,
+            megabytes(room.used),
+            megabytes(room.limit)
+        ),
+    ]);
+    vec![fewer_threads(finding, facts, advised)]
 }
 
 /// A thread count for every pool with which so many new threads will do. What a
@@ -186,4 +170,16 @@ fn fitting(facts: &Facts, room: u64) -> u64 {
 /// The same, and no more than there are CPUs.
 fn advised(facts: &Facts, room: u64) -> u64 {
     fitting(facts, room).min(facts.cpus.budget.into())
+}
+
+/// With the lines that leave every pool at most so many threads.
+fn fewer_threads(finding: Finding, facts: &Facts, advised: u64) -> Finding {
+    finding
+        .lower(
+            facts,
+            &facts.independent().collect::<Vec<_>>(),
+            &[(EVERY_POOL, advised)],
+            format!("poolkeeper.set_limit({advised})"),
+        )
+        .shell(format!("export OMP_NUM_THREADS={advised}"))
 }
