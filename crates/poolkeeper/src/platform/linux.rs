@@ -1,6 +1,7 @@
 //! Linux: the dynamic loader's list of objects and its counters.
 
 pub(crate) use super::elf::SymbolTable;
+use super::forks;
 use super::loaded::Epoch;
 use crate::Result;
 use libc::{c_int, c_void, dl_phdr_info, size_t};
@@ -95,25 +96,14 @@ fn iterate<F: FnMut(&dl_phdr_info) -> bool>(visit: &mut F) {
         let (visit, info) = unsafe { (&mut *data.cast::<F>(), &*info) };
         c_int::from(!visit(info))
     }
-    // SAFETY: `call::<F>` matches the callback's signature, and `visit`
-    // outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(call::<F>), (&raw mut *visit).cast()) };
+    forks::walk(|| {
+        // SAFETY: `call::<F>` matches the callback's signature, and `visit`
+        // outlives the call.
+        unsafe { libc::dl_iterate_phdr(Some(call::<F>), (&raw mut *visit).cast()) };
+    });
 }
 
 /// A name of the loader's as a path.
 pub(crate) fn path_of(name: &CStr) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(name.to_bytes()))
-}
-
-/// Asks for the three calls around every `fork` of this process; see
-/// pthread_atfork(3).
-pub(crate) fn on_fork(
-    prepare: unsafe extern "C" fn(),
-    parent: unsafe extern "C" fn(),
-    child: unsafe extern "C" fn(),
-) {
-    // SAFETY: the three are `extern "C" fn()` that live as long as this code;
-    // glibc drops them when the object that registered them is unloaded.
-    let status = unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
-    assert_eq!(status, 0, "pthread_atfork: out of memory");
 }

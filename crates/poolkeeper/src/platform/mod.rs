@@ -12,6 +12,8 @@ mod exec;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod files;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod forks;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod library;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod linux;
@@ -29,8 +31,9 @@ pub(crate) use self::{
     elf::SymbolTable,
     exec::exec,
     files::{has_shared_memory, read_regular},
+    forks::on_fork,
     library::Library,
-    linux::{each_image, epoch, on_fork, path_of},
+    linux::{each_image, epoch, path_of},
     maps::{file_of, mapped_file},
     stacks::thread_owners,
     start::{Beginning, StartRoutines},
