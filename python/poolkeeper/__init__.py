@@ -22,11 +22,13 @@ from ._native import (
     Source,
     Split,
     __version__,
+    fork_safe,
     limit,
     pools,
     set_limit,
     split,
     switch_backend,
+    trim,
 )
 
 
@@ -80,6 +82,7 @@ __all__ = [
     "auto",
     "cpus",
     "doctor",
+    "fork_safe",
     "guard",
     "limit",
     "mp_context",
@@ -89,6 +92,7 @@ __all__ = [
     "split",
     "spread",
     "switch_backend",
+    "trim",
 ]
 
 # Imported when first used, to keep `import poolkeeper` short.

@@ -7,7 +7,16 @@ from types import TracebackType
 
 from . import _numba, _variables
 from ._cpus import Cpus, cpus
-from ._native import Changes, Outcome, Split, _environment_changes, pools, set_limit, split
+from ._native import (
+    Changes,
+    ForkSafety,
+    Outcome,
+    Split,
+    _environment_changes,
+    pools,
+    set_limit,
+    split,
+)
 from ._variables import Variables
 from ._words import counted
 
@@ -63,6 +72,7 @@ class Auto:
         self.outcomes = self._pools.outcomes
         self._numba = _numba.Lowered(changes.set.get(_numba.VARIABLE))
         self._variables = _variables.of_auto = Variables(changes.set)
+        self._forks = ForkSafety()
         self.environment = self._variables.set
 
     def _end(self) -> None:
@@ -73,6 +83,7 @@ class Auto:
         self._pools.restore()
         self._numba.restore()
         self._variables.restore()
+        self._forks.release()
 
     def release(self) -> None:
         """Put pools and variables back as they were; a second call does nothing.
@@ -202,6 +213,8 @@ def auto(
     processes and for libraries that are loaded later. It only lowers: a pool that
     has fewer threads, because you, a launcher or the library itself chose so, keeps
     its number.
+
+    Children that the program forks can run OpenMP, as after :func:`fork_safe`.
 
     A second call begins anew, from what was there before the first call, and so
     follows a budget that has changed, up and down.

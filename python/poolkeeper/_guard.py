@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from ._doctor import host_facts
-from ._native import Scope, _pool_ids, _safe_threads, limit, pools, set_limit
+from ._native import ForkSafety, Scope, _pool_ids, _safe_threads, limit, pools, set_limit
 
 _log = logging.getLogger("poolkeeper.guard")
 
@@ -38,6 +38,7 @@ class Guard:
         self._bounds: dict[str, tuple[int, str]] = {}
         self._scopes: list[Scope] = []
         self._is_live = True
+        self._forks = ForkSafety()
         self._look()
         _hooks.add(self)
 
@@ -51,6 +52,7 @@ class Guard:
             return
         self._is_live = False
         _hooks.remove(self)
+        self._forks.release()
         for scope in reversed(self._scopes):
             scope.release()
 
@@ -245,6 +247,9 @@ def guard() -> Guard:
     the process start (``PK601``, ``PK602``). It does so at once, again after each
     import that loads a pool, and in each Python thread that starts, since OpenMP has
     a number for each thread. It leaves alone what is safe already.
+
+    It also ends idle OpenMP workers before each fork, so that a forked child doesn't
+    wait for them (``PK104``), as :func:`fork_safe` does.
 
     Each action is logged as a warning of the logger ``poolkeeper.guard``. The guard
     costs milliseconds for an import that loads a pool, and microseconds for other

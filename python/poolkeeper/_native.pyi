@@ -11,15 +11,15 @@ _Level = Literal["openmp", "blas"]
 _Reach = Literal["process", "thread"]
 
 __all__ = [
-    "MAX_LIMIT", "Changes", "Claim", "Ending", "Finding", "LimitError", "LimitWarning",
-    "Outcome", "Overlap", "Pool", "Pools", "Report", "Sampler", "Scope", "Share", "Source",
-    "Split", "_KMeansBatches", "_KMeansPartial", "_KMeansSummary", "__version__", "_cpus",
-    "_doctor", "_environment_changes", "_kmeans_announce", "_kmeans_assign",
-    "_kmeans_assigned", "_kmeans_farthest", "_kmeans_fit", "_kmeans_inertia", "_kmeans_nearest",
-    "_kmeans_partial", "_kmeans_plus_plus", "_kmeans_summary", "_kmeans_transform",
-    "_loaded_files", "_loader_version", "_pin", "_pool_ids", "_refresh", "_safe_threads",
-    "_set_threads", "_share", "_share_of_callers", "_threads", "limit", "pools",
-    "run_command", "set_limit", "split", "switch_backend",
+    "MAX_LIMIT", "Changes", "Claim", "Ending", "Finding", "ForkSafety", "LimitError",
+    "LimitWarning", "Outcome", "Overlap", "Pool", "Pools", "Report", "Sampler", "Scope",
+    "Share", "Source", "Split", "_KMeansBatches", "_KMeansPartial", "_KMeansSummary",
+    "__version__", "_cpus", "_doctor", "_environment_changes", "_kmeans_announce",
+    "_kmeans_assign", "_kmeans_assigned", "_kmeans_farthest", "_kmeans_fit", "_kmeans_inertia",
+    "_kmeans_nearest", "_kmeans_partial", "_kmeans_plus_plus", "_kmeans_summary",
+    "_kmeans_transform", "_loaded_files", "_loader_version", "_pin", "_pool_ids", "_refresh",
+    "_safe_threads", "_set_threads", "_share", "_share_of_callers", "_threads", "fork_safe",
+    "limit", "pools", "run_command", "set_limit", "split", "switch_backend", "trim",
 ]  # fmt: skip
 
 __version__: Final[str]
@@ -157,6 +157,14 @@ def limit(
 def set_limit(
     limits: SupportsIndex | dict[_Name, int] | None = None, /, **pools: SupportsIndex
 ) -> list[Outcome]: ...
+def trim() -> None: ...
+def fork_safe(on: bool = True) -> None: ...
+
+@final
+class ForkSafety:
+    def __new__(cls) -> Self: ...
+    def release(self) -> None: ...
+
 def switch_backend(flexiblas: str | PathLike[str], backend: str) -> None: ...
 def run_command(arguments: list[str], *, is_process: bool = False) -> int: ...
 

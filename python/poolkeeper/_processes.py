@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, ClassVar
 
 from . import _worker
-from ._native import Share, Split
+from ._native import ForkSafety, Share, Split
 
 #: Held while `os.environ` has the variables of a process that is being started.
 _starting = threading.Lock()
@@ -73,10 +73,11 @@ def mp_context(
 
     Notes
     -----
-    In a process made by ``fork``, a libgomp that was loaded before gets one thread,
-    because a region with more would wait for threads that fork did not copy. With
-    ``spawn``, ``os.environ`` has the new process's variables while that process is
-    being started.
+    In a process made by ``fork``, OpenMP computes as in any other: its idle workers end
+    before the fork, as by :func:`fork_safe`. If that was turned off, or the libgomp that
+    was loaded before is older than GCC 9, it gets one thread, because a region with more
+    would wait for threads that fork did not copy. With ``spawn``,
+    ``os.environ`` has the new process's variables while that process is being started.
 
     Examples
     --------
@@ -139,6 +140,7 @@ class _KeepingProcess(BaseProcess):
             return
         with _starting:
             self._share = seats.take(self)
+            safety = ForkSafety()  # a region of OpenMP in the child waits for no thread of ours
             lent: AbstractContextManager[None] = nullcontext()
             if self._start_method == "spawn":  # others begin as a copy of a running process
                 lent = _worker.environment(self._share, self._force, briefly=True)
@@ -149,6 +151,8 @@ class _KeepingProcess(BaseProcess):
                 seats.leave(self)
                 self._seats = seats
                 raise
+            finally:
+                safety.release()
 
     def run(self) -> None:
         forked = self._start_method == "fork"

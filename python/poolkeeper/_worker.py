@@ -109,9 +109,9 @@ def hold_in_process(share: Share, *, forked: bool = False, force: bool = False) 
     """Keep `share` in this process for good: in its pools, and in its environment.
 
     A pool whose number the user has set by a variable keeps that number, unless
-    `force`. After `fork`, pools that would wait for threads of the parent (libgomp,
-    for one) get one thread: if the parent ever ran a parallel region, a region here
-    with several threads would wait for threads that are gone.
+    `force`. After `fork`, pools that would wait for threads of the parent get one thread
+    (a libgomp whose workers could not end before): if the parent ever ran a parallel
+    region, a region here with several threads would wait for threads that are gone.
     """
     changes = keeping(share, force)
     Variables(changes.set)

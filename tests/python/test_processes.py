@@ -120,14 +120,14 @@ def _region(_: object = None) -> tuple[int | None, int]:
 
 
 @in_own_process(env={"OMP_NUM_THREADS": "2"})
-def test_openmp_in_a_forked_worker_has_one_thread_and_does_not_hang() -> None:
+def test_openmp_in_a_forked_worker_computes_with_its_share() -> None:
     assert _region() == (2, 2_000)
     context = multiprocessing.get_context("fork")
     with poolkeeper.ProcessPoolExecutor(2, context, cpus=4) as executor:
         assert executor.split.workers[0].openmp == 2
-        assert executor.submit(_region).result(timeout=60) == (1, 2_000)
+        assert executor.submit(_region).result(timeout=60) == (2, 2_000)
     with poolkeeper.mp_context(1, method="fork", cpus=2).Pool(1) as pool:
-        assert pool.map(_region, [0]) == [(1, 2_000)]
+        assert pool.map(_region, [0]) == [(2, 2_000)]
 
 
 @METHODS

@@ -8,6 +8,7 @@ mod compatible;
 mod doctor;
 mod errors;
 mod fastcall;
+mod fork;
 mod interpreter;
 mod kmeans;
 mod late;
@@ -82,12 +83,6 @@ fn _refresh(py: Python<'_>) -> PyResult<bool> {
     interpreter::unlocked(py, poolkeeper::refresh).map_err(errors::raise)
 }
 
-/// Restores pools that were limited by threads which don't exist in a forked child.
-#[pyfunction]
-fn _settle_after_fork(py: Python<'_>) {
-    interpreter::unlocked(py, poolkeeper::settle_after_fork);
-}
-
 #[pymodule(name = "_native", gil_used = false)]
 fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
@@ -125,15 +120,6 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(doctor::_safe_threads, module)?)?;
     compatible::add(module)?;
     kmeans::add(module)?;
-    let settle = wrap_pyfunction!(_settle_after_fork, module)?;
-    // A forked child that goes on with Python must not keep the limits of
-    // threads it doesn't have, even if it never calls poolkeeper.
-    let hooks = pyo3::types::PyDict::new(py);
-    hooks.set_item("after_in_child", settle)?;
-    let count = wrap_pyfunction!(doctor::_count_fork, module)?;
-    hooks.set_item("after_in_parent", count)?;
-    py.import("os")?
-        .getattr("register_at_fork")?
-        .call((), Some(&hooks))?;
+    fork::add(module)?;
     Ok(())
 }

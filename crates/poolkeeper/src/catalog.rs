@@ -88,6 +88,13 @@ impl Catalog {
         self.epoch == Some(epoch)
     }
 
+    /// Keeps the pools of a snapshot that nobody else has any more, until dropping them
+    /// is safe.
+    pub(crate) fn retire(&mut self, snapshot: Snapshot) {
+        self.retired
+            .extend(Arc::into_inner(snapshot).into_iter().flatten());
+    }
+
     /// Makes the next call look again, changed or not.
     pub(crate) fn look_again(&mut self) {
         self.epoch = None;

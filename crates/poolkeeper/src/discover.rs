@@ -8,7 +8,7 @@ use libc::c_int;
 use std::ffi::{CStr, CString};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// Tells pools apart for the life of the process; later pools have larger ones.
 pub(crate) type PoolId = u32;
@@ -48,6 +48,23 @@ impl LoadedPool {
     /// As [`Control::switch_backend`].
     pub(crate) fn switch_backend(&self, backend: &str) -> Result<()> {
         self.control.switch_backend(backend)
+    }
+
+    /// Ends the idle workers of the calling thread, if the library is not just being
+    /// let go of: never waits for the loader.
+    pub(crate) fn end_idle_workers(&self) {
+        if !self.facts.can_end_workers {
+            return;
+        }
+        // Whoever lets go of the library waits for this lock.
+        let library = match self.library.try_lock() {
+            Ok(library) => library,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        if library.is_some() {
+            self.control.end_idle_workers();
+        }
     }
 
     /// A reference of the caller's own to the pool's library, to call into it
@@ -106,10 +123,18 @@ impl LoadedPool {
     /// Gives the reference to the library back and takes it again: says whether
     /// it is still there. Waits for the loader, and may run destructors.
     pub(crate) fn renew(&self) -> bool {
-        let mut library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
-        *library = None;
-        *library = self.pin();
-        library.is_some()
+        // The lock is not held while this waits: a child that is forked meanwhile
+        // could never take it.
+        let held = self.reference().take();
+        drop(held);
+        let taken = self.pin();
+        let is_there = taken.is_some();
+        *self.reference() = taken;
+        is_there
+    }
+
+    fn reference(&self) -> MutexGuard<'_, Option<Library>> {
+        self.library.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]
@@ -187,6 +212,7 @@ pub(crate) fn describe(pools: &[Arc<LoadedPool>], index: usize) -> Pool {
         reach: knob.facts.reach,
         max_threads: pool.facts.max_threads,
         capacity: pool.control.capacity(),
+        can_end_workers: pool.facts.can_end_workers,
         symbol_prefix: pool.facts.symbol_prefix,
         symbol_suffix: pool.facts.symbol_suffix,
         runs_on: (decides != index).then(|| knob.filepath.clone()),

@@ -51,8 +51,9 @@ pub mod usage;
 
 pub use error::{Error, Result};
 pub use limit::{
-    EndStatus, Ending, MAX_LIMIT, Outcome, PoolName, Request, Scope, Selector, Status, is_covering,
-    limit, pools, refresh, set_limit, settle_after_fork, switch_backend,
+    EndStatus, Ending, ForkSafety, MAX_LIMIT, Outcome, PoolName, Request, Scope, Selector, Status,
+    fork_safe, is_covering, is_fork_safe, limit, pools, prepare_fork, refresh, set_limit,
+    settle_after_fork, switch_backend, trim,
 };
 pub use model::{Backends, Level, Pool, Reach};
 pub use printable::{printable, shell_quoted};

@@ -141,6 +141,9 @@ pub struct Pool {
     pub max_threads: Option<NonZeroU32>,
     /// Number of simultaneous callers that the pool survives.
     pub capacity: Option<u32>,
+    /// Whether its idle workers can end, and start again with its next use.
+    #[serde(skip)]
+    pub(crate) can_end_workers: bool,
     /// Text before the names of the library's functions: `"scipy_"` or nothing.
     pub symbol_prefix: &'static str,
     /// Text after the names of the library's functions: `"64_"`, `"_64"` or nothing.

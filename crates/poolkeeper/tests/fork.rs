@@ -1,6 +1,5 @@
 //! A forked child can ask the loader what is loaded, whatever other threads did when it
 //! was forked. Alone in its process: no other test loads a library meanwhile.
-#![cfg(target_os = "linux")]
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;

@@ -33,6 +33,19 @@ def test_fork_is_chosen_and_loops_have_run() -> None:
 
 
 @in_own_process
+def test_a_fork_is_safe_where_idle_workers_end_before() -> None:
+    import poolkeeper
+
+    start_openmp()
+    found("PK104", "note")
+    with poolkeeper.guard():
+        not_found("PK104")
+    found("PK104", "note")
+    poolkeeper.fork_safe()
+    not_found("PK104")
+
+
+@in_own_process
 def test_fork_as_the_default_is_a_note() -> None:
     import multiprocessing
 

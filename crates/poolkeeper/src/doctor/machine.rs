@@ -177,6 +177,7 @@ fn described(card: &'static Card, filepath: PathBuf, num_threads: Option<NonZero
         level: card.level,
         reach: Reach::Process,
         max_threads: None,
+        can_end_workers: false,
         capacity: None,
         symbol_prefix: "",
         symbol_suffix: "",

@@ -10,6 +10,7 @@
 //! whenever a pool has been found, and counts how often it is called.
 
 use crate::limit::gate::{self, Locked};
+use crate::limit::idle;
 use crate::limit::threads;
 use crate::platform;
 use std::cell::UnsafeCell;
@@ -38,6 +39,7 @@ pub(crate) fn watch() {
 }
 
 unsafe extern "C" fn prepare() {
+    idle::end_before_fork(); // by the first of our handlers: the others hold the lock
     if let Ok(locked) = gate::lock() {
         // SAFETY: this thread holds the registry's lock.
         unsafe { (*HELD.0.get()).locked = Some(locked) };

@@ -10,6 +10,7 @@ mod end_status;
 mod fork;
 mod gate;
 mod hold;
+mod idle;
 mod ledger;
 mod live;
 mod minima;
@@ -26,6 +27,7 @@ mod tests;
 mod threads;
 
 pub use end_status::EndStatus;
+pub use idle::{ForkSafety, fork_safe, is_fork_safe, prepare_fork, trim};
 pub use outcome::{Ending, Outcome, PoolName, Status};
 pub use overlap::Overlap;
 pub use request::{MAX_LIMIT, Request, Selector};

@@ -61,6 +61,8 @@ pub(crate) struct Facts {
     pub(crate) follows: bool,
     /// Whether it passes its calls on to another pool, its backend.
     pub(crate) passes_on: bool,
+    /// Whether its idle workers can end, and start again with its next use.
+    pub(crate) can_end_workers: bool,
     /// Address of this runtime's own `omp_set_num_threads`, for the above.
     pub(crate) provides: Option<usize>,
 }
@@ -80,6 +82,7 @@ impl Facts {
             is_plain: true,
             follows: false,
             passes_on: false,
+            can_end_workers: false,
             provides: None,
         }
     }
@@ -129,6 +132,11 @@ pub(crate) trait Control: Send + Sync {
     fn restore(&self, saved: Saved) {
         self.set_threads(saved.as_c_int());
     }
+
+    /// Ends the workers that have nothing to do, and waits until they are gone; the
+    /// next use starts others. Only those of the calling thread, where each thread has
+    /// its own.
+    fn end_idle_workers(&self) {}
 
     /// Simultaneous callers that it survives with its present thread count.
     fn capacity(&self) -> Option<u32> {

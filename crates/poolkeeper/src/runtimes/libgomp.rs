@@ -49,7 +49,7 @@ static CARD: Card = Card {
     ],
     quirks: &[
         "A region that states num_threads explicitly, as scikit-learn's do, takes the number computed before it, not a limit set while it runs.",
-        "A parallel region in a forked child hangs if the parent ran one before; one thread in the child is safe.",
+        "A parallel region in a forked child hangs if the parent ran one before on the thread that forks, unless poolkeeper.fork_safe() is on (GCC 9 and newer); one thread in the child is safe.",
         "Two copies (a wheel's and the system's) are two pools.",
     ],
     sources: &[
@@ -80,6 +80,7 @@ impl Runtime for Libgomp {
     }
 
     fn bind(&self, object: &Object) -> Option<Bound> {
-        openmp::bind(object)
+        // gomp_pause_host (libgomp/team.c) joins the calling thread's docked workers.
+        openmp::bind(object, true)
     }
 }

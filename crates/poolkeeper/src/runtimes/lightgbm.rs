@@ -26,7 +26,7 @@ static CARD: Card = Card {
     quirks: &[
         "It has no number until it is limited: without a maximum each call takes n_jobs, or OpenMP's number.",
         "A limit of the OpenMP runtime alone does not reach LightGBM, which states its own number with each region.",
-        "A fit in a forked child hangs if the parent had one before (libgomp).",
+        "A fit in a forked child hangs if the parent had one before (libgomp), unless poolkeeper.fork_safe() is on.",
     ],
     sources: &[
         "LightGBM C API, `LGBM_SetMaxThreads` and `LGBM_GetMaxThreads`",
@@ -86,6 +86,9 @@ impl Runtime for LightGbm {
         let (get, set) = unsafe { (object.function(&GET)?, object.function(&SET)?) };
         let mut facts = Facts::new(Reach::Process);
         facts.is_plain = false;
+        // Its workers are those of the runtime that it finds: libgomp's can end.
+        let finds = |name| object.library.resolve(name).is_some();
+        facts.can_end_workers = finds("omp_pause_resource_all") && !finds("__kmpc_fork_call");
         Some(Bound {
             control: Box::new(Loaded { get, set }),
             facts,

@@ -79,6 +79,7 @@ impl Runtime for LlvmOpenMp {
     }
 
     fn bind(&self, object: &Object) -> Option<Bound> {
-        openmp::bind(object)
+        // A child uses it without that, and its pause has ended children (LLVM 14).
+        openmp::bind(object, false)
     }
 }

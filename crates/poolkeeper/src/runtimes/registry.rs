@@ -1,6 +1,5 @@
 //! Every known runtime, one line each. The docs' tables come from this list.
 
-use super::behaviour::AfterFork;
 use super::card::Card;
 use super::control::Runtime;
 use super::{
@@ -41,12 +40,6 @@ pub(crate) fn find(id: &str) -> Option<&'static Card> {
 }
 
 impl Pool {
-    /// Whether a forked child that uses it waits for ever for threads which it lacks,
-    /// but with one thread, once the parent has used it.
-    pub fn waits_after_fork(&self) -> bool {
-        find(self.runtime).is_some_and(|card| card.behaviour.after_fork == AfterFork::WaitsForEver)
-    }
-
     /// The simultaneous callers that the pool would survive, had it ever started so
     /// many workers: each keeps one of its buffers, and the library one more. `None`
     /// where its capacity isn't known.

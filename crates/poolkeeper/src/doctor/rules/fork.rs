@@ -3,7 +3,6 @@
 use super::counted;
 use crate::doctor::facts::Facts;
 use crate::doctor::finding::{Finding, Page, Severity};
-use crate::runtimes::AfterFork;
 
 pub(super) static PAGE: Page = Page {
     code: "PK104",
@@ -15,7 +14,8 @@ pub(super) static PAGE: Page = Page {
                  Else it is a note, since nothing happens until the process forks.",
     why: "A forked child has a copy of libgomp that believes in threads which don't exist there. The first \
           parallel loop in the child waits for these threads for ever.",
-    fix: "Start processes with \"spawn\" or \"forkserver\", or start them before the first parallel loop; one \
+    fix: "Call poolkeeper.fork_safe(), which ends idle workers before each fork; auto() and guard() do so \
+          too. Or start processes with \"spawn\" or \"forkserver\", or before the first parallel loop; one \
           OpenMP thread in the child is safe.",
     references: &[
         "https://gcc.gnu.org/bugzilla/show_bug.cgi?id=58378",
@@ -35,6 +35,7 @@ pub(super) static NUMBA: Page = Page {
     references: &["https://numba.readthedocs.io/en/stable/user/threading-layer.html"],
 };
 
+const SAFE: &str = "import poolkeeper; poolkeeper.fork_safe()";
 /// `force`: the method may have been settled, by a lock of tqdm's for one.
 const NO_FORK: &str =
     "import multiprocessing; multiprocessing.set_start_method(\"forkserver\", force=True)";
@@ -48,7 +49,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let used: Vec<_> = facts
         .pools
         .iter()
-        .filter(|found| found.behaviour().after_fork == AfterFork::WaitsForEver)
+        .filter(|found| found.pool.waits_after_fork())
         .filter(|found| found.workers > 0)
         .collect();
     if used.is_empty() {
@@ -67,8 +68,8 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     .severity(severity(facts))
     .evidence(lines)
     .evidence([method(facts)])
-    .python_line(NO_FORK)
-    .advice(BEFORE);
+    .python_line(SAFE)
+    .advice("put it before the first fork; starting processes with spawn or forkserver helps, too");
     vec![finding]
 }
 

@@ -1,0 +1,151 @@
+//! Idle workers that end: on request, and before a fork.
+
+use crate::Result;
+use crate::limit::gate;
+use crate::limit::refresh::seen_by;
+use crate::limit::threads;
+use crate::model::Pool;
+use crate::runtimes::{self, AfterFork};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+/// What the program has said of forks itself: one of the three below.
+static SAID: AtomicUsize = AtomicUsize::new(NOTHING);
+const NOTHING: usize = 0;
+const ON: usize = 1;
+const OFF: usize = 2;
+
+/// How many [`ForkSafety`]s there are.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// Ends the idle OpenMP workers (libgomp's) of the calling thread, and waits until they
+/// are gone. Their stacks are given back; the next parallel region starts others, and all
+/// settings stay. Inside a parallel region it does nothing.
+///
+/// # Errors
+/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
+///
+/// # Examples
+///
+/// ```
+/// poolkeeper::trim()?;
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+pub fn trim() -> Result<()> {
+    let pools = {
+        let (registry, _) = seen_by(threads::current_if_known())?;
+        registry.catalog.snapshot()
+    };
+    // Without the lock: a worker that began scopes takes it when it ends.
+    for pool in pools.iter() {
+        pool.end_idle_workers();
+    }
+    Ok(())
+}
+
+/// Lets children that are forked from now on run OpenMP's parallel regions: before each
+/// fork the idle workers of the forking thread end, as by [`trim`].
+///
+/// fork(2) copies one thread. A libgomp that has run a region believes in workers which
+/// the child doesn't have, and the child's first region waits for them for ever.
+///
+/// `false` turns it off, also where a [`ForkSafety`] is held.
+///
+/// # Examples
+///
+/// ```
+/// poolkeeper::fork_safe(true);
+/// assert!(poolkeeper::is_fork_safe());
+/// # poolkeeper::fork_safe(false);
+/// ```
+pub fn fork_safe(on: bool) {
+    SAID.store(if on { ON } else { OFF }, SeqCst);
+}
+
+/// Whether idle workers end before a fork: by [`fork_safe`] or a [`ForkSafety`].
+///
+/// # Examples
+///
+/// ```
+/// assert!(!poolkeeper::is_fork_safe());
+/// ```
+pub fn is_fork_safe() -> bool {
+    match SAID.load(SeqCst) {
+        NOTHING => HELD.load(SeqCst) > 0,
+        said => said == ON,
+    }
+}
+
+/// Makes forks safe as [`fork_safe`] does, as long as it lives, unless the program has
+/// called that itself.
+///
+/// # Examples
+///
+/// ```
+/// let safety = poolkeeper::ForkSafety::begin();
+/// assert!(poolkeeper::is_fork_safe());
+/// drop(safety);
+/// assert!(!poolkeeper::is_fork_safe());
+/// ```
+#[derive(Debug)]
+#[must_use = "forks are safe as long as it lives"]
+pub struct ForkSafety(());
+
+impl ForkSafety {
+    /// Begins it.
+    pub fn begin() -> Self {
+        HELD.fetch_add(1, SeqCst);
+        ForkSafety(())
+    }
+}
+
+impl Drop for ForkSafety {
+    fn drop(&mut self) {
+        HELD.fetch_sub(1, SeqCst);
+    }
+}
+
+/// Does what [`fork_safe`] promises, also for libraries that poolkeeper has not seen yet.
+///
+/// A fork handler of this library does so for those that it has seen. This function
+/// waits for the loader, which a fork handler must not: call it before a fork, where
+/// that is possible.
+///
+/// # Examples
+///
+/// ```
+/// poolkeeper::prepare_fork();
+/// ```
+pub fn prepare_fork() {
+    if is_fork_safe() {
+        // A fork does not fail because nothing could be prepared for it.
+        let _ = trim();
+    }
+}
+
+/// Ends the forking thread's idle workers, from a fork handler: waits neither for the
+/// loader nor for anyone who might need what this thread holds.
+pub(super) fn end_before_fork() {
+    if !is_fork_safe() {
+        return;
+    }
+    let Ok(registry) = gate::lock() else { return };
+    let pools = registry.catalog.snapshot();
+    drop(registry);
+    for pool in pools.iter() {
+        pool.end_idle_workers();
+    }
+    if let Ok(mut registry) = gate::lock() {
+        registry.catalog.retire(pools);
+    }
+}
+
+impl Pool {
+    /// Whether a forked child that uses it waits for ever for threads which it lacks,
+    /// but with one thread, once the parent has used it. No longer so where forks are
+    /// safe ([`is_fork_safe`]) and its idle workers can end.
+    pub fn waits_after_fork(&self) -> bool {
+        let card = runtimes::find(self.runtime);
+        card.is_some_and(|card| card.behaviour.after_fork == AfterFork::WaitsForEver)
+            && !(self.can_end_workers && is_fork_safe())
+    }
+}

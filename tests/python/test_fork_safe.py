@@ -1,0 +1,391 @@
+"""fork_safe and trim: idle OpenMP workers end, so that a forked child can start its own."""
+
+from __future__ import annotations
+
+import concurrent.futures as futures
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import textwrap
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import poolkeeper
+import pytest
+from isolated import in_own_process, run
+from region import threads as region
+from scenario import Worker, load, path_of
+
+pytestmark = pytest.mark.usefixtures("lab")
+
+FOUR = {"OMP_NUM_THREADS": "4"}
+#: Seconds that a child may take which is meant to hang, and one which isn't.
+HANGS, PATIENCE = 5, 30
+
+
+def _threads() -> int:
+    """Return the threads of this process now."""
+    return len(os.listdir("/proc/self/task"))
+
+
+def _fork(work: Callable[[], object], patience: int = PATIENCE) -> int:
+    """Return how a forked child ends that does some work: 0, or minus a signal."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(patience)
+        work()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _libgomp() -> None:
+    ctypes.CDLL("libgomp.so.1")
+
+
+def _workers_left() -> int:
+    """Run a region, fork, and return how many of its workers there are then."""
+    before = _threads()
+    region()
+    _fork(int)
+    return _threads() - before
+
+
+# --- programs that hang without it
+
+FITS = {
+    "HistGradientBoosting": """
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        def fit():
+            HistGradientBoostingClassifier(max_iter=3).fit(X, X[:, 0] > 0)
+    """,
+    "KMeans": """
+        from sklearn.cluster import KMeans
+        def fit():
+            KMeans(8, n_init=1, max_iter=5).fit(X)
+    """,
+}
+WAYS = {
+    "os.fork": """
+        child = os.fork()
+        if child == 0:
+            fit()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    """,
+    "multiprocessing": """
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            assert pool.map(fitted, range(4)) == [True] * 4
+    """,
+    "concurrent.futures": """
+        context = multiprocessing.get_context("fork")
+        with concurrent.futures.ProcessPoolExecutor(2, context) as pool:
+            assert list(pool.map(fitted, range(4))) == [True] * 4
+    """,
+    "joblib's multiprocessing": """
+        with joblib.parallel_config("multiprocessing", n_jobs=2):
+            assert joblib.Parallel()(joblib.delayed(fitted)(n) for n in range(4)) == [True] * 4
+    """,
+    "a thread of its own": """
+        thread = threading.Thread(target=lambda: (fit(), codes.append(forked())))
+        thread.start()
+        thread.join()
+        assert codes == [0]
+    """,
+}
+PROGRAM = """
+import concurrent.futures, joblib, multiprocessing, numpy, os, threading
+import poolkeeper
+X = numpy.random.default_rng(0).normal(size=(2_000, 8))
+codes = []
+{fit}
+def fitted(_):
+    fit()
+    return True
+def forked():
+    child = os.fork()
+    if child == 0:
+        fit()
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
+{first}
+fit()
+{way}
+fit()  # the parent goes on as before
+print("done")
+"""
+
+
+def _program(fit: str, first: str, way: str) -> str:
+    dedent = textwrap.dedent
+    return PROGRAM.format(fit=dedent(FITS[fit]), first=first, way=dedent(WAYS[way]))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("fit", FITS)
+def test_fits_of_forked_children_end(fit: str, way: str) -> None:
+    program = _program(fit, "poolkeeper.fork_safe()", way)
+    done = run([sys.executable, "-c", program], FOUR)
+    assert (done.stdout, done.returncode) == ("done\n", 0), done.stderr
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_the_same_fits_hang_without(fit: str) -> None:
+    first = f"import signal; os.register_at_fork(after_in_child=lambda: signal.alarm({HANGS}))"
+    way = "print(forked() != 0)"
+    program = PROGRAM.format(fit=textwrap.dedent(FITS[fit]), first=first, way=way)
+    done = run([sys.executable, "-c", program], FOUR)
+    assert done.stdout == "True\ndone\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    "first", ["held = poolkeeper.auto(openmp=4, cpus=4)", "poolkeeper.guard()"]
+)
+def test_auto_and_guard_turn_it_on(first: str) -> None:
+    first = first.replace(", cpus=4", "")
+    done = run([sys.executable, "-c", _program("KMeans", first, "os.fork")], FOUR)
+    assert (done.stdout, done.returncode) == ("done\n", 0), done.stderr
+
+
+def test_a_server_that_loads_its_program_before_it_forks(tmp_path: Path) -> None:
+    # multiprocessing's forkserver, told to import a module that fits at once.
+    fit = textwrap.dedent(FITS["KMeans"])
+    module = (
+        f"import numpy, poolkeeper\npoolkeeper.fork_safe()\nX = numpy.eye(2_000, 8)\n{fit}\nfit()\n"
+    )
+    (tmp_path / "preloaded.py").write_text(module)
+    (tmp_path / "served.py").write_text(
+        "import multiprocessing, preloaded\n"
+        "if __name__ == '__main__':\n"
+        "    context = multiprocessing.get_context('forkserver')\n"
+        "    context.set_forkserver_preload(['preloaded'])\n"
+        "    worker = context.Process(target=preloaded.fit)\n"
+        "    worker.start(); worker.join(); print(worker.exitcode)\n"
+    )
+    done = run([sys.executable, str(tmp_path / "served.py")], FOUR, cwd=tmp_path)
+    assert (done.stdout, done.returncode) == ("0\n", 0), done.stderr
+
+
+# --- what it does, and when
+
+
+@in_own_process(env=FOUR)
+def test_workers_end_before_a_fork_and_regions_go_on_as_before() -> None:
+    _libgomp()
+    assert _workers_left() == 3  # off: nothing is touched
+    poolkeeper.fork_safe()
+    assert _workers_left() == -3  # the three of before are gone, too
+    assert (region(), _fork(region)) == (4, 0)
+
+
+@in_own_process(env=FOUR)
+def test_what_the_program_says_itself_counts() -> None:
+    _libgomp()
+    with poolkeeper.guard():
+        with poolkeeper.auto():
+            assert _workers_left() == 0
+        assert _workers_left() == 0
+        poolkeeper.fork_safe(False)
+        assert _workers_left() == 3
+    poolkeeper.trim()
+    poolkeeper.fork_safe(True)
+    assert _workers_left() == 0
+
+
+@in_own_process(env=FOUR)
+def test_it_ends_with_auto() -> None:
+    _libgomp()
+    done = poolkeeper.auto()
+    assert _workers_left() == 0
+    done.release()
+    done.release()
+    assert _workers_left() == 3
+
+
+@in_own_process(env=FOUR)
+def test_a_library_that_poolkeeper_has_not_seen_yet() -> None:
+    poolkeeper.fork_safe()
+    before = _threads()
+    library = ctypes.CDLL("libgomp.so.1")
+    body = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: None)
+    library.GOMP_parallel(body, None, ctypes.c_uint(0), ctypes.c_uint(0))
+    assert _threads() == before + 3
+    assert (_fork(region), _threads()) == (0, before)
+
+
+@in_own_process(env=FOUR)
+def test_a_fork_by_c_code() -> None:
+    _libgomp()
+    poolkeeper.fork_safe()
+    region()
+    before = _threads()
+    libc = ctypes.PyDLL(None)  # keeps the GIL, as a C extension would
+    child = libc.fork()
+    if child == 0:
+        signal.alarm(PATIENCE)
+        libc.PyOS_AfterFork_Child()
+        os._exit(0 if region() == 4 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert _threads() == before - 3
+
+
+@in_own_process(env=FOUR)
+def test_workers_that_began_scopes_end() -> None:
+    # Each gives up its place in the registry as it ends, while the fork waits for it.
+    _libgomp()
+    poolkeeper.fork_safe()
+    library = ctypes.CDLL("libgomp.so.1")
+    limited: list[int] = []
+
+    def work(_: object) -> None:
+        with poolkeeper.limit(1):
+            limited.append(threading.get_ident())
+
+    body = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(work)
+    for _ in range(5):
+        library.GOMP_parallel(body, None, ctypes.c_uint(0), ctypes.c_uint(0))
+        assert _fork(region) == 0
+    assert len(limited) == 5 * 4
+
+
+@in_own_process(env=FOUR)
+def test_a_fork_in_a_scope_keeps_the_limit() -> None:
+    _libgomp()
+    poolkeeper.fork_safe()
+    region()
+    with poolkeeper.limit(2):
+        assert region() == 2
+        assert _fork(lambda: os._exit(region())) == 2
+        assert region() == 2
+    assert region() == 4
+
+
+@in_own_process(env=FOUR)
+def test_other_threads_compute_meanwhile() -> None:
+    # Fits that run no Python in OpenMP's threads: CPython 3.11 leaves a lock of its own
+    # held in a child, if a thread of C's enters Python during the fork.
+    import numpy
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    poolkeeper.fork_safe()
+    X = numpy.random.default_rng(0).normal(size=(500, 4))
+    done = threading.Event()
+
+    def fit() -> float:
+        model = HistGradientBoostingRegressor(max_iter=3).fit(X, X[:, 0])
+        return float(model.predict(X).sum())
+
+    right = fit()
+    found: list[float] = []
+
+    def compute() -> None:
+        while not done.is_set():
+            found.append(fit())
+
+    def child() -> None:
+        os._exit(0 if fit() == right else 1)
+
+    others = [threading.Thread(target=compute) for _ in range(2)]
+    for other in others:
+        other.start()
+    codes = {_fork(child) for _ in range(10) if fit() == right}
+    done.set()
+    for other in others:
+        other.join()
+    assert codes == {0}
+    assert set(found) == {right}
+
+
+@in_own_process(env=FOUR)
+def test_a_fork_by_another_thread_than_the_one_that_computes() -> None:
+    _libgomp()
+    poolkeeper.fork_safe()
+    region()
+    with Worker() as worker:
+        assert worker(lambda: _fork(region)) == 0
+    assert region() == 4
+
+
+@in_own_process(env=FOUR)
+def test_libomp_is_left_alone() -> None:
+    load("libomp")
+    library = ctypes.CDLL(str(path_of("libomp")))
+    poolkeeper.fork_safe()
+    before = _threads()
+    body = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: None)
+    library.GOMP_parallel(body, None, ctypes.c_uint(0), ctypes.c_uint(0))
+    workers = _threads() - before
+    poolkeeper.trim()
+    assert workers >= 3
+    assert _threads() - before == workers
+    assert _fork(lambda: library.GOMP_parallel(body, None, ctypes.c_uint(0), ctypes.c_uint(0))) == 0
+
+
+# --- trim
+
+
+@in_own_process(env=FOUR)
+def test_trim_ends_workers_and_keeps_settings() -> None:
+    _libgomp()
+    before = _threads()
+    with poolkeeper.limit(3):
+        assert region() == 3
+        poolkeeper.trim()
+        poolkeeper.trim()
+        assert _threads() == before
+        assert region() == 3
+    assert region() == 4
+
+
+@in_own_process(env=FOUR)
+def test_trim_is_of_the_calling_thread() -> None:
+    _libgomp()
+    with Worker() as worker:
+        before = _threads()
+        assert worker(region) == 4
+        poolkeeper.trim()
+        assert _threads() == before + 3
+        worker(poolkeeper.trim)
+        assert _threads() == before
+
+
+@in_own_process
+def test_trim_where_nothing_is_loaded() -> None:
+    poolkeeper.trim()
+    assert _fork(poolkeeper.trim) == 0
+
+
+@in_own_process(env=FOUR)
+def test_trim_inside_a_region_does_nothing() -> None:
+    library = ctypes.CDLL("libgomp.so.1")
+    seen: list[int] = []
+
+    def work(_: object) -> None:
+        poolkeeper.trim()
+        seen.append(threading.get_ident())
+
+    body = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(work)
+    library.GOMP_parallel(body, None, ctypes.c_uint(0), ctypes.c_uint(0))
+    assert len(set(seen)) == 4
+    assert region() == 4
+
+
+# --- workers of ours
+
+
+@in_own_process(env={"OMP_NUM_THREADS": "2"})
+def test_a_forked_worker_has_its_share_unless_it_was_turned_off() -> None:
+    _libgomp()
+    region()
+    context = multiprocessing.get_context("fork")
+    for on, expected in ((True, 2), (False, 1)):
+        if not on:
+            poolkeeper.fork_safe(False)
+        with poolkeeper.ProcessPoolExecutor(1, context, cpus=2) as executor:
+            assert executor.submit(region).result(timeout=PATIENCE) == expected
+        with futures.ProcessPoolExecutor(
+            1, poolkeeper.mp_context(1, cpus=2, method="fork")
+        ) as pool:
+            assert pool.submit(region).result(timeout=PATIENCE) == expected
