@@ -33,7 +33,7 @@ pub use changes::{Changes, Theirs};
 pub use cpu_list::as_list;
 pub(crate) use cpu_list::parse_list;
 pub use environment::{Setting, environment};
-pub use launch::exec;
+pub use launch::{exec, spawn, until_ended};
 pub use mark::MARKER;
 pub use observed::Observed;
 pub use share::share_of_callers;

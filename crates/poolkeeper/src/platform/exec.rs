@@ -34,24 +34,28 @@ extern "C" fn look() {
 /// anything of ours runs; the shell that started it still tells. Python also ignores
 /// SIGXFSZ, which a program that it becomes must not.
 pub(crate) fn exec(command: &mut process::Command, is_python: bool) -> io::Error {
-    // SAFETY: signal(2): the default action is no function of ours.
-    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_DFL) };
+    as_started(command, is_python);
+    command.exec()
+}
+
+/// Has a command begin with the signals that this process began with; see [`exec`].
+pub(super) fn as_started(command: &mut process::Command, is_python: bool) {
     let is_ignored = if is_python {
         is_ignored_by_shell()
     } else {
         IGNORED.load(Ordering::Relaxed)
     };
-    if is_ignored {
-        let ignore = || {
+    let set = move || {
+        // SAFETY: signal(2): the default action is no function of ours.
+        unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_DFL) };
+        if is_ignored {
             // SAFETY: signal(2): to ignore is no function of ours.
             unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
-            Ok(())
-        };
-        // SAFETY: the closure calls one function that is safe after fork, and here
-        // there is none.
-        unsafe { command.pre_exec(ignore) };
-    }
-    command.exec()
+        }
+        Ok(())
+    };
+    // SAFETY: signal(2) is safe after fork, and nothing else is called.
+    unsafe { command.pre_exec(set) };
 }
 
 /// Whether this process was started by a shell that ignores SIGPIPE. Shells do so only

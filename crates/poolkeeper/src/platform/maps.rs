@@ -1,5 +1,6 @@
-//! Linux: what is mapped in this process, as the kernel tells it: proc_pid_maps(5).
+//! Linux: what is mapped in a process, as the kernel tells it: proc_pid_maps(5).
 
+use super::files::read_regular;
 use std::ffi::OsStr;
 use std::io;
 use std::ops::Range;
@@ -9,11 +10,16 @@ use std::path::{Path, PathBuf};
 /// What the kernel writes after the path of a file that was deleted since.
 const DELETED: &[u8] = b" (deleted)";
 
-/// A line of `/proc/self/maps`.
+/// The most bytes of a library that are read.
+const MOST_OF_LIBRARY: u64 = 1 << 26;
+
+/// A line of `/proc/PID/maps`.
 pub(super) struct Mapping {
     pub(super) range: Range<usize>,
     pub(super) is_code: bool,
     pub(super) is_memory: bool,
+    /// It has the first bytes of its file.
+    pub(super) is_beginning: bool,
     pub(super) file: Option<PathBuf>,
 }
 
@@ -22,11 +28,29 @@ pub(super) struct Mapping {
 /// # Errors
 /// Those of reading the file: `/proc` may not be mounted.
 pub(super) fn mappings() -> io::Result<Vec<Mapping>> {
-    let maps = std::fs::read("/proc/self/maps")?;
-    Ok(maps
-        .split(|byte| *byte == b'\n')
+    Ok(parsed(&std::fs::read("/proc/self/maps")?))
+}
+
+/// Every mapping of the process of this number.
+///
+/// # Errors
+/// Those of reading the file: the process may be gone, or another user's.
+pub(super) fn mappings_of(pid: u32) -> io::Result<Vec<Mapping>> {
+    Ok(parsed(&std::fs::read(format!("/proc/{pid}/maps"))?))
+}
+
+fn parsed(maps: &[u8]) -> Vec<Mapping> {
+    maps.split(|byte| *byte == b'\n')
         .filter_map(parse)
-        .collect())
+        .collect()
+}
+
+/// A file that a process has mapped, as that process sees it: it may be in a
+/// container.
+pub(super) fn file_under(pid: u32, file: &Path) -> Option<Vec<u8>> {
+    let inner = file.strip_prefix("/").ok()?;
+    let there = Path::new("/proc").join(pid.to_string()).join("root");
+    read_regular(&there.join(inner), MOST_OF_LIBRARY).ok()
 }
 
 /// "7f25-7f26 r-xp 00000000 08:01 42   /path". The path is the rest of the line, and
@@ -37,12 +61,14 @@ pub(super) fn parse(line: &[u8]) -> Option<Mapping> {
     let rights = words.next()?;
     let (start, end) = range.split_once('-')?;
     let number = |digits| usize::from_str_radix(digits, 16).ok();
-    let rest = words.nth(3).unwrap_or_default().trim_ascii_start();
+    let offset = words.next().unwrap_or_default();
+    let rest = words.nth(2).unwrap_or_default().trim_ascii_start();
     let file = rest.starts_with(b"/").then(|| file_of(rest));
     Some(Mapping {
         range: number(start)?..number(end)?,
         is_code: rights.contains(&b'x'),
         is_memory: rights.starts_with(b"rw") && file.is_none(),
+        is_beginning: file.is_some() && offset.iter().all(|digit| *digit == b'0'),
         file,
     })
 }
@@ -63,6 +89,25 @@ pub(crate) fn mapped_file(address: usize) -> Option<PathBuf> {
     mappings
         .find(|mapping| mapping.range.contains(&address))?
         .file
+}
+
+/// The files that a process has mapped, by the addresses at which they lie.
+#[derive(Default)]
+pub(crate) struct MappedFiles(Vec<Mapping>);
+
+impl MappedFiles {
+    /// What is mapped now; nothing where that can't be read.
+    pub(crate) fn of(pid: u32) -> Self {
+        let mut mappings = mappings_of(pid).unwrap_or_default();
+        mappings.retain(|mapping| mapping.file.is_some());
+        MappedFiles(mappings)
+    }
+
+    /// The file at an address.
+    pub(crate) fn at(&self, address: usize) -> Option<PathBuf> {
+        let found = self.0.iter().find(|one| one.range.contains(&address))?;
+        found.file.clone()
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,13 @@
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod affinity;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod children;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod counters;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod elf;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod elf_file;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod exec;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
@@ -20,6 +26,10 @@ mod linux;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod maps;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod memory;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod processes;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod stacks;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod start;
@@ -28,13 +38,19 @@ mod tasks;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 pub(crate) use self::{
     affinity::{affinity, set_affinity},
+    children::{spawn, until_ended},
+    counters::{Account, Counters, allow_files},
     elf::SymbolTable,
     exec::exec,
     files::{has_shared_memory, read_regular},
     forks::on_fork,
     library::Library,
     linux::{each_image, epoch, path_of},
-    maps::{file_of, mapped_file},
+    maps::{MappedFiles, file_of, mapped_file},
+    processes::{
+        Birth, birth, busy, command_line, inner_id, process_ids, process_links, thread_ids,
+        thread_links, thread_name,
+    },
     stacks::thread_owners,
     start::{Beginning, StartRoutines},
     tasks::{Spent, Task, own_task, spent_by_process, spent_by_thread, tasks},
@@ -43,15 +59,26 @@ pub(crate) use self::{
 #[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
 mod unsupported;
 #[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
-pub(crate) use unsupported::{
-    Beginning, Library, Spent, StartRoutines, SymbolTable, Task, affinity, each_image, epoch, exec,
-    file_of, has_shared_memory, mapped_file, on_fork, own_task, path_of, read_regular,
-    set_affinity, spent_by_process, spent_by_thread, tasks, thread_owners,
+mod unsupported_processes;
+#[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
+pub(crate) use self::{
+    unsupported::{
+        Beginning, Library, Spent, StartRoutines, SymbolTable, Task, affinity, each_image, epoch,
+        exec, file_of, has_shared_memory, mapped_file, on_fork, own_task, path_of, read_regular,
+        set_affinity, spawn, spent_by_process, spent_by_thread, tasks, thread_owners, until_ended,
+    },
+    unsupported_processes::{
+        Account, Birth, Counters, MappedFiles, allow_files, birth, busy, command_line, inner_id,
+        process_ids, process_links, thread_ids, thread_links, thread_name,
+    },
 };
 
 /// Looks names up in a made-up object.
 #[cfg(fuzzing)]
-pub(crate) use self::elf::fuzz as fuzz_symbols;
+pub(crate) fn fuzz_symbols(data: &[u8]) {
+    elf::fuzz(data);
+    elf_file::fuzz(data);
+}
 
 /// Reads what the kernel tells of mappings and threads.
 #[cfg(fuzzing)]
@@ -59,6 +86,8 @@ pub(crate) fn fuzz_process(data: &[u8]) {
     for line in data.split(|byte| *byte == b'\n') {
         let _ = maps::parse(line);
         let _ = tasks::parse("7", line);
+        let _ = counters::parse(line);
+        let _ = processes::parse_birth(line);
     }
 }
 

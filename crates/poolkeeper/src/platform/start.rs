@@ -1,14 +1,18 @@
-//! Linux with glibc: the function that each thread of this process began in.
+//! Linux with glibc: the function that each thread of a process began in.
 //!
 //! glibc keeps its threads in two lists, and exports, for debuggers, where
 //! those lists and the fields of a thread's structure are (nptl_db,
 //! `nptl_db/structs.def`). Threads come and go while the lists are walked, and
 //! their lock is not ours to take: so every word is read through
-//! process_vm_readv(2) on this process itself, which fails where memory has
+//! process_vm_readv(2), of this process too, which fails where memory has
 //! gone, and a walk that leaves its list ends after so many steps.
 
+use super::elf_file::ElfFile;
+use super::maps::{Mapping, file_under, mappings_of};
+use super::memory::Memory;
 use std::collections::HashMap;
-use std::ffi::CStr;
+use std::ffi::CString;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Steps of a walk beyond the threads that are expected.
@@ -21,6 +25,7 @@ pub(crate) struct Beginning {
     routine: usize,
     /// What that was called with.
     argument: usize,
+    memory: Memory,
 }
 
 impl Beginning {
@@ -39,7 +44,7 @@ impl Beginning {
         if !is_cpp_runtime(&file) {
             return Some(file);
         }
-        let class = word(self.argument).and_then(file_of);
+        let class = self.memory.word(self.argument).and_then(file_of);
         Some(class.unwrap_or(file))
     }
 }
@@ -51,6 +56,7 @@ fn is_cpp_runtime(file: &Path) -> bool {
 
 /// Where glibc keeps what we ask for.
 pub(crate) struct StartRoutines {
+    memory: Memory,
     heads: [usize; 2],
     next: usize,
     list: usize,
@@ -59,19 +65,50 @@ pub(crate) struct StartRoutines {
 }
 
 impl StartRoutines {
-    /// `None` where the C library does not tell.
+    /// Those of this process; `None` where the C library does not tell.
     pub(crate) fn find() -> Option<Self> {
-        let global = symbol(c"_rtld_global")?;
+        Self::with(Memory::OWN, own_symbol)
+    }
+
+    /// Those of another process, by the files of its C library; `None` where that
+    /// does not tell, as musl.
+    ///
+    /// # Errors
+    /// Those of reading what is mapped there: the process may be another user's.
+    pub(crate) fn find_in(pid: u32) -> io::Result<Option<Self>> {
+        let mappings = mappings_of(pid)?;
+        let loader = Loaded::find(pid, &mappings, &["ld-linux"]);
+        let library = Loaded::find(pid, &mappings, &["libc.so", "libc-"]);
+        let (Some(loader), Some(library)) = (loader, library) else {
+            return Ok(None);
+        };
+        let (loader, library) = (loader.symbols(), library.symbols());
+        let symbol = |name: &str| library(name).or_else(|| loader(name));
+        let memory = Memory::of(pid);
+        // Memory is guarded better than what is mapped: by Yama, for one.
+        let is_closed = |address| memory.word(address).is_none();
+        if symbol("_rtld_global").is_some_and(is_closed) {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self::with(memory, symbol))
+    }
+
+    fn with(memory: Memory, symbol: impl Fn(&str) -> Option<usize>) -> Option<Self> {
+        // A field's description is three u32: bits, elements, offset
+        // (nptl_db/db_info.c).
+        let offset = |name| Some(memory.word(symbol(name)? + 8)? as u32 as usize);
+        let global = symbol("_rtld_global")?;
         let head = |name| Some(global + offset(name)?);
         Some(StartRoutines {
+            memory,
             heads: [
-                head(c"_thread_db_rtld_global__dl_stack_user")?,
-                head(c"_thread_db_rtld_global__dl_stack_used")?,
+                head("_thread_db_rtld_global__dl_stack_user")?,
+                head("_thread_db_rtld_global__dl_stack_used")?,
             ],
-            next: offset(c"_thread_db_list_t_next")?,
-            list: offset(c"_thread_db_pthread_list")?,
-            id: offset(c"_thread_db_pthread_tid")?,
-            routine: offset(c"_thread_db_pthread_start_routine")?,
+            next: offset("_thread_db_list_t_next")?,
+            list: offset("_thread_db_pthread_list")?,
+            id: offset("_thread_db_pthread_tid")?,
+            routine: offset("_thread_db_pthread_start_routine")?,
         })
     }
 
@@ -85,57 +122,66 @@ impl StartRoutines {
     }
 
     fn walk(&self, head: usize, most: usize, found: &mut HashMap<u32, Beginning>) -> Option<()> {
-        let mut node = word(head + self.next)?;
+        let mut node = self.memory.word(head + self.next)?;
         for _ in 0..most {
             if node == head {
                 break;
             }
             let thread = node.wrapping_sub(self.list);
             // A thread that ended has 0 for its number.
-            let id = word(thread.wrapping_add(self.id))? as u32;
-            let routine = word(thread.wrapping_add(self.routine))?;
+            let id = self.memory.word(thread.wrapping_add(self.id))? as u32;
+            let routine = self.memory.word(thread.wrapping_add(self.routine))?;
             // The argument follows the routine (glibc, nptl/descr.h).
             let argument = thread.wrapping_add(self.routine + size_of::<usize>());
             if id != 0 && routine != 0 {
-                let argument = word(argument)?;
-                found.insert(id, Beginning { routine, argument });
+                let argument = self.memory.word(argument)?;
+                let beginning = Beginning {
+                    routine,
+                    argument,
+                    memory: self.memory,
+                };
+                found.insert(id, beginning);
             }
-            node = word(node.wrapping_add(self.next))?;
+            node = self.memory.word(node.wrapping_add(self.next))?;
         }
         Some(())
     }
 }
 
-fn symbol(name: &CStr) -> Option<usize> {
+fn own_symbol(name: &str) -> Option<usize> {
+    let name = CString::new(name).ok()?;
     // SAFETY: dlsym(3) with a NUL-terminated name.
     let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) } as usize;
     (address != 0).then_some(address)
 }
 
-/// A field's offset. Its description is three u32: bits, elements, offset
-/// (nptl_db/db_info.c).
-fn offset(name: &CStr) -> Option<usize> {
-    let description = symbol(name)?;
-    Some(word(description + 8)? as u32 as usize)
+/// A library that a process has loaded: its file, and where it lies.
+struct Loaded {
+    file: Vec<u8>,
+    base: usize,
 }
 
-/// The word at an address of this process; `None` where nothing is mapped.
-fn word(address: usize) -> Option<usize> {
-    let mut value = 0_usize;
-    let local = libc::iovec {
-        iov_base: (&raw mut value).cast(),
-        iov_len: size_of::<usize>(),
-    };
-    let remote = libc::iovec {
-        iov_base: address as *mut libc::c_void,
-        iov_len: size_of::<usize>(),
-    };
-    // SAFETY: process_vm_readv(2): writes at most a word to `value`, and fails
-    // with EFAULT where the address can't be read.
-    let read = unsafe {
-        libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0)
-    };
-    (read == size_of::<usize>().cast_signed()).then_some(value)
+impl Loaded {
+    fn find(pid: u32, mappings: &[Mapping], names: &[&str]) -> Option<Loaded> {
+        let is_it = |mapping: &&Mapping| {
+            let name = mapping.file.as_deref().and_then(Path::file_name);
+            let name = name.unwrap_or_default().to_string_lossy();
+            mapping.is_beginning && names.iter().any(|start| name.starts_with(start))
+        };
+        let mapping = mappings.iter().find(is_it)?;
+        Some(Loaded {
+            file: file_under(pid, mapping.file.as_deref()?)?,
+            base: mapping.range.start,
+        })
+    }
+
+    /// Tells the address of each symbol.
+    fn symbols(self) -> impl Fn(&str) -> Option<usize> {
+        move |name| {
+            let value = ElfFile::parse(&self.file)?.value(name)?;
+            self.base.checked_add(value)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -162,7 +208,18 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_not_mapped_is_no_word() {
-        assert_eq!(word(8), None);
+    fn another_process_is_read_as_this_one_is() {
+        let (tell, told) = mpsc::channel();
+        let (end, ended) = mpsc::channel::<()>();
+        let worker = thread::spawn(move || {
+            tell.send(own_task()).unwrap();
+            let _ = ended.recv();
+        });
+        let id = told.recv().unwrap();
+        let routines = StartRoutines::find_in(std::process::id()).unwrap().unwrap();
+        let file = routines.read(8)[&id].maker(mapped_file);
+        assert_eq!(file, std::env::current_exe().ok());
+        drop(end);
+        worker.join().unwrap();
     }
 }

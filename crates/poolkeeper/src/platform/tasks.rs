@@ -65,7 +65,7 @@ pub(super) fn parse(name: &str, stat: &[u8]) -> Option<Task> {
     })
 }
 
-fn of_ticks(ticks: u64) -> Duration {
+pub(super) fn of_ticks(ticks: u64) -> Duration {
     // SAFETY: sysconf(3) reads a constant.
     let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
     Duration::from_millis(

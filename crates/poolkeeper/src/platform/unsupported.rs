@@ -167,6 +167,11 @@ impl StartRoutines {
     pub(crate) fn find() -> Option<Self> {
         None
     }
+    /// # Errors
+    /// Always.
+    pub(crate) fn find_in(_pid: u32) -> std::io::Result<Option<Self>> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
     pub(crate) fn read(&self, _expected: usize) -> std::collections::HashMap<u32, Beginning> {
         match self.0 {}
     }
@@ -178,4 +183,19 @@ pub(crate) fn thread_owners() -> std::io::Result<Vec<std::path::PathBuf>> {
 
 pub(crate) fn file_of(path: &[u8]) -> std::path::PathBuf {
     String::from_utf8_lossy(path).into_owned().into()
+}
+
+/// # Errors
+/// Always.
+pub(crate) fn spawn(
+    _command: &mut std::process::Command,
+    _is_python: bool,
+) -> std::io::Result<std::process::Child> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+/// # Errors
+/// Always.
+pub(crate) fn until_ended(_pid: u32) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }

@@ -1,5 +1,5 @@
-//! What a stretch of a program really used: a sampler that looks at every
-//! thread of the process, and says to which pool each belongs.
+//! What a program really used: a sampler that looks at every thread of this process,
+//! and says to which pool each belongs; a recorder that follows any process.
 //!
 //! ```
 //! use poolkeeper::usage::Sampler;
@@ -16,16 +16,22 @@
 //! that *calls* a pool works for it too, but is counted where it began: the main
 //! thread as the main thread. A `std::thread` of C++ begins in libstdc++, and
 //! belongs to the library that made it. Where the C library keeps no account of
-//! its threads (musl) the owner is [`Owner::Unknown`]. Child processes are not
-//! counted.
+//! its threads (musl) the owner is [`Owner::Unknown`]. The sampler does not
+//! count child processes; the [`Recorder`] does.
 
 mod accounts;
 mod measured;
 mod owner;
+mod process;
+mod recording;
 mod sampler;
+mod throttled;
 mod timeline;
 
 pub use measured::{Group, Throttling, Usage, WORKED};
 pub use owner::Owner;
+pub use recording::{
+    BudgetStep, Cause, Crowd, Lane, OwnerUse, ProcessUse, Recorder, Recording, Verdict,
+};
 pub use sampler::Sampler;
 pub use timeline::Moment;

@@ -1,8 +1,9 @@
 //! Whose a thread is.
 
 use crate::platform::{Beginning, StartRoutines, mapped_file};
+use crate::runtimes;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Whose a thread is: whose code it began in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,6 +20,8 @@ pub enum Owner {
     },
     /// It began in this file, which has no pool that is known.
     Library(PathBuf),
+    /// Its owner is not told, but it has this name, without its number.
+    Named(String),
     /// The C library does not tell.
     Unknown,
 }
@@ -72,5 +75,48 @@ pub(super) fn name_pools(owner: Owner, pools: &[crate::Pool]) -> Owner {
             filepath: path,
         },
         None => Owner::Library(path),
+    }
+}
+
+/// Tells pools' files by their names: another process's libraries can't be asked.
+pub(super) fn by_file_name(path: PathBuf) -> Owner {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_its = |card: &&runtimes::Card| {
+        let mut prefixes = card.file_prefixes.iter();
+        is_library(&path) && prefixes.any(|prefix| name.starts_with(prefix))
+    };
+    match runtimes::all().find(is_its) {
+        Some(card) => Owner::Pool {
+            runtime: card.id,
+            filepath: path,
+        },
+        None => Owner::Library(path),
+    }
+}
+
+fn is_library(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.contains(".so")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_is_told_by_its_files_name() {
+        for (name, runtime) in [
+            ("libgomp-e985bcbb.so.1.0.0", Some("libgomp")),
+            ("libscipy_openblas64_-32a4b2a6.so", Some("openblas")),
+            ("libgomp.txt", None),
+            ("python3.11", None),
+        ] {
+            let owner = by_file_name(Path::new("/x").join(name));
+            let found = match owner {
+                Owner::Pool { runtime, .. } => Some(runtime),
+                _ => None,
+            };
+            assert_eq!(found, runtime, "{name}");
+        }
     }
 }

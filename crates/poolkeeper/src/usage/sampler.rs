@@ -2,6 +2,7 @@
 
 use super::accounts::Accounts;
 use super::measured::{Throttling, Usage};
+use super::throttled::longest;
 use crate::budget::{Observed, Stopped, stopped};
 use crate::platform::{Spent, own_task, spent_by_process, spent_by_thread, tasks};
 use crate::{Error, Result};
@@ -122,16 +123,5 @@ fn look(mut accounts: Accounts, began: Instant, told: &Receiver<()>) -> (Account
 
 /// What was added since `before`, in the group that was stopped longest.
 fn throttling(before: Vec<Stopped>) -> Option<Throttling> {
-    let now = stopped(&Observed::this_process().ok()?);
-    let since = |before: Stopped| {
-        let now = now.iter().find(|now| now.group == before.group)?;
-        Some(Throttling {
-            periods: now.periods.checked_sub(before.periods)?,
-            throttled: now.throttled.checked_sub(before.throttled)?,
-            time: now.time.checked_sub(before.time)?,
-            group: before.group,
-        })
-    };
-    let groups = before.into_iter().filter_map(since);
-    groups.max_by_key(|group| (group.time, group.periods))
+    longest(before, &stopped(&Observed::this_process().ok()?))
 }
