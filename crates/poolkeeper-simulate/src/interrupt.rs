@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 /// program's: from the terminal both get SIGINT and SIGQUIT, and SIGTERM and
 /// SIGHUP, which may come to this process alone, are passed on. A signal that is
 /// ignored stays so, here and in the program.
-pub(crate) struct Deaf(Vec<(c_int, libc::sigaction)>);
+pub struct Deaf(Vec<(c_int, libc::sigaction)>);
 
 /// The last signal to pass on; 0 for none.
 static TO_PASS_ON: AtomicI32 = AtomicI32::new(0);
@@ -20,29 +20,49 @@ extern "C" fn remember(signal: c_int) {
 }
 
 impl Deaf {
-    pub(crate) fn new() -> Self {
-        TO_PASS_ON.store(0, Ordering::Relaxed);
-        // Not SIG_IGN, which the program would inherit.
-        let handlers: [(c_int, extern "C" fn(c_int)); 4] = [
+    /// Begins, for a process that watches a child of its own.
+    #[allow(clippy::new_without_default)] // It changes the whole process.
+    pub fn new() -> Self {
+        Self::with(&[
             (libc::SIGINT, nothing),
             (libc::SIGQUIT, nothing),
             (libc::SIGTERM, remember),
             (libc::SIGHUP, remember),
-        ];
-        let handled = handlers.into_iter().filter_map(|(signal, handler)| {
-            let earlier = action(signal, None)?;
+        ])
+    }
+
+    /// Begins, for a process that watches one which is not its child: a signal to
+    /// end is this process's own, and [`was_told`] tells of it.
+    pub fn listening() -> Self {
+        Self::with(&[
+            (libc::SIGINT, remember),
+            (libc::SIGTERM, remember),
+            (libc::SIGHUP, remember),
+        ])
+    }
+
+    fn with(handlers: &[(c_int, extern "C" fn(c_int))]) -> Self {
+        TO_PASS_ON.store(0, Ordering::Relaxed);
+        // Not SIG_IGN, which the program would inherit.
+        let handled = handlers.iter().filter_map(|(signal, handler)| {
+            let earlier = action(*signal, None)?;
             if earlier.sa_sigaction == libc::SIG_IGN {
                 return None;
             }
             // SAFETY: numbers and an empty set of signals, for which zeros are valid.
             let mut ours: libc::sigaction = unsafe { std::mem::zeroed() };
-            ours.sa_sigaction = handler as *const () as libc::sighandler_t;
+            ours.sa_sigaction = *handler as *const () as libc::sighandler_t;
             ours.sa_flags = libc::SA_RESTART;
-            action(signal, Some(&ours))?;
-            Some((signal, earlier))
+            action(*signal, Some(&ours))?;
+            Some((*signal, earlier))
         });
         Deaf(handled.collect())
     }
+}
+
+/// Whether a signal has come since [`Deaf::listening`], or since this was asked.
+pub fn was_told() -> bool {
+    TO_PASS_ON.swap(0, Ordering::Relaxed) != 0
 }
 
 /// Sets what a signal does, if that is given, and returns what it did.
@@ -66,7 +86,7 @@ impl Drop for Deaf {
 }
 
 /// Sends a process the signal that has come for it, if one has; whether one had.
-pub(crate) fn pass_signals_on(pid: u32) -> bool {
+pub fn pass_signals_on(pid: u32) -> bool {
     let signal = TO_PASS_ON.swap(0, Ordering::Relaxed);
     if let (Ok(target), true) = (libc::pid_t::try_from(pid), signal != 0) {
         // SAFETY: kill(2): the process is our child, and not waited for yet.

@@ -36,12 +36,17 @@ mod stage;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod watch;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
-pub use self::{interrupt::signal_meaning, needed::Loaded, stage::Stage};
+pub use self::{
+    interrupt::{Deaf, pass_signals_on, signal_meaning, was_told},
+    needed::Loaded,
+    stage::Stage,
+    watch::end_of,
+};
 
 #[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
 mod unsupported;
 #[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
-pub use unsupported::{Loaded, Stage, signal_meaning};
+pub use unsupported::{Deaf, Loaded, Stage, end_of, pass_signals_on, signal_meaning, was_told};
 
 #[cfg(all(fuzzing, target_os = "linux"))]
 #[doc(hidden)]

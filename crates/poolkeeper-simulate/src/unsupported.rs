@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::machine::Machine;
-use crate::observation::Observation;
+use crate::observation::{End, Observation};
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
@@ -51,4 +51,37 @@ impl Loaded {
 /// What the system says of a signal: nothing, here.
 pub fn signal_meaning(_signal: i32) -> String {
     String::new()
+}
+
+/// Changes nothing here.
+pub struct Deaf;
+
+impl Deaf {
+    /// Changes nothing.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Deaf
+    }
+
+    /// Changes nothing.
+    pub fn listening() -> Self {
+        Deaf
+    }
+}
+
+/// Tells of no signal here.
+pub fn was_told() -> bool {
+    false
+}
+
+/// Passes nothing on here.
+pub fn pass_signals_on(_pid: u32) -> bool {
+    false
+}
+
+/// How a program ended; signals are not told of here.
+pub fn end_of(status: std::process::ExitStatus) -> End {
+    End::Exited {
+        code: status.code().unwrap_or(1),
+    }
 }

@@ -63,7 +63,7 @@ impl Stage {
         Ok(Observation {
             machine: self.machine(),
             command: words.map(|word| word.into_owned()).collect(),
-            end: end(status),
+            end: end_of(status),
             is_shown: read::programs(&ledger) > 0 || damage.is_some(),
             is_complete: remarks.is_empty(),
             remarks,
@@ -124,7 +124,8 @@ fn passed_on(pipe: Option<ChildStderr>) -> mpsc::Receiver<Vec<String>> {
     messages
 }
 
-fn end(status: ExitStatus) -> End {
+/// How a program ended, by what its parent was told.
+pub fn end_of(status: ExitStatus) -> End {
     match (status.code(), status.signal()) {
         (Some(code), _) => End::Exited { code },
         (None, signal) => {
