@@ -4,6 +4,7 @@ use crate::budget::{Cpus, SplitArgs};
 use crate::doctor::DoctorArgs;
 use crate::info::Info;
 use crate::launch::{EnvArgs, RunArgs};
+use crate::record::RecordArgs;
 use crate::runtimes::Runtimes;
 use crate::simulate::{JUDGE, JudgeArgs, SimulateArgs};
 use crate::without_python::without_python;
@@ -17,12 +18,13 @@ const EXAMPLES: &str = "Examples:
   poolkeeper cpus                           which CPUs may I use, and who says so?
   poolkeeper run -- python script.py        run it with every pool within them
   poolkeeper doctor -i sklearn.cluster      is anything wrong? what to type then
+  poolkeeper record -- python script.py     why is it slow? one picture says so
   poolkeeper simulate --cpus 128 -- python script.py    as on that machine
   poolkeeper demo                           see limits at work on a photograph
 
 Exit codes: 0 all done; 1 something could not be imported, loaded or run (the
-rest is shown all the same); 2 wrong arguments. `run` and `simulate` have the
-command's own.";
+rest is shown all the same); 2 wrong arguments. `run`, `record` and `simulate`
+have the command's own.";
 
 /// See and limit the native thread pools inside a process.
 #[derive(Parser)]
@@ -48,6 +50,8 @@ pub(crate) enum Command {
     Env(EnvArgs),
     /// Say what is wrong with the pools of modules or of a program, and the fix
     Doctor(DoctorArgs),
+    /// Record a program's threads over time, and say why they waited
+    Record(RecordArgs),
     /// Run a command as if the machine had more CPUs, and report what it did there
     Simulate(SimulateArgs),
     /// Quantize a photograph with KMeans, without and with limits

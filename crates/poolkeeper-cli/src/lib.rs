@@ -14,6 +14,7 @@ mod levels;
 mod load;
 mod look;
 mod pools;
+mod record;
 mod runtimes;
 mod simulate;
 mod table;
@@ -77,6 +78,7 @@ where
         Command::Cpus(arguments) => budget::cpus(arguments, look, out),
         Command::Split(arguments) => budget::split(arguments, look, out),
         Command::Run(arguments) => launch::run(arguments, host.has_python(), out, err),
+        Command::Record(arguments) => record::record(arguments, host.has_python(), out, err),
         Command::Env(arguments) => launch::env(arguments, out),
         Command::Demo { arguments } => told(host.demo(arguments), err),
         Command::Notebook { arguments } => told(host.notebook(arguments), err),

@@ -7,10 +7,12 @@ const EXAMPLES: &str = "Examples:
   poolkeeper cpus                           which CPUs may I use, and who says so?
   poolkeeper run -- ./solver                run it with every pool within them
   poolkeeper doctor -l libopenblas.so.0     is anything wrong? what to type then
+  poolkeeper record -- ./solver             why is it slow? one picture says so
   poolkeeper simulate --cpus 128 -- ./solver    as on that machine
 
 Exit codes: 0 all done; 1 something could not be loaded or run (the rest is shown
-all the same); 2 wrong arguments. `run` and `simulate` have the command's own.
+all the same); 2 wrong arguments. `run`, `record` and `simulate` have the
+command's own.
 
 Python modules and notebooks need the Python package, whose command is the same.";
 
