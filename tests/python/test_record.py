@@ -117,6 +117,15 @@ def test_the_line_overrides_the_variable_that_asks_for_more() -> None:
     assert f"--force, since OMP_NUM_THREADS={MANY} is set." in text
 
 
+def test_one_that_ran_within_its_budget_is_not_told_to() -> None:
+    launched = [*RECORD[:3], "run", "--quiet", "--", sys.executable, "-c", CROWD]
+    _, numbers = record(*launched)
+    text = " ".join(numbers["verdict"]["text"])
+    assert "It ran under `poolkeeper run`, so the program itself asks for more threads." in text
+    assert "`poolkeeper run -- " not in text
+    assert "are openblas's" in text
+
+
 def test_the_processes_that_it_starts_are_followed() -> None:
     done, numbers = record_python(FORKS)
     children = {int(pid) for pid in done.stdout.split()}

@@ -1,4 +1,5 @@
-//! The picture: threads that worked, and above them those that waited, over time.
+//! The picture: threads that worked, and above them those that waited, over time;
+//! below, what other programs used of the CPUs.
 
 use super::colours::colour;
 use super::html::escaped;
@@ -14,6 +15,8 @@ const LEFT: f64 = 44.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 26.0;
+/// What the part about other programs adds to the height.
+const STRIP: f64 = 64.0;
 /// Owners with a colour of their own; the rest is one.
 const MOST_OWNERS: usize = 10;
 
@@ -57,8 +60,10 @@ pub(super) fn chart(recording: &Recording) -> String {
         width: recording.width.as_secs_f64(),
         most: most * 1.06,
     };
+    let others = others(recording);
+    let height = HEIGHT + others.as_ref().map_or(0.0, |_| STRIP);
     let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-labelledby=\"title\">\
+        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"title\">\
          <title id=\"title\">Threads that worked and threads that waited for a CPU, over \
          {} , against the budget</title>\n",
         words::time(recording.wall)
@@ -89,7 +94,45 @@ pub(super) fn chart(recording: &Recording) -> String {
         }
     }
     svg += &budget_line(&scale, &budget);
+    svg += &others.map_or_else(String::new, |others| strip(&scale, &others, &budget));
     svg + "</svg>\n"
+}
+
+/// CPUs that other programs used in each stretch, where that is known.
+fn others(recording: &Recording) -> Option<Vec<f64>> {
+    let times = recording.others.as_ref()?;
+    let used = (0..recording.stretches()).map(|at| {
+        let time = times.get(at).copied().unwrap_or_default();
+        time.as_secs_f64() / recording.length(at).as_secs_f64().max(1e-6)
+    });
+    Some(used.collect())
+}
+
+/// Other programs have a scale of their own below the threads.
+fn strip(scale: &Scale, others: &[f64], budget: &[f64]) -> String {
+    let most = others.iter().chain(budget).copied().fold(1.0, f64::max);
+    let (bottom, high) = (HEIGHT + STRIP - 8.0, STRIP - 30.0);
+    let mut path = format!("M{LEFT} {bottom:.1}");
+    for (at, used) in others.iter().enumerate() {
+        let (from, to) = (at as f64 * scale.width, (at + 1) as f64 * scale.width);
+        let y = bottom - high * used / most;
+        let _ = write!(path, "L{:.1} {y:.1}H{:.1}", scale.x(from), scale.x(to));
+    }
+    let _ = write!(path, "L{:.1} {bottom:.1}Z", scale.x(scale.wall));
+    format!(
+        "<text x=\"{LEFT}\" y=\"{:.1}\">CPUs that other programs used</text>\n\
+         <path class=\"grid\" d=\"M{LEFT} {bottom:.1}H{:.1}\"/>\
+         <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">0</text>\
+         <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\n\
+         <path class=\"others\" d=\"{path}\"><title>other programs</title></path>\n",
+        HEIGHT + 12.0,
+        WIDTH - RIGHT,
+        LEFT - 6.0,
+        bottom + 4.0,
+        LEFT - 6.0,
+        bottom - high + 4.0,
+        short((most * 10.0).round() / 10.0),
+    )
 }
 
 /// The owners' threads, those that wanted most first, at the bottom.

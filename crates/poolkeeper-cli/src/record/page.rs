@@ -30,6 +30,7 @@ code { font: .93em ui-monospace, monospace; background: var(--box); padding: .1e
 svg { display: block; width: 100%; height: auto; margin: 1rem 0 }
 svg text { font: 12px system-ui, sans-serif; fill: var(--soft) }
 svg .grid { stroke: var(--line); fill: none }
+svg path.others { fill: var(--soft); fill-opacity: .55 }
 svg path.budget { stroke: var(--budget); stroke-width: 2; stroke-dasharray: 7 4; fill: none }
 svg text.budget { fill: var(--budget); paint-order: stroke; stroke: var(--page);
   stroke-width: 3px }

@@ -1,7 +1,7 @@
 //! What a recording means, in words.
 
 use crate::text::counted;
-use poolkeeper::usage::{Cause, Crowd, Owner, Recording, Verdict};
+use poolkeeper::usage::{Cause, Crowd, Owner, Recording, Throttling, Verdict};
 use poolkeeper::{printable, shell_quoted};
 use poolkeeper_simulate::End;
 use std::time::Duration;
@@ -18,13 +18,7 @@ pub(super) fn verdict(recording: &Recording, verdict: &Verdict) -> Vec<String> {
         match cause {
             Cause::Crowd(crowd) => said.extend(crowded(recording, crowd)),
             Cause::Neighbours { waited, took } => said.push(neighbours(recording, *waited, *took)),
-            Cause::Throttled(throttling) => said.push(format!(
-                "The kernel stopped its group for its CPU quota in {} of {}: its CPUs stood \
-                 still for {}.",
-                throttling.throttled,
-                counted(throttling.periods as usize, "period"),
-                time(throttling.time),
-            )),
+            Cause::Throttled(throttling) => said.push(stopped(throttling)),
             _ => {}
         }
     }
@@ -46,6 +40,23 @@ pub(super) fn verdict(recording: &Recording, verdict: &Verdict) -> Vec<String> {
     said
 }
 
+/// "The kernel stopped its group for its CPU quota in 53 of 61 periods."
+fn stopped(throttling: &Throttling) -> String {
+    let periods = counted(throttling.periods as usize, "period");
+    let first = format!(
+        "The kernel stopped its group for its CPU quota in {} of {periods}",
+        throttling.throttled,
+    );
+    // Not every kernel counts all of the time.
+    if throttling.time < Duration::from_millis(100) {
+        return first + ".";
+    }
+    format!(
+        "{first}: its CPUs stood still for {}.",
+        time(throttling.time)
+    )
+}
+
 /// What could not be seen, a sentence each.
 pub(super) fn unseen(recording: &Recording) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
@@ -62,14 +73,16 @@ pub(super) fn unseen(recording: &Recording) -> Vec<String> {
 /// "42 % of the time 16 threads shared 2 CPUs: ...", whose they are, and the line.
 fn crowded(recording: &Recording, crowd: &Crowd) -> Vec<String> {
     let threads = crowd.threads.round() as usize;
-    let mut first = format!(
-        "{} % of the time {} on average shared {}: they waited {} of {}.",
-        (100.0 * crowd.part).round().max(1.0),
-        counted(threads, "thread"),
-        cpus(crowd.cpus),
-        time(crowd.waited),
-        time(crowd.wanted),
-    );
+    let part = (100.0 * crowd.part).round().max(1.0);
+    let (had, waited, wanted) = (cpus(crowd.cpus), time(crowd.waited), time(crowd.wanted));
+    let mut first = if threads <= 1 {
+        format!("{part} % of the time one thread had {had}: it waited {waited} of {wanted}.")
+    } else {
+        format!(
+            "{part} % of the time {threads} threads on average shared {had}: they waited \
+             {waited} of {wanted}."
+        )
+    };
     if let Some(whose) = whose(recording, crowd) {
         first += &format!(" {whose}");
     }
@@ -126,8 +139,7 @@ fn advice(recording: &Recording, crowd: &Crowd) -> Option<String> {
     }
     if recording.is_launched {
         return Some(
-            "It ran under `poolkeeper run`, so the program itself asks for more threads: \
-             `poolkeeper doctor` names the place to say it."
+            "It ran under `poolkeeper run`, so the program itself asks for more threads."
                 .to_owned(),
         );
     }
@@ -232,13 +244,16 @@ pub(super) fn command(words: &[String]) -> String {
     }
 }
 
-/// "1 CPU", "2 CPUs", "1.5 CPUs".
+/// "1 CPU", "2 CPUs", "1.5 CPUs", "0.5 of a CPU".
 pub(super) fn cpus(exact: f64) -> String {
     // An average over time has any fraction.
     let shown = format!("{exact:.2}");
     let shown = shown.trim_end_matches('0').trim_end_matches('.');
-    let unit = if shown == "1" { "CPU" } else { "CPUs" };
-    format!("{shown} {unit}")
+    match shown {
+        "1" => "1 CPU".to_owned(),
+        part if part.starts_with("0.") => format!("{part} of a CPU"),
+        many => format!("{many} CPUs"),
+    }
 }
 
 /// A number of CPUs that was measured.
@@ -265,4 +280,54 @@ fn capital(text: &str) -> String {
         .next()
         .map(|first| first.to_uppercase().to_string());
     first.unwrap_or_default() + characters.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short() {
+        let shown = [0, 3, 30, 999, 4_240, 30_600, 290_000, 720_000]
+            .map(|milliseconds| time(Duration::from_millis(milliseconds)));
+        let right = [
+            "0 s", "<0.01 s", "0.03 s", "1.0 s", "4.2 s", "31 s", "290 s", "12 min",
+        ];
+        assert_eq!(shown, right);
+    }
+
+    #[test]
+    fn a_number_of_cpus_has_its_fraction() {
+        let shown = [0.5, 1.0, 1.999_999, 1.5, 128.0].map(cpus);
+        assert_eq!(
+            shown,
+            ["0.5 of a CPU", "1 CPU", "2 CPUs", "1.5 CPUs", "128 CPUs"]
+        );
+    }
+
+    #[test]
+    fn a_command_can_be_pasted_and_ends_early() {
+        let words = |line: &str| line.split('|').map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(
+            command(&words("python|a b.py|$(x)")),
+            "python 'a b.py' '$(x)'"
+        );
+        let long = format!("python|-c|{}", "x".repeat(80));
+        assert_eq!(command(&words(&long)), "python -c ...");
+        assert_eq!(command(&[]), "...");
+    }
+
+    #[test]
+    fn owners_have_names() {
+        let pool = Owner::Pool {
+            runtime: "libx",
+            filepath: "/x.so".into(),
+        };
+        assert_eq!(name(&pool), "libx");
+        assert_eq!(
+            name(&Owner::Library("/a/b/libduck.so".into())),
+            "libduck.so"
+        );
+        assert_eq!(name(&Owner::Named("a\nb".to_owned())), "\"a\\nb\"");
+    }
 }

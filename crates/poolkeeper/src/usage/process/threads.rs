@@ -5,7 +5,7 @@ use super::stretch::Stretch;
 use super::watch::Watch;
 use crate::platform::{Counters, thread_ids, thread_links};
 use crate::usage::owner::Owner;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::time::Duration;
 
@@ -125,11 +125,10 @@ impl Threads {
         if self.threads.len() <= 1 {
             self.owners.forget();
         }
-        self.threads.retain(|id, thread| {
-            // A number that is used again is another thread's: the open account
-            // of the one before can't be read.
-            ids.contains(id) && thread.counters.read().is_ok()
-        });
+        // A number that is used again is another thread's: the open account of the one
+        // before can't be read then, and it is found gone at this look.
+        let there: HashSet<u32> = ids.iter().copied().collect();
+        self.threads.retain(|id, _| there.contains(id));
         for id in ids {
             if self.threads.contains_key(&id) {
                 continue;

@@ -13,8 +13,11 @@ use std::time::Duration;
 const NOTABLE: f64 = 0.05;
 /// And neither is what took less than this.
 const LEAST: Duration = Duration::from_millis(100);
-/// A program wants too much where it wants so many CPUs more than it has.
-const BEYOND: f64 = 0.5;
+/// Periods of a quota in which a group must have been stopped to be worth a word.
+const LEAST_PERIODS: u64 = 3;
+/// A program wants too much where it wants so much more than it has: a quarter more,
+/// but no more than half a CPU.
+const BEYOND: (f64, f64) = (0.25, 0.5);
 
 /// What a recording means.
 #[derive(Debug, Clone)]
@@ -99,7 +102,8 @@ impl Moment {
     }
 
     fn is_crowded(&self) -> bool {
-        self.demand() > self.cpus + BEYOND
+        let (part, most) = BEYOND;
+        self.demand() > self.cpus + (part * self.cpus).min(most)
     }
 
     /// What it waited because it wanted more than it had.
@@ -133,10 +137,10 @@ impl Verdict {
             causes.push((waited, neighbours(&moments, waited)));
         }
         if let Some(throttling) = &recording.throttling {
-            let time = throttling.time.as_secs_f64();
-            let is_often = throttling.throttled as f64 >= NOTABLE * throttling.periods as f64;
-            if is_often && is_notable(time) {
-                causes.push((time, Cause::Throttled(throttling.clone())));
+            // Periods, not the time: Linux 6.18 counts hardly any of it.
+            let part = throttling.throttled as f64 / (throttling.periods as f64).max(1.0);
+            if part >= NOTABLE && throttling.throttled >= LEAST_PERIODS {
+                causes.push((part * wall, Cause::Throttled(throttling.clone())));
             }
         }
         causes.sort_by(|one, other| other.0.total_cmp(&one.0));

@@ -154,7 +154,8 @@ fn a_budget_that_shrinks_counts_from_then_on() {
     let [Cause::Crowd(crowd)] = verdict.causes.as_slice() else {
         panic!("{verdict:?}");
     };
-    assert!(about(crowd.time.as_secs_f64(), 5.0) && about(crowd.threads, 2.0));
+    // The stretch in which it shrank counts, too.
+    assert!(about(crowd.time.as_secs_f64(), 5.1) && about(crowd.threads, 2.0));
 }
 
 #[test]
@@ -168,6 +169,21 @@ fn a_quota_that_stops_the_group_is_told() {
     });
     let verdict = Verdict::of(&recording);
     assert!(matches!(verdict.causes.as_slice(), [Cause::Throttled(_)]));
+    // Once is no time: a period in which it did what it had saved for.
+    recording.throttling.as_mut().unwrap().throttled = 2;
+    assert!(Verdict::of(&recording).is_well());
+}
+
+#[test]
+fn one_thread_may_want_more_than_half_a_cpu() {
+    let mut recording = recording(&[(0.5, 0.5)], 0.0);
+    recording.budget[0].exact = 0.5;
+    let verdict = Verdict::of(&recording);
+    let [Cause::Crowd(crowd)] = verdict.causes.as_slice() else {
+        panic!("{verdict:?}");
+    };
+    assert!(about(crowd.part, 1.0) && about(crowd.threads, 1.0) && about(crowd.cpus, 0.5));
+    assert!(about(crowd.waited.as_secs_f64(), 5.0));
 }
 
 #[test]
