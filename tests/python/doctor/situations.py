@@ -80,6 +80,8 @@ ELSEWHERE = (
     "threading.Thread(target=stay, daemon=True).start(); bound.wait()\n"
 )
 
+QUERY = "import polars\npolars.DataFrame({'a': [3, 1]}).lazy().select('a').collect()\n"
+
 PYTHON, SHELL, ADVICE = frozenset({"python"}), frozenset({"shell"}), frozenset[str]()
 
 SITUATIONS = (
@@ -94,6 +96,7 @@ SITUATIONS = (
     Situation("PK105", "import poolkeeper\n" + NUMBA + FORK, severity="error"),
     Situation("PK106", LAB + "scenario.load('openblas-openmp')\n",
               {"OMP_NUM_THREADS": "6", "OMP_THREAD_LIMIT": "2"}, severity="error"),
+    Situation("PK107", QUERY + "import poolkeeper\n" + FORK, {}, PYTHON, "error"),
     Situation("PK201", STACK, {"OMP_NUM_THREADS": "64"}),
     Situation("PK201", STACK + "import poolkeeper; poolkeeper.set_limit(openmp=64)\n", {}, PYTHON),
     Situation("PK202", STACK, {"POOLKEEPER_CPUS": "1"}),

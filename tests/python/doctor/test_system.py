@@ -1,9 +1,11 @@
-"""PK104, PK105, PK601, PK602: fork, and the limits of the system."""
+"""PK104, PK105, PK107, PK601, PK602: fork, and the limits of the system."""
 
 from __future__ import annotations
 
 import os
 import resource
+import signal
+import warnings
 
 import pytest
 from isolated import in_own_process
@@ -43,6 +45,32 @@ def test_a_fork_is_safe_where_idle_workers_end_before() -> None:
     found("PK104", "note")
     poolkeeper.fork_safe()
     not_found("PK104")
+
+
+@in_own_process
+def test_polars_in_a_forked_child() -> None:
+    import multiprocessing
+
+    import polars
+
+    def query() -> None:
+        polars.DataFrame({"a": range(100_000)}).lazy().select(polars.col("a").sort()).collect()
+
+    not_found("PK107")  # no query has run
+    query()
+    found("PK107", "note")
+    # Polars warns where it is imported, and not where it hangs.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        child = os.fork()
+    if child == 0:
+        signal.alarm(5)
+        query()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGALRM
+    assert "Polars" in found("PK107", "error").evidence[0]
+    multiprocessing.set_start_method("forkserver")
+    not_found("PK107")
 
 
 @in_own_process

@@ -70,6 +70,11 @@ pub struct Unreached {
     pub file: PathBuf,
     /// Threads of the process that were seen to belong to it; there may be more.
     pub threads: u32,
+    /// Whether it has other threads from its loading on, so that only the names of its
+    /// pool's tell whether that has begun ([`Host::fixed_pools`]).
+    pub has_other_threads: bool,
+    /// Whether a forked child that uses it waits for ever for these threads.
+    pub waits_after_fork: bool,
     /// How to give it a number of threads, with `{n}` for the number.
     pub call: &'static str,
 }

@@ -26,6 +26,8 @@ pub(super) fn unreached() -> Result<Vec<Unreached>> {
             None => found.push(Unreached {
                 name: library.name,
                 call: library.call,
+                has_other_threads: library.has_other_threads,
+                waits_after_fork: library.waits_after_fork,
                 threads: own,
                 file,
             }),

@@ -10,6 +10,10 @@ pub(crate) struct Unlimited {
     /// Whether it is often loaded by others, and told of only once several
     /// threads of it run.
     pub(crate) is_quiet: bool,
+    /// Whether it has threads from its loading on that are none of its pool's.
+    pub(crate) has_other_threads: bool,
+    /// Whether a forked child that uses it is known to wait for ever, once the parent has.
+    pub(crate) waits_after_fork: bool,
     /// How to give it a number, with `{n}` for it.
     pub(crate) call: &'static str,
 }
@@ -20,24 +24,32 @@ pub(crate) static UNLIMITED: &[Unlimited] = &[
         name: "DuckDB",
         files: &["/_duckdb.", "/duckdb.cpython", "/libduckdb."],
         is_quiet: false,
+        has_other_threads: false,
+        waits_after_fork: false,
         call: "connection.execute(\"SET threads TO {n}\")",
     },
     Unlimited {
         name: "Polars",
         files: &["/_polars_runtime.", "/polars.abi3"],
         is_quiet: false,
+        has_other_threads: true,
+        waits_after_fork: true,
         call: "os.environ[\"POLARS_MAX_THREADS\"] = \"{n}\" before it is imported",
     },
     Unlimited {
         name: "Apache Arrow",
         files: &["/libarrow.so"],
         is_quiet: true,
+        has_other_threads: false,
+        waits_after_fork: false,
         call: "pyarrow.set_cpu_count({n}) and pyarrow.set_io_thread_count({n})",
     },
     Unlimited {
         name: "ONNX Runtime",
         files: &["/onnxruntime_pybind11_state.", "/libonnxruntime.so"],
         is_quiet: false,
+        has_other_threads: false,
+        waits_after_fork: false,
         call: "options = onnxruntime.SessionOptions(); options.intra_op_num_threads = {n}, for each session",
     },
     Unlimited {
@@ -48,12 +60,16 @@ pub(crate) static UNLIMITED: &[Unlimited] = &[
             "/jaxlib/_jax.",
         ],
         is_quiet: false,
+        has_other_threads: false,
+        waits_after_fork: true,
         call: "os.environ[\"NPROC\"] = \"{n}\" before its first use",
     },
     Unlimited {
         name: "TensorFlow",
         files: &["/libtensorflow_framework.so", "/libtensorflow.so"],
         is_quiet: false,
+        has_other_threads: false,
+        waits_after_fork: false,
         call: "tf.config.threading.set_intra_op_parallelism_threads({n}) and \
                tf.config.threading.set_inter_op_parallelism_threads(1), before its first operation",
     },
@@ -61,36 +77,48 @@ pub(crate) static UNLIMITED: &[Unlimited] = &[
         name: "OpenCV",
         files: &["/cv2.abi3", "/cv2.cpython", "/libopencv_core."],
         is_quiet: false,
+        has_other_threads: false,
+        waits_after_fork: false,
         call: "cv2.setNumThreads({n})",
     },
     Unlimited {
         name: "NumExpr",
         files: &["/numexpr/interpreter."],
         is_quiet: true,
+        has_other_threads: false,
+        waits_after_fork: false,
         call: "numexpr.set_num_threads({n}), while nothing is evaluated",
     },
     Unlimited {
         name: "numba (workqueue layer)",
         files: &["/ufunc/workqueue."],
         is_quiet: false,
+        has_other_threads: false,
+        waits_after_fork: false,
         call: "numba.set_num_threads({n}), in each thread",
     },
     Unlimited {
         name: "numba (TBB layer)",
         files: &["/ufunc/tbbpool."],
         is_quiet: false,
+        has_other_threads: false,
+        waits_after_fork: false,
         call: "numba.set_num_threads({n}), in each thread",
     },
     Unlimited {
         name: "TBB",
         files: &["/libtbb.so"],
         is_quiet: true,
+        has_other_threads: false,
+        waits_after_fork: false,
         call: "in C++, a tbb::global_control of max_allowed_parallelism {n}",
     },
     Unlimited {
         name: "scipy.fft",
         files: &["/_pocketfft/pypocketfft.", "/_duccfft/"],
         is_quiet: true,
+        has_other_threads: false,
+        waits_after_fork: false,
         call: "with scipy.fft.set_workers({n}): ..., or workers={n} in the call",
     },
 ];

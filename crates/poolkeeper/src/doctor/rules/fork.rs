@@ -1,8 +1,8 @@
 //! What a forked child can't do any more.
 
 use super::counted;
-use crate::doctor::facts::Facts;
-use crate::doctor::finding::{Finding, Page, Severity};
+use crate::doctor::facts::{Facts, Unreached};
+use crate::doctor::finding::{Evidence, Finding, Page, Severity};
 
 pub(super) static PAGE: Page = Page {
     code: "PK104",
@@ -33,6 +33,22 @@ pub(super) static NUMBA: Page = Page {
           process already using GNU OpenMP, this is unsafe.\"",
     fix: "Start processes with \"spawn\" or \"forkserver\", or set NUMBA_THREADING_LAYER to workqueue (or to tbb, where that is installed).",
     references: &["https://numba.readthedocs.io/en/stable/user/threading-layer.html"],
+};
+
+pub(super) static OTHERS: Page = Page {
+    code: "PK107",
+    title: "a pool that a forked child waits for, and child processes are forked",
+    severity: Severity::Error,
+    found_when: "Polars or JAX has started its threads in this process, and multiprocessing starts its \
+                 processes with fork. It is an error where the process has forked before, else a note.",
+    why: "A fork copies one thread. The child's first query or operation is handed to threads that don't \
+          exist there, and waits for them for ever. These pools can't be ended and started again, so \
+          poolkeeper.fork_safe() can't help.",
+    fix: "Start processes with \"spawn\" or \"forkserver\", or fork before the library is first used.",
+    references: &[
+        "https://docs.pola.rs/user-guide/misc/multiprocessing/",
+        "https://github.com/jax-ml/jax/pull/20734",
+    ],
 };
 
 const SAFE: &str = "import poolkeeper; poolkeeper.fork_safe()";
@@ -87,6 +103,41 @@ pub(super) fn numba(facts: &Facts) -> Vec<Finding> {
     .advice(BEFORE)
     .export(facts, "NUMBA_THREADING_LAYER", "workqueue");
     vec![finding]
+}
+
+pub(super) fn others(facts: &Facts) -> Vec<Finding> {
+    if !forks(facts) {
+        return Vec::new();
+    }
+    let libraries = facts.unreached.iter();
+    let named = &facts.host.fixed_pools;
+    let has_begun = |library: &Unreached| match library.has_other_threads {
+        true => named.iter().any(|pool| pool.name == library.name),
+        false => library.threads > 1,
+    };
+    let waiting = libraries.filter(|library| library.waits_after_fork && has_begun(library));
+    let finding = |library: &Unreached| {
+        Finding::new(
+            &OTHERS,
+            format!(
+                "{} has started its threads: a forked child that uses it will wait for ever.",
+                library.name
+            ),
+        )
+        .severity(severity(facts))
+        .evidence([Evidence {
+            text: format!(
+                "{}: {} of it run",
+                library.name,
+                counted(library.threads.into(), "thread")
+            ),
+            file: Some(library.file.clone()),
+        }])
+        .evidence([method(facts)])
+        .python_line(NO_FORK)
+        .advice(BEFORE)
+    };
+    waiting.map(finding).collect()
 }
 
 /// Whether children are forked: the process did so, or would.

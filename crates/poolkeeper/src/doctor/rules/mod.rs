@@ -42,6 +42,7 @@ pub(super) static RULES: &[Rule] = &[
     rule(&fork::PAGE, fork::check),
     rule(&fork::NUMBA, fork::numba),
     rule(&thread_limit::PAGE, thread_limit::check),
+    rule(&fork::OTHERS, fork::others),
     rule(&cpus::MORE_THAN_BUDGET, cpus::more_than_budget),
     rule(&cpus::COUNTED_TOO_MANY, cpus::counted_too_many),
     rule(&oversubscription::NESTED, oversubscription::nested),
