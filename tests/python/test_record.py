@@ -150,7 +150,7 @@ def test_one_that_ends_at_once_is_too_short_to_be_judged() -> None:
     done, numbers = record("true")
     assert numbers["verdict"]["is_short"]
     assert not numbers["verdict"]["causes"]
-    assert (numbers["command"], numbers["end"]) == (["true"], None)
+    assert (numbers["command"], numbers["end"]) == (["true"], {"how": "exited", "code": 0})
     assert "too short to be judged" in done.stderr
 
 
@@ -171,7 +171,7 @@ def test_output_input_and_exit_code_are_the_programs(tmp_path: Path) -> None:
 
 def test_a_signal_that_ends_it_is_told() -> None:
     done, numbers = record_python("import os; os.kill(os.getpid(), 9)", code=128 + 9)
-    assert numbers["end"] == "It was ended by SIGKILL."
+    assert numbers["end"] == {"how": "killed", "signal": 9, "name": "SIGKILL"}
     assert "It was ended by SIGKILL." in done.stderr
 
 
@@ -232,7 +232,7 @@ def test_a_running_program_is_recorded_until_an_interrupt(tmp_path: Path) -> Non
     (main,) = [one for one in numbers["owners"] if one["owner"] == "main"]
     # What it had used before the recording is not in it.
     assert 0.5 < main["ran"] < numbers["wall"] + 0.05
-    assert numbers["processes"][0]["ended"] is None
+    assert numbers["end"] is numbers["processes"][0]["ended"] is None
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -2,10 +2,11 @@
 
 use super::words;
 use poolkeeper::usage::{BudgetStep, Cause, Lane, Owner, OwnerUse, ProcessUse, Recording, Verdict};
+use poolkeeper_simulate::End;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-pub(super) fn json(recording: &Recording, verdict: &Verdict, end: Option<&str>) -> Value {
+pub(super) fn json(recording: &Recording, verdict: &Verdict, end: Option<&End>) -> Value {
     json!({
         "command": recording.command,
         "pid": recording.pid,

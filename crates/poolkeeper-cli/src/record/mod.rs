@@ -141,14 +141,14 @@ fn deliver(
     err: &mut dyn Write,
 ) -> bool {
     let verdict = Verdict::of(recording);
-    let end = end.and_then(words::end);
+    let said = end.and_then(words::end);
     let written = match format {
-        Format::Html => page::page(recording, &verdict, end.as_deref()),
-        Format::Json => format!("{:#}\n", json::json(recording, &verdict, end.as_deref())),
+        Format::Html => page::page(recording, &verdict, said.as_deref()),
+        Format::Json => format!("{:#}\n", json::json(recording, &verdict, end)),
     };
     let written = std::fs::write(output.path, written);
     let look = Look::of_stream(io::stderr().is_terminal());
-    let mut text = text::summary(recording, &verdict, end.as_deref(), look);
+    let mut text = text::summary(recording, &verdict, said.as_deref(), look);
     text += &text::file(output.path, &written);
     let _ = err.write_all(text.as_bytes());
     written.is_ok()

@@ -33,7 +33,7 @@ pub struct Verdict {
     pub had: f64,
     /// What made it slower than it could have been, the worst first; none if all is well.
     pub causes: Vec<Cause>,
-    /// It ran for too short a time to be judged.
+    /// It worked for too short a time to be judged.
     pub is_short: bool,
     /// More than a tenth of its CPU time was not seen by thread.
     pub is_partial: bool,
@@ -146,13 +146,17 @@ impl Verdict {
         causes.sort_by(|one, other| other.0.total_cmp(&one.0));
         let cpu = recording.ran() + recording.unseen_cpu;
         let peaks = moments.iter().map(Moment::demand);
+        let is_short = recording.wall < 4 * recording.interval || cpu < LEAST;
+        if is_short {
+            causes.clear();
+        }
         Verdict {
             wanted: wanted / wall,
             peak: peaks.fold(0.0, f64::max),
             used: cpu.as_secs_f64() / wall,
             had: sum(|moment| moment.cpus * moment.length) / wall,
             causes: causes.into_iter().map(|(_, cause)| cause).collect(),
-            is_short: recording.wall < 4 * recording.interval || cpu < LEAST,
+            is_short,
             is_partial: recording.unseen_cpu > cpu / 10,
             knows_waits: recording.tells_waits,
         }

@@ -192,6 +192,9 @@ fn what_was_not_seen_is_not_well() {
     short.wall = ms(150);
     let verdict = Verdict::of(&short);
     assert!(verdict.is_short && !verdict.is_well());
+    // It waited for others, but hardly worked: that is no reason for anything.
+    let verdict = Verdict::of(&recording(&[(0.005, 0.5)], 2.0));
+    assert!(verdict.is_short && verdict.causes.is_empty());
     let mut partial = recording(&[(0.5, 0.0)], 0.0);
     partial.unseen_cpu = ms(2000);
     let verdict = Verdict::of(&partial);
