@@ -48,7 +48,7 @@ def test_without_a_number_it_divides_the_budget() -> None:
 
 def test_what_did_not_fit_is_said() -> None:
     plan = poolkeeper.split(processes=16, cpus=8)
-    assert "processes=16 was asked for, 8 fits" in plan.bounds
+    assert "processes=16 was asked for, but only 8 fit" in plan.bounds
     assert "processes=16" in str(plan)
 
 

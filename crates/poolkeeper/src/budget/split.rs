@@ -165,7 +165,10 @@ impl Split {
         ];
         for (name, asked, given) in asked {
             if let Some(asked) = asked.filter(|asked| *asked != given) {
-                bounds.push(format!("{name}={asked} was asked for, {given} fits"));
+                let fit = if given == 1 { "fits" } else { "fit" };
+                bounds.push(format!(
+                    "{name}={asked} was asked for, but only {given} {fit}"
+                ));
             }
         }
         let cpus = counted(self.cpus, "CPU");
@@ -302,7 +305,10 @@ mod tests {
         assert_eq!(split.processes(), 2);
         assert_eq!((split.largest().openmp, split.largest().blas), (1, 1));
         let text = split.to_string();
-        assert!(text.contains("processes=4 was asked for, 2 fits"), "{text}");
+        assert!(
+            text.contains("processes=4 was asked for, but only 2 fit"),
+            "{text}"
+        );
     }
 
     #[test]
