@@ -7,7 +7,7 @@ VENV = .venv/bin
 # (`slow` marks single ones).
 QUICK_WITHOUT = test_demo.py test_fork.py test_import.py test_memory.py test_command.py compatible \
 	test_processes.py test_joblib.py test_pytest_plugin.py test_dask.py test_capacity.py \
-	test_simulate_story.py
+	test_simulate_story.py test_record.py test_record_page.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test quick fuzz bench bench-kmeans docs format lock clean

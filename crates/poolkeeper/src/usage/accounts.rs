@@ -1,7 +1,8 @@
 //! What each thread has used, added up by owner.
 
 use super::measured::{Group, WORKED};
-use super::owner::{Owner, Owners, name_pools};
+use super::owner::{Owner, name_pools};
+use super::process::Owners;
 use super::timeline::{Moment, Timeline};
 use crate::platform::Task;
 use std::collections::HashMap;
@@ -27,7 +28,7 @@ pub(super) struct Accounts {
 impl Accounts {
     pub(super) fn new() -> Self {
         Accounts {
-            owners: Owners::new(),
+            owners: Owners::new(std::process::id()),
             accounts: HashMap::new(),
             groups: Vec::new(),
             peaks: Vec::new(),
@@ -69,7 +70,7 @@ impl Accounts {
         let ids: Vec<u32> = new.iter().map(|task| task.id).collect();
         let owners = self.owners.of(&ids, tasks.len());
         for (task, owner) in new.iter().zip(owners) {
-            let group = self.group(owner);
+            let group = self.group(owner.unwrap_or(Owner::Unknown));
             let is_old = self.samples.is_empty();
             let first = if is_old { task.cpu } else { Duration::ZERO };
             let account = Account {

@@ -1,8 +1,6 @@
 //! Whose a thread is.
 
-use crate::platform::{Beginning, StartRoutines, mapped_file};
 use crate::runtimes;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Whose a thread is: whose code it began in.
@@ -26,44 +24,6 @@ pub enum Owner {
     Unknown,
 }
 
-/// Finds owners; remembers the file at each address.
-pub(super) struct Owners {
-    routines: Option<StartRoutines>,
-    files: HashMap<usize, Option<PathBuf>>,
-}
-
-impl Owners {
-    pub(super) fn new() -> Self {
-        Owners {
-            routines: StartRoutines::find(),
-            files: HashMap::new(),
-        }
-    }
-
-    /// The owners of these threads; `all` is how many the process has.
-    pub(super) fn of(&mut self, threads: &[u32], all: usize) -> Vec<Owner> {
-        let begun = self.routines.as_ref().map(|routines| routines.read(all));
-        let begun = begun.unwrap_or_default();
-        threads
-            .iter()
-            .map(|id| self.owner(*id, begun.get(id).copied()))
-            .collect()
-    }
-
-    fn owner(&mut self, id: u32, begun: Option<Beginning>) -> Owner {
-        if id == std::process::id() {
-            return Owner::Main;
-        }
-        let find = |address| {
-            let file = self.files.entry(address);
-            file.or_insert_with(|| mapped_file(address)).clone()
-        };
-        begun
-            .and_then(|begun| begun.maker(find))
-            .map_or(Owner::Unknown, Owner::Library)
-    }
-}
-
 /// Tells the pools' files from other libraries.
 pub(super) fn name_pools(owner: Owner, pools: &[crate::Pool]) -> Owner {
     let Owner::Library(path) = owner else {
@@ -78,8 +38,11 @@ pub(super) fn name_pools(owner: Owner, pools: &[crate::Pool]) -> Owner {
     }
 }
 
-/// Tells pools' files by their names: another process's libraries can't be asked.
-pub(super) fn by_file_name(path: PathBuf) -> Owner {
+/// Tells the pools' files by their names: another process's libraries can't be asked.
+pub(super) fn by_file_name(owner: Owner) -> Owner {
+    let Owner::Library(path) = owner else {
+        return owner;
+    };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_its = |card: &&runtimes::Card| {
         let mut prefixes = card.file_prefixes.iter();
@@ -111,7 +74,7 @@ mod tests {
             ("libgomp.txt", None),
             ("python3.11", None),
         ] {
-            let owner = by_file_name(Path::new("/x").join(name));
+            let owner = by_file_name(Owner::Library(Path::new("/x").join(name)));
             let found = match owner {
                 Owner::Pool { runtime, .. } => Some(runtime),
                 _ => None,

@@ -11,6 +11,7 @@ mod threads;
 mod tree;
 mod watch;
 
+pub(super) use owners::Owners;
 pub(super) use stretch::Stretch;
 pub(super) use tree::Tree;
 #[cfg(test)]

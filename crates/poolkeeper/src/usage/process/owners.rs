@@ -1,11 +1,12 @@
-//! Whose the threads of any process are, as far as that can be told from outside.
+//! Whose the threads of any process are, this one or another, as far as that can be
+//! told.
 
 use crate::platform::{Beginning, MappedFiles, StartRoutines, inner_id, thread_name};
-use crate::usage::owner::{Owner, by_file_name};
+use crate::usage::owner::Owner;
 use std::io;
 
 /// Whose the threads of one process are.
-pub(super) struct Owners {
+pub(in crate::usage) struct Owners {
     pid: u32,
     /// `None` before it was asked for, and after the process has become another
     /// program.
@@ -20,7 +21,7 @@ struct Source {
 }
 
 impl Owners {
-    pub(super) fn new(pid: u32) -> Self {
+    pub(in crate::usage) fn new(pid: u32) -> Self {
         Owners { pid, source: None }
     }
 
@@ -30,9 +31,9 @@ impl Owners {
         self.source = None;
     }
 
-    /// The owners of these threads, as far as they are told; `all` is how many
-    /// threads the process has.
-    pub(super) fn of(&mut self, threads: &[u32], all: usize) -> Vec<Option<Owner>> {
+    /// The owners of these threads, as far as they are told: a library is not told
+    /// from a pool. `all` is how many threads the process has.
+    pub(in crate::usage) fn of(&mut self, threads: &[u32], all: usize) -> Vec<Option<Owner>> {
         let pid = self.pid;
         if threads.iter().all(|thread| *thread == pid) {
             return vec![Some(Owner::Main); threads.len()];
@@ -75,7 +76,12 @@ impl Owners {
 impl Source {
     fn of(pid: u32) -> Self {
         Source {
-            routines: StartRoutines::find_in(pid),
+            routines: if pid == std::process::id() {
+                // The loader knows more than files do, which may be gone.
+                Ok(StartRoutines::find())
+            } else {
+                StartRoutines::find_in(pid)
+            },
             files: MappedFiles::of(pid),
             is_in_namespace: inner_id(pid, pid).is_some_and(|inner| inner != pid),
         }
@@ -99,7 +105,7 @@ impl Source {
                 begun.maker(|address| self.files.at(address))
             }
         };
-        file.map(by_file_name)
+        file.map(Owner::Library)
     }
 }
 

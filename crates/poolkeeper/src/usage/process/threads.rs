@@ -4,7 +4,7 @@ use super::owners::Owners;
 use super::stretch::Stretch;
 use super::watch::Watch;
 use crate::platform::{Counters, thread_ids, thread_links};
-use crate::usage::owner::Owner;
+use crate::usage::owner::{Owner, by_file_name};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::time::Duration;
@@ -169,7 +169,7 @@ impl Threads {
             thread.tries += 1;
             let is_last = at_last || is_silent || thread.tries >= PATIENCE;
             let owner = owner.or_else(|| is_last.then(|| self.owners.by_name(*id)));
-            thread.owner = owner.map(|owner| place(known, owner));
+            thread.owner = owner.map(|owner| place(known, by_file_name(owner)));
         }
     }
 }
