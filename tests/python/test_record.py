@@ -146,6 +146,24 @@ def test_what_comes_and_goes_between_two_looks_is_told() -> None:
     assert "came and went between two looks" in " ".join(done.stderr.split())
 
 
+def test_processes_are_told_apart_as_long_as_there_is_room() -> None:
+    # Some of the first ones give their places to some of the second.
+    script = "sleep 0.7 &" * 130 + "wait;"
+    _, numbers = record("sh", "-c", script * 2, options=("--hz", "50"))
+    processes = numbers["processes"]
+    assert len(processes) == 201
+    (rest,) = [one for one in processes if one["pid"] is None]
+    assert rest is processes[-1]
+    assert rest["name"] == "61 more processes"
+    assert processes[0]["pid"] == numbers["pid"]
+    lanes = numbers["timeline"]["lanes"]
+    for place, process in enumerate(processes):
+        ran = sum(sum(lane["ran"]) for lane in lanes if lane["process"] == place)
+        assert ran == pytest.approx(process["ran"], abs=1e-6)
+    total = sum(process["ran"] for process in processes)
+    assert total == pytest.approx(sum(owner["ran"] for owner in numbers["owners"]), abs=1e-6)
+
+
 def test_one_that_ends_at_once_is_too_short_to_be_judged() -> None:
     done, numbers = record("true")
     assert numbers["verdict"]["is_short"]

@@ -160,15 +160,17 @@ fn processes(recording: &Recording) -> String {
         let process = &recording.processes[*at];
         let command = match process.command.as_slice() {
             [] => escaped(&process.name),
-            words => escaped(&words::command(words)),
+            words => format!("<code>{}</code>", escaped(&words::command(words))),
         };
+        let pid = process
+            .pid
+            .map_or_else(String::new, |pid| format!("{pid} "));
         let ended = process.ended.unwrap_or(recording.wall);
         let _ = writeln!(
             text,
-            "<tr><td>{} <code>{command}</code></td><td class=\"number\">{}</td>\
+            "<tr><td>{pid}{command}</td><td class=\"number\">{}</td>\
              <td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td>\
              <td class=\"number\">{}</td></tr>",
-            process.pid,
             words::time(process.began),
             words::time(ended),
             process.peak_threads,

@@ -13,6 +13,9 @@ use std::time::Duration;
 /// not be listed yet by its C library.
 const PATIENCE: u8 = 3;
 
+/// The most owners that are told apart: threads may have any names.
+const MOST_OWNERS: usize = 200;
+
 /// The owners that were found, each by its place in the list.
 pub(super) type Known = Vec<Owner>;
 
@@ -175,10 +178,32 @@ impl Threads {
 }
 
 /// The place of an owner among those that are known, the newest of which it may be.
+/// When there are too many, it is taken for unknown.
 fn place(known: &mut Known, owner: Owner) -> usize {
     let found = known.iter().position(|one| *one == owner);
     found.unwrap_or_else(|| {
+        if known.len() >= MOST_OWNERS && owner != Owner::Unknown {
+            return place(known, Owner::Unknown);
+        }
         known.push(owner);
         known.len() - 1
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_are_told_apart_as_long_as_there_is_room() {
+        let mut known = Known::new();
+        let named = |number: usize| Owner::Named(format!("kind {number} of thread"));
+        for number in 0..3 * MOST_OWNERS {
+            let first = place(&mut known, named(number));
+            assert_eq!(place(&mut known, named(number)), first);
+        }
+        assert_eq!(known.len(), MOST_OWNERS + 1);
+        assert_eq!(known[MOST_OWNERS], Owner::Unknown);
+        assert_eq!(place(&mut known, named(7)), 7);
+    }
 }

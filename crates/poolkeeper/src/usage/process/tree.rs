@@ -7,6 +7,9 @@ use crate::usage::owner::Owner;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+/// The most processes that are told apart: a build starts a hundred thousand.
+const MOST: usize = 200;
+
 /// A process that is, or was, one of them.
 #[derive(Debug, Clone)]
 pub(in crate::usage) struct Followed {
@@ -20,6 +23,8 @@ pub(in crate::usage) struct Followed {
     pub(in crate::usage) ended: Option<Duration>,
     /// The most threads that were seen at once.
     pub(in crate::usage) peak_threads: usize,
+    /// What its threads ran and waited.
+    wanted: Duration,
 }
 
 /// A process that is there.
@@ -34,6 +39,10 @@ struct Live {
 pub(in crate::usage) struct Tree {
     live: HashMap<u32, Live>,
     all: Vec<Followed>,
+    /// The place of those that are not told apart, and how many they are.
+    rest: Option<(usize, usize)>,
+    /// Places whose process has become one of the rest since the last look.
+    merged: Vec<usize>,
     known: Known,
     /// Processes that are others'.
     strangers: HashSet<u32>,
@@ -54,6 +63,8 @@ impl Tree {
         let mut tree = Tree {
             live: HashMap::new(),
             all: Vec::new(),
+            rest: None,
+            merged: Vec::new(),
             known: Vec::new(),
             strangers: HashSet::from([std::process::id()]),
             links: 0,
@@ -77,6 +88,17 @@ impl Tree {
     /// Every process that was seen, in the order in which they were found.
     pub(in crate::usage) fn processes(&self) -> &[Followed] {
         &self.all
+    }
+
+    /// The place of the processes that are not told apart, and how many they are.
+    pub(in crate::usage) fn rest(&self) -> Option<(usize, usize)> {
+        self.rest
+    }
+
+    /// Places whose process has ended and become one of the rest: another process has
+    /// the place since the last look.
+    pub(in crate::usage) fn merged(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.merged)
     }
 
     /// Every owner that was seen, in the order in which they were found.
@@ -136,7 +158,7 @@ impl Tree {
             if looked.is_err() || is_over {
                 gone.push(*pid);
             }
-            if all {
+            if all && self.rest.is_none_or(|(place, _)| place != live.place) {
                 followed.update(*pid);
             }
             if (all || looked.is_err())
@@ -157,6 +179,9 @@ impl Tree {
             if let Some(live) = self.live.remove(&pid) {
                 self.all[live.place].ended = Some(now);
             }
+        }
+        for stretch in &used {
+            self.all[stretch.process].wanted += stretch.ran + stretch.waited;
         }
         used
     }
@@ -202,17 +227,7 @@ impl Tree {
     }
 
     fn follow(&mut self, pid: u32, birth: Option<Birth>, since: Duration) {
-        let place = self.all.len();
-        let mut followed = Followed {
-            pid,
-            name: String::new(),
-            command: Vec::new(),
-            began: since,
-            ended: None,
-            peak_threads: 0,
-        };
-        followed.update(pid);
-        self.all.push(followed);
+        let place = self.place(Followed::new(pid, since));
         let live = Live {
             place,
             birth,
@@ -220,9 +235,52 @@ impl Tree {
         };
         self.live.insert(pid, live);
     }
+
+    /// The place of a new process. When there are too many, the one that has ended
+    /// and wanted least gives its place away, or else the new one has none.
+    fn place(&mut self, new: Followed) -> usize {
+        if self.all.len() < MOST {
+            self.all.push(new);
+            return self.all.len() - 1;
+        }
+        let (rest, count) = self.rest.unwrap_or_else(|| {
+            self.all.push(Followed {
+                pid: 0,
+                name: String::new(),
+                command: Vec::new(),
+                ..new.clone()
+            });
+            (self.all.len() - 1, 0)
+        });
+        self.rest = Some((rest, count + 1));
+        // The first is the program itself.
+        let ended = self.all.iter().enumerate().skip(1);
+        let ended = ended.filter(|(place, one)| one.ended.is_some() && *place != rest);
+        let least = ended.min_by_key(|(_, one)| one.wanted);
+        let Some(place) = least.map(|(place, _)| place) else {
+            return rest;
+        };
+        self.merged.push(place);
+        self.all[place] = new;
+        place
+    }
 }
 
 impl Followed {
+    fn new(pid: u32, began: Duration) -> Self {
+        let mut new = Followed {
+            pid,
+            name: String::new(),
+            command: Vec::new(),
+            began,
+            ended: None,
+            peak_threads: 0,
+            wanted: Duration::ZERO,
+        };
+        new.update(pid);
+        new
+    }
+
     /// Reads its names again: it may have become another program.
     fn update(&mut self, pid: u32) {
         if let Some(name) = thread_name(pid, pid) {

@@ -96,6 +96,25 @@ impl Lanes {
         });
     }
 
+    /// Adds what one process used to another's.
+    pub(super) fn merge(&mut self, from: usize, into: usize) {
+        let its = self.lanes.keys().filter(|whose| whose.process == from);
+        let its: Vec<Whose> = its.copied().collect();
+        for whose in its {
+            let lane = self.lanes.remove(&whose).unwrap_or_default();
+            let whose = Whose {
+                process: into,
+                ..whose
+            };
+            let sums = self.lanes.entry(whose).or_default();
+            for (index, amount) in lane.into_iter().enumerate() {
+                let sum = at(sums, index);
+                sum.ran += amount.ran;
+                sum.waited += amount.waited;
+            }
+        }
+    }
+
     /// Widens the stretches until this time fits.
     fn make_room(&mut self, until: Duration) {
         while until.as_nanos() > self.width.as_nanos() * MOST as u128 {
@@ -187,6 +206,23 @@ mod tests {
         assert_eq!(lanes.others(), [0, 3_000_000]);
         lanes.add_others(ms(0), ms(0), ms(1));
         assert_eq!(lanes.others(), [1_000_000, 3_000_000]);
+    }
+
+    #[test]
+    fn one_process_may_take_the_place_of_another() {
+        let whose = |process, owner| Whose { process, owner };
+        let mut lanes = Lanes::new(ms(50));
+        lanes.add_run(whose(1, 0), ms(0), ms(100), ms(40));
+        lanes.add_wait(whose(1, 1), ms(50), ms(100), ms(7));
+        lanes.add_run(whose(2, 0), ms(0), ms(50), ms(5));
+        lanes.merge(1, 2);
+        let sum = |whose| -> u64 {
+            let (_, lane) = lanes.each().find(|(one, _)| *one == whose).unwrap();
+            lane.iter().map(|amount| amount.ran + amount.waited).sum()
+        };
+        assert_eq!(sum(whose(2, 0)), 45_000_000);
+        assert_eq!(sum(whose(2, 1)), 7_000_000);
+        assert_eq!(lanes.each().count(), 2);
     }
 
     #[test]

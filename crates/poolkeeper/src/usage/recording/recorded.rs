@@ -22,7 +22,7 @@ pub struct Recording {
     pub budget: Vec<BudgetStep>,
     /// Its threads by owner, those that wanted most first.
     pub owners: Vec<OwnerUse>,
-    /// The processes, the program's own first.
+    /// The processes, the program's own first; at most 200, and the rest as one.
     pub processes: Vec<ProcessUse>,
     /// The width of a stretch of time.
     pub width: Duration,
@@ -75,12 +75,12 @@ pub struct OwnerUse {
     pub waited: Duration,
 }
 
-/// One process.
+/// One process; in the last place it may be all that are not told apart.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ProcessUse {
-    /// Its number.
-    pub pid: u32,
+    /// Its number; `None` for the rest.
+    pub pid: Option<u32>,
     /// Its name, as the kernel has it.
     pub name: String,
     /// Its command and arguments; empty where they can't be read.

@@ -102,7 +102,15 @@ impl Recorder {
     }
 
     fn look_at(&mut self, now: Duration, all: bool) {
-        for stretch in self.tree.look(now, all) {
+        let used = self.tree.look(now, all);
+        let merged = self.tree.merged();
+        if let Some((rest, _)) = self.tree.rest() {
+            // Before what the processes used that have these places now.
+            for place in merged {
+                self.lanes.merge(place, rest);
+            }
+        }
+        for stretch in used {
             self.book(stretch);
         }
         if all {
@@ -207,9 +215,13 @@ impl Recorder {
         let all = self.tree.processes().iter().enumerate();
         let used = all.map(|(place, process)| {
             let (ran, waited) = total(sums, |whose| whose.process == place);
+            let rest = self.tree.rest().filter(|(rest, _)| *rest == place);
             ProcessUse {
-                pid: process.pid,
-                name: process.name.clone(),
+                pid: rest.is_none().then_some(process.pid),
+                name: rest.map_or_else(
+                    || process.name.clone(),
+                    |(_, count)| format!("{count} more processes"),
+                ),
                 command: process.command.clone(),
                 began: process.began,
                 ended: process.ended,

@@ -26,7 +26,7 @@ fn recording(lanes: &[(f64, f64)], others: f64) -> Recording {
         waited: all(*waited),
     };
     let process = ProcessUse {
-        pid: 1,
+        pid: Some(1),
         name: "made-up".to_owned(),
         command: Vec::new(),
         began: Duration::ZERO,
