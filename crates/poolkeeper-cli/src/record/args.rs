@@ -5,19 +5,20 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "Examples:
-  poolkeeper record -- python train.py            why is it slow? one page says so
+  poolkeeper record -- python train.py       why is it slow? one page says so
   poolkeeper record -o train.html -- python train.py
-  poolkeeper record -o train.json -- ./solver     the same for a program to read
-  poolkeeper record --pid 4242                    a program that runs; Ctrl-C ends it
+  poolkeeper record -o train.json -- ./solver    for a program to read
+  poolkeeper record --pid 4242               one that runs; Ctrl-C ends it
   poolkeeper record --pid 4242 --seconds 10
 
-The program runs as without poolkeeper: its output and its exit code are its own.
-The verdict goes to standard error, and with the picture to a page that needs no
-network.
+The program runs as without poolkeeper: its output and its exit code are its
+own. The verdict goes to standard error, and with the picture to a page that
+needs no network.
 
-Exit codes: the program's; 128 and the signal's number if a signal ended it; 126
-if it can't be executed, 127 if there is none of that name; 1 if the page can't be
-written or the process can't be looked at; 2 for wrong arguments. With --pid, 0.";
+Exit codes: the program's; 128 and the signal's number if a signal ended it;
+126 if it can't be executed, 127 if there is none of that name; 1 if the page
+can't be written or the process can't be looked at; 2 for wrong arguments.
+With --pid, 0.";
 
 /// Looks a second where nothing else is asked for.
 const USUAL_RATE: u32 = 20;
