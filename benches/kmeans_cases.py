@@ -135,6 +135,15 @@ SPARSE = (
 BATCHES = tuple(
     replace(case, task="batches", max_iter=3, goal=1) for case in (MAIN[0], MAIN[1], *SPARSE)
 )
+WIDE = tuple(
+    Case("wide", what, "mixture", n, d, k, 4, dtype, goal=1)
+    for what, n, d, k, dtype in (
+        ("2 samples a cluster", 200, 100_000, 100, "float32"),
+        ("2 samples a cluster, float64", 200, 100_000, 100, "float64"),
+        ("5 samples a cluster", 1_000, 20_000, 200, "float32"),
+        ("10 samples a cluster", 1_000, 100_000, 100, "float32"),
+    )
+)
 MIDDLE = Case("growth", "changed", "mixture", 100_000, 32, 64, 10)
 GROWTH = tuple(
     replace(MIDDLE, growth=what, **{what: value})
@@ -148,5 +157,5 @@ GROWTH = tuple(
 GROUPS = {
     "main": MAIN, "starts": STARTS, "predict": PREDICTS, "doubles": DOUBLES, "one": ONE_THREAD,
     "doubles_one": DOUBLES_ONE_THREAD, "avx2": AVX2, "sparse": SPARSE, "batches": BATCHES,
-    "growth": GROWTH,
+    "wide": WIDE, "growth": GROWTH,
 }  # fmt: skip

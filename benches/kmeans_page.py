@@ -15,6 +15,7 @@ TITLES = {
     "predict": "predict",
     "sparse": "Sparse samples, float32, two threads",
     "batches": "MiniBatchKMeans, float32, two threads",
+    "wide": "Few samples for each cluster, two threads",
     "growth": "How time grows",
 }
 PEERS = ("scikit-learn", "intelex", "faiss")
@@ -64,6 +65,9 @@ Each row of the samples has up to 60 numbers, in some columns far more often tha
     "batches": """\
 A batch has 1,024 samples, and all batches together three times as many samples as there are. Each
 contestant draws its own batches, so the inertias agree only to 2 %.
+""",
+    "wide": """\
+The centers are nearly as large as the samples. They are of float32 where nothing else is said.
 """,
     "avx2": """\
 `POOLKEEPER_KMEANS_KERNEL=avx2` and `OPENBLAS_CORETYPE=Haswell` keep both contestants from using

@@ -4,38 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-PROGRAM = """
-import sys
-import numpy as np
-from pathlib import Path
-from {package} import KMeans
-
-def peak():
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-
-k, d = 60, 80_000
-rng = np.random.default_rng(0)
-X = rng.random(({samples}, d), dtype=np.{dtype})
-start = X[:k].copy()
-small = rng.random((200, 8))
-KMeans(3, n_init=1, max_iter=2).fit(small)  # what is loaded once is loaded now
-Path("/proc/self/clear_refs").write_text("5")
-before = peak()
-KMeans(k, init=start, n_init=1, max_iter=3, tol=0).fit(X)
-print((peak() - before) * 1024 / start.nbytes)
-"""
+PROGRAM = Path(__file__).resolve().parents[2] / "benches" / "kmeans_memory.py"
+FEATURES, CLUSTERS = 80_000, 60
 
 
 def peak(package: str, samples: int, dtype: str) -> float:
     """The most memory during a fit, in a new process, as a multiple of the centers'."""
-    program = PROGRAM.format(package=package, samples=samples, dtype=dtype)
-    command = [sys.executable, "-P", "-W", "ignore", "-c", program]
+    shape = [str(number) for number in (samples, FEATURES, CLUSTERS)]
+    command = [sys.executable, "-P", "-W", "ignore", str(PROGRAM), package, *shape, dtype]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    return float(done.stdout)
+    return int(done.stdout) / (FEATURES * CLUSTERS * np.dtype(dtype).itemsize)
 
 
 @pytest.mark.parametrize(("samples", "dtype"), [(60, "float32"), (60, "float64"), (90, "float64")])
