@@ -13,8 +13,8 @@ from ._native import (
     Outcome,
     Split,
     _environment_changes,
+    _set_limits,
     pools,
-    set_limit,
     split,
 )
 from ._variables import Variables
@@ -169,24 +169,24 @@ class _Lowered:
             self.outcomes = scope.outcomes
         most = changes.most()
         lowered = {
-            pool.filepath: most[pool.runtime]
+            pool.id: most[pool.runtime]
             for pool in pools()
             if pool.num_threads is not None and pool.num_threads > most[pool.runtime]
         }
         if lowered:
-            set_limit(lowered)
+            _set_limits(lowered)
         self._set = _threads()
 
     def restore(self) -> None:
         """Put back the numbers that nobody else has changed."""
         now = _threads()
         changed = {
-            path: self._before[path]
-            for path, threads in self._set.items()
-            if now.get(path) == threads and self._before.get(path, threads) != threads
+            pool: self._before[pool]
+            for pool, threads in self._set.items()
+            if now.get(pool) == threads and self._before.get(pool, threads) != threads
         }
         if changed:
-            set_limit(changed)
+            _set_limits(changed)
 
 
 #: The one that holds now.
@@ -275,9 +275,9 @@ def auto(
     return Auto(budget, plan, force, earlier)
 
 
-def _threads() -> dict[str, int]:
-    """The thread count of each loaded pool, by its file."""
-    return {pool.filepath: pool.num_threads for pool in pools() if pool.num_threads is not None}
+def _threads() -> dict[int, int]:
+    """The thread count of each loaded pool, by its id."""
+    return {pool.id: pool.num_threads for pool in pools() if pool.num_threads is not None}
 
 
 def _shown(value: str) -> str:

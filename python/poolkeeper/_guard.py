@@ -70,7 +70,9 @@ class Guard:
             self._lower_here()
 
     def _lower_here(self) -> None:
-        found = {pool.filepath: pool for pool in pools()} if self._bounds else {}
+        # A file may have several pools; its bound is for each of them.
+        widest = sorted(pools(), key=lambda pool: pool.num_threads or 0) if self._bounds else []
+        found = {pool.filepath: pool for pool in widest}
         for file, (most, reason) in self._bounds.items():
             threads = found[file].num_threads if file in found else None
             if threads is None or threads <= most:

@@ -100,6 +100,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(pools, module)?)?;
     fastcall::add::<scope::Limit>(module)?;
     module.add_function(wrap_pyfunction!(scope::set_limit, module)?)?;
+    module.add_function(wrap_pyfunction!(scope::_set_limits, module)?)?;
     module.add_function(wrap_pyfunction!(switch_backend, module)?)?;
     module.add_function(wrap_pyfunction!(command::run_command, module)?)?;
     module.add_class::<budget::Source>()?;

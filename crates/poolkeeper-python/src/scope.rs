@@ -11,6 +11,7 @@ use poolkeeper::{EndStatus, Request, printable};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -96,6 +97,18 @@ pub(crate) fn set_limit(
     let request = numbers::request(limits, pools)?;
     let outcomes = unlocked(py, || poolkeeper::set_limit(request)).map_err(raise)?;
     Ok(outcomes.into_iter().map(Outcome).collect())
+}
+
+/// Sets pools by their ids, as :func:`set_limit` does by names: of two pools in one
+/// file, a path names both.
+#[pyfunction]
+pub(crate) fn _set_limits(py: Python<'_>, pools: HashMap<u32, u32>) -> PyResult<()> {
+    let set = |request: Request, (pool, threads): (&u32, &u32)| {
+        request.select(poolkeeper::Selector::Id(*pool), *threads)
+    };
+    let request = pools.iter().fold(Request::new(), set);
+    unlocked(py, || poolkeeper::set_limit(request)).map_err(raise)?;
+    Ok(())
 }
 
 /// A limit on native thread pools, live from :func:`limit` until it is released.
