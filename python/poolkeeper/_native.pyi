@@ -18,8 +18,8 @@ __all__ = [
     "_kmeans_assign", "_kmeans_assigned", "_kmeans_farthest", "_kmeans_fit", "_kmeans_inertia",
     "_kmeans_nearest", "_kmeans_partial", "_kmeans_plus_plus", "_kmeans_summary",
     "_kmeans_transform", "_loaded_files", "_loader_version", "_pin", "_pool_ids", "_refresh",
-    "_safe_threads", "_set_threads", "_share", "_share_of_callers", "_threads", "fork_safe",
-    "limit", "pools", "run_command", "set_limit", "split", "switch_backend", "trim",
+    "_safe_threads", "_set_limits", "_set_threads", "_share", "_share_of_callers", "_threads",
+    "fork_safe", "limit", "pools", "run_command", "set_limit", "split", "switch_backend", "trim",
 ]  # fmt: skip
 
 __version__: Final[str]

@@ -72,12 +72,17 @@ def vips(library: ctypes.CDLL) -> tuple[bool, str]:
     return right and threads >= 1, f"{threads}, libvips {library.vips_version_string().decode()}"
 
 
+def tbb(library: ctypes.CDLL) -> tuple[bool, str]:
+    library.TBB_runtime_version.restype = ctypes.c_char_p
+    max_allowed_parallelism = 0  # a parameter of tbb::global_control
+    threads = library._ZN3tbb6detail2r127global_control_active_valueEi(max_allowed_parallelism)
+    return threads >= 1, f"{threads}, oneTBB {library.TBB_runtime_version().decode()}"
+
+
 def trial(name: str) -> Callable[[ctypes.CDLL], tuple[bool, str]]:
     """Return the function that tries the library of this short name."""
-    for prefix, function in (("openblas", openblas), ("blis", blis), ("mkl", mkl), ("vips", vips)):
-        if name.startswith(prefix):
-            return function
-    return openmp
+    trials = (("openblas", openblas), ("blis", blis), ("mkl", mkl), ("vips", vips), ("tbb", tbb))
+    return next((function for prefix, function in trials if name.startswith(prefix)), openmp)
 
 
 def check_here(name: str) -> int:

@@ -49,6 +49,7 @@ LIBRARIES = {
     "libomp": Library("debian/libomp5-*/usr/lib/*/libomp.so.5"),
     "mkl_rt": Library("python/mkl/lib/libmkl_rt.so.*"),
     "libiomp5": Library("python/mkl/lib/libiomp5.so"),
+    "tbb": Library("python/mkl/lib/libtbb.so.12"),
     "blis-pypi": Library("python/blis/blis/cy.*.so"),
     "vips": Library("python/vips/pyvips_binary.libs/libvips-*.so.*"),
 }

@@ -28,12 +28,15 @@ def threads() -> int:
 
 
 def found() -> dict[str, int]:
-    """Return the threads of a region, and the largest number of each runtime's pools."""
+    """Return the threads of a region, and the largest number of each runtime's pools.
+
+    Arrow, which comes with pandas, starts no region's threads: `test_arrow.py` has it.
+    """
     import sklearn.cluster  # noqa: F401
 
     numbers: dict[str, int] = {}
     for pool in poolkeeper.pools():
-        if pool.num_threads is not None:
+        if pool.num_threads is not None and not pool.runtime.startswith("arrow"):
             numbers[pool.runtime] = max(numbers.get(pool.runtime, 0), pool.num_threads)
     return {**numbers, "region": threads()}
 

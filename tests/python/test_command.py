@@ -37,7 +37,9 @@ def test_info_shows_the_pools_of_modules(command: list[str]) -> None:
     done = _command("info", "-i", "numpy", "scipy.linalg", "sklearn.cluster", command=command)
     lines = done.stdout.splitlines()
     assert lines[0].split()[:3] == ["pool", "level", "threads"]
-    assert [line.split()[0] for line in lines[1:-1:2]] == ["openblas", "openblas", "libgomp"]
+    # scikit-learn imports pandas, and pandas pyarrow.
+    pools = ["openblas", "openblas", "arrow", "arrow_io", "libgomp"]
+    assert [line.split()[0] for line in lines[1:-1:2]] == pools
     assert max(map(len, lines)) <= 80
     assert done.stderr == ""
 
@@ -187,7 +189,7 @@ def test_runtimes_in_every_format() -> None:
     ids = [card["id"] for card in cards]
     assert ids == [
         "openblas", "mkl", "blis", "flexiblas", "libgomp", "libomp", "lightgbm", "numba",
-        "netlib-blas", "vips", "kmeans",
+        "netlib-blas", "vips", "arrow", "arrow_io", "tbb", "kmeans",
     ]  # fmt: skip
     text = _command("runtimes").stdout
     markdown = _command("runtimes", "--format", "markdown").stdout

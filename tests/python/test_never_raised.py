@@ -91,7 +91,9 @@ def test_shares_raise_no_pool_of_a_user_who_wants_one_thread() -> None:
         assert region.found() == ONE
     with plan.worker(0).limit() as scope:
         assert region.found() == ONE
-        assert {outcome.status for outcome in scope.outcomes if outcome.filepath} == {"below"}
+        # Arrow's I/O begins with 8 threads, whatever OMP_NUM_THREADS is.
+        others = [one for one in scope.outcomes if one.filepath and one.name != "arrow_io"]
+        assert {outcome.status for outcome in others} == {"below"}
     with futures.ThreadPoolExecutor(1, initializer=poolkeeper.spread(1, cpus=8)) as executor:
         assert executor.submit(region.found).result() == ONE
     assert region.found() == ONE
@@ -116,11 +118,11 @@ def test_what_another_variable_makes_of_it_is_said() -> None:
 def test_a_limit_above_the_runtimes_own_is_clamped() -> None:
     assert region.found()["libgomp"] == 2
     with poolkeeper.limit(openmp=4) as scope:
-        (outcome,) = [one for one in scope.outcomes if one.level == "openmp"]
+        (outcome,) = [one for one in scope.outcomes if one.name == "libgomp"]
         assert (outcome.status, outcome.observed) == ("clamped", 2)
         assert region.threads() == 2
-    assert poolkeeper.set_limit(openmp=4)[0].status == "clamped"
-    with poolkeeper.limit(openmp=2) as scope:
+    assert poolkeeper.set_limit(libgomp=4)[0].status == "clamped"
+    with poolkeeper.limit(libgomp=2) as scope:
         assert scope.outcomes[0].status == "applied"
 
 

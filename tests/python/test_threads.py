@@ -285,7 +285,9 @@ def test_real_libraries_compute_in_16_workers() -> None:
 
     def work(seed: int) -> tuple[set[int | None], int]:
         labels = KMeans(4, n_init=1, random_state=seed).fit(points).labels_
-        return {pool.num_threads for pool in poolkeeper.pools()}, len(labels)
+        # Arrow's I/O, which comes with pandas, keeps 4 threads, which wait.
+        pools = [pool for pool in poolkeeper.pools() if pool.runtime != "arrow_io"]
+        return {pool.num_threads for pool in pools}, len(labels)
 
     before = [pool.num_threads for pool in poolkeeper.pools()]
     with poolkeeper.ThreadPoolExecutor(16) as executor:

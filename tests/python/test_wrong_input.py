@@ -178,6 +178,9 @@ def test_nonsense_is_told_with_all_names_and_no_guess(name: str) -> None:
         "numba",
         "netlib-blas",
         "vips",
+        "arrow",
+        "arrow_io",
+        "tbb",
         "kmeans",
     )
     assert f"known names: {', '.join(names)}, or the path of a loaded library" in str(error)

@@ -44,6 +44,20 @@ impl LoadedPool {
         told.min(most.unwrap_or(c_int::MAX))
     }
 
+    /// How many threads it starts now.
+    fn now(&self) -> c_int {
+        let told = self.threads();
+        self.used(told).min(self.bound())
+    }
+
+    /// The most threads that other code's numbers leave it now.
+    pub(crate) fn bound(&self) -> c_int {
+        if !self.facts.is_one_of_several {
+            return c_int::MAX;
+        }
+        self.control.in_force().unwrap_or(c_int::MAX)
+    }
+
     /// # Errors
     /// As [`Control::switch_backend`].
     pub(crate) fn switch_backend(&self, backend: &str) -> Result<()> {
@@ -200,7 +214,7 @@ pub(crate) fn describe(pools: &[Arc<LoadedPool>], index: usize) -> Pool {
         id: pool.id,
         user_api: card.level.name(),
         internal_api: card.internal_api,
-        num_threads: count(knob.used(knob.threads())),
+        num_threads: count(knob.now()),
         prefix: pool.prefix.clone(),
         filepath: pool.filepath.clone(),
         version: pool.facts.version.clone(),
@@ -239,9 +253,15 @@ fn prefix(known: &[&str], path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let lower = name.to_lowercase();
     match known.iter().find(|prefix| lower.starts_with(**prefix)) {
-        Some(prefix) => (*prefix).to_owned(),
-        None => name.split('.').next().unwrap_or_default().to_owned(),
+        // A known one may go on to where the name ends ("libtbb.so"), so that it is no
+        // other library's.
+        Some(prefix) => stem(prefix).to_owned(),
+        None => stem(&name).to_owned(),
     }
+}
+
+fn stem(name: &str) -> &str {
+    name.split('.').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -257,6 +277,10 @@ mod tests {
             "libscipy_openblas"
         );
         assert_eq!(of("/x/libopenblasp-r0.3.21.so"), "libopenblas");
+        assert_eq!(
+            prefix(&["libtbb.so"], Path::new("/x/libtbb.so.12")),
+            "libtbb"
+        );
         assert_eq!(of("/x/cy.cpython-311-x86_64-linux-gnu.so"), "cy");
     }
 }

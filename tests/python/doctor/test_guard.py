@@ -19,7 +19,7 @@ SAFE = 127  # numpy's OpenBLAS has 128 buffers, and no worker here that holds on
 def _openmp() -> int | None:
     import poolkeeper
 
-    (threads,) = [pool.num_threads for pool in poolkeeper.pools() if pool.level == "openmp"]
+    (threads,) = [pool.num_threads for pool in poolkeeper.pools() if pool.runtime == "libgomp"]
     return threads
 
 

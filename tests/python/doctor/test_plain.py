@@ -24,7 +24,7 @@ def test_the_usual_imports_are_healthy() -> None:
     report = poolkeeper.doctor()
     assert report.is_healthy, report
     assert {finding.severity for finding in report.findings} == {"note"}
-    assert str(report).startswith("poolkeeper doctor: all is well: 3 thread pools, ")
+    assert str(report).startswith("poolkeeper doctor: all is well: 5 thread pools, ")
     assert str(report).count("\n") == 0
 
 
@@ -99,7 +99,7 @@ def test_a_report_fits_80_columns(arguments: list[str], threads: str) -> None:
 def test_json_is_what_python_returns() -> None:
     done = command("--json", "-i", *STACK, env={"OMP_NUM_THREADS": "300"})
     report = json.loads(done.stdout)
-    assert (report["is_healthy"], report["pools"]) == (False, 3)
+    assert (report["is_healthy"], report["pools"]) == (False, 5)
     first = report["findings"][0]
     assert (first["code"], first["severity"]) == ("PK101", "error")
     assert first["evidence"][0]["file"].endswith(".so.1.0.0")

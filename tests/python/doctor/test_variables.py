@@ -145,7 +145,7 @@ def test_every_reader_is_named_with_what_it_made_of_it(value: str) -> None:
     assert "libgomp: Invalid value" in done.stderr
     (finding,) = [f for f in json.loads(done.stdout)["findings"] if f["code"] == "PK403"]
     assert repr(value).strip("'") in finding["summary"]
-    assert len(finding["evidence"]) == 4  # the value, two OpenBLAS, libgomp
+    assert len(finding["evidence"]) == 5  # the value, two OpenBLAS, Arrow, libgomp
 
 
 @pytest.mark.parametrize("value", ["2", " 2 ", "2,1", "2, 1"])

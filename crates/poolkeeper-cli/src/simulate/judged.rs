@@ -29,7 +29,8 @@ pub(super) struct Used {
     /// its capacity what was left with the threads that it started.
     #[serde(flatten)]
     pub(super) pool: Pool,
-    /// The most threads that it had started in one process, beside the calling one.
+    /// The most threads that it had started in one process, beside the calling one:
+    /// of two pools in one file, both together.
     pub(super) started: u32,
     /// The largest thread count of an OpenBLAS at that time.
     pub(super) openblas_threads: Option<u32>,
@@ -78,6 +79,7 @@ fn as_it_ran(facts: &mut Facts, pools: &[Used]) {
     facts.cpus.source = "the pretended machine".to_owned();
     let openmp = pools.iter().filter(|used| used.pool.level == Level::Openmp);
     let around = openmp
+        .filter(|used| used.openblas_threads.is_some())
         .max_by_key(|used| used.started)
         .filter(|used| used.started > 0);
     for (found, used) in facts.pools.iter_mut().zip(pools) {
@@ -86,7 +88,18 @@ fn as_it_ran(facts: &mut Facts, pools: &[Used]) {
             Some(seen) if used.pool.level == Level::Blas => seen.min(used.started + 1),
             _ => used.started + 1,
         };
-        found.pool.num_threads = NonZeroU32::new(threads);
+        let threads = NonZeroU32::new(threads);
+        let file = &used.pool.filepath;
+        let shares_file = pools
+            .iter()
+            .filter(|other| other.pool.filepath == *file)
+            .count()
+            > 1;
+        found.pool.num_threads = match found.pool.num_threads {
+            // Nobody knows which of them the threads were.
+            Some(begins) if shares_file => threads.map(|threads| threads.min(begins)),
+            _ => threads,
+        };
         found.pool.capacity = used.pool.capacity;
         found.workers = used.started;
     }

@@ -259,7 +259,7 @@ impl Present<'_> {
     /// The number that the user, or who started this program, chose for the
     /// readers of a variable.
     fn chosen(&self, variable: &Variable) -> Option<u32> {
-        if self.force || !matches!(variable.counts, Some(Counts::Openmp | Counts::Blas)) {
+        if self.force || matches!(variable.counts, None | Some(Counts::One | Counts::Cores)) {
             return None;
         }
         let ours = self.numbers.kept_by(variable)?;
@@ -270,6 +270,9 @@ impl Present<'_> {
         let told = Told::read(users.as_deref(), variable.is_list);
         if let Told::Number(number) = told {
             return Some(number);
+        }
+        if variable.counts == Some(Counts::Cpus) {
+            return None; // what is ours counts CPUs, and not threads of a level
         }
         let earlier = told.number().or_else(|| self.earlier(variable.name));
         let earlier = earlier.map(|number| number.min(ours)).filter(is_choice);

@@ -154,7 +154,9 @@ fn the_limit_of_loaded_pools_is_what_the_variables_say() {
     let request = |now: &[(&str, &str)]| changes(&Share::new(8, 8, 8), &set(now), false).request();
     let plain = Share::new(8, 8, 8).request();
     assert_eq!(request(&[]), plain);
-    let libraries = ["openblas", "mkl", "blis", "libgomp", "libomp", "kmeans"];
+    let libraries = [
+        "openblas", "mkl", "blis", "libgomp", "libomp", "arrow", "kmeans",
+    ];
     let each = |threads: u32| {
         let select = |request: Request, id| request.select(Selector::Runtime(id), threads);
         libraries.into_iter().fold(plain.clone(), select)
@@ -162,6 +164,8 @@ fn the_limit_of_loaded_pools_is_what_the_variables_say() {
     assert_eq!(request(&[("OMP_NUM_THREADS", "1")]), each(1));
     let only = plain.clone().select(Selector::Runtime("openblas"), 16);
     assert_eq!(request(&[("OPENBLAS_NUM_THREADS", "16")]), only);
+    let reading = plain.clone().select(Selector::Runtime("arrow_io"), 5);
+    assert_eq!(request(&[("ARROW_IO_THREADS", "5")]), reading);
     let forced = changes(
         &Share::new(8, 8, 8),
         &set(&[("OMP_NUM_THREADS", "1")]),

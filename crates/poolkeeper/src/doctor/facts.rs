@@ -219,6 +219,16 @@ impl Facts {
             .filter(|found| found.pool.runs_on.is_none())
     }
 
+    /// Those of them that start all of their threads, and fail without one.
+    pub(super) fn complete(&self) -> impl Iterator<Item = &PoolFacts> {
+        self.independent().filter(|found| !found.starts_as_needed())
+    }
+
+    /// Those of them whose threads need CPUs.
+    pub(super) fn computing(&self) -> impl Iterator<Item = &PoolFacts> {
+        self.independent().filter(|found| !found.behaviour().waits)
+    }
+
     /// The pool with the most threads of those whose threads do something.
     pub(super) fn widest_openmp(&self, does: fn(&Behaviour) -> bool) -> Option<&PoolFacts> {
         self.of_level(Level::Openmp)
@@ -262,6 +272,11 @@ impl PoolFacts {
     /// Whether its threads were started when it was loaded.
     pub(super) fn starts_at_load(&self) -> bool {
         self.is_on_pthreads() && self.behaviour().workers == Workers::AtLoad
+    }
+
+    /// Whether fewer threads than it may have will do.
+    pub(super) fn starts_as_needed(&self) -> bool {
+        self.behaviour().workers == Workers::AsNeeded
     }
 
     /// Whether its threads are made with pthreads, beside OpenMP's.

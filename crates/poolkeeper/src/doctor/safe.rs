@@ -34,6 +34,7 @@ pub struct Bound {
 /// ```
 pub fn safe_threads(facts: &Facts) -> Vec<Bound> {
     let pools = facts.of_level(Level::Openmp);
+    let pools = pools.filter(|found| !found.starts_as_needed());
     pools.filter_map(|found| bound(facts, found)).collect()
 }
 

@@ -33,8 +33,7 @@ pub(super) fn unreached() -> Result<Vec<Unreached>> {
             }),
         }
     }
-    // One thread waits for something (Arrow has one from its import on); several
-    // are a pool.
+    // One thread may wait for something; several are a pool.
     let is_quiet = |name| UNLIMITED.iter().any(|l| l.name == name && l.is_quiet);
     found.retain(|library| library.threads > 1 || !is_quiet(library.name));
     Ok(found)

@@ -99,6 +99,7 @@ impl Registry {
             ledger.note_change();
         }
         hold.claimed = true;
+        hold.raises = claim.rule == Rule::Force;
         if target != claim.threads && hold.requested != WITNESS {
             hold.standing = match joined.because {
                 Because::Claim => Standing::Shared,

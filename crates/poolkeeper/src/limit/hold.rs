@@ -19,11 +19,16 @@ pub(crate) struct Hold {
     /// The setting that it was before.
     saved: Saved,
     pub(crate) observed: c_int,
+    /// The most threads that other code's numbers left the pool before, and when it was
+    /// observed.
+    bounds: [c_int; 2],
     /// What was found when the scope ended.
     pub(crate) found: c_int,
     pub(crate) standing: Standing,
     /// Whether this hold has a claim in the ledger.
     pub(crate) claimed: bool,
+    /// Whether its claim is one that may raise the number.
+    pub(crate) raises: bool,
     pub(crate) end: Option<EndStatus>,
 }
 
@@ -92,9 +97,11 @@ impl Hold {
             before,
             saved: saved(knob, before),
             observed: before,
+            bounds: [knob.bound(); 2],
             found: 0,
             standing: Standing::Applied,
             claimed: false,
+            raises: false,
             end: None,
         }
     }
@@ -114,6 +121,7 @@ impl Hold {
     /// Reads back what the pool has now, and settles how the hold stands.
     pub(crate) fn observe(&mut self, held: Held<'_>) {
         self.observed = held.control().threads();
+        self.bounds[1] = held.knob.bound();
         let exceeds = self.observed > self.requested || self.observed <= 0;
         self.standing = if held.fixed().is_some() && exceeds {
             Standing::Fixed
@@ -126,12 +134,35 @@ impl Hold {
         } else if self.role == Role::Claims && !self.claimed {
             Standing::NoThread
         } else if self.observed == self.requested {
-            Standing::Applied
+            self.standing_beside_others()
         } else if matches!(self.standing, Standing::Shared | Standing::Below) {
             self.standing
         } else {
             Standing::Clamped
         };
+    }
+}
+
+impl Hold {
+    /// How a number that was set stands to those of other code, beside which it is.
+    fn standing_beside_others(&self) -> Standing {
+        if self.bounds[1] >= self.requested {
+            Standing::Applied
+        } else if self.raises {
+            Standing::Clamped
+        } else {
+            Standing::Below
+        }
+    }
+
+    /// The threads that the pool started before.
+    pub(crate) fn used_before(&self, held: Held<'_>) -> c_int {
+        held.knob.used(self.before).min(self.bounds[0])
+    }
+
+    /// The threads that it started when it was observed.
+    pub(crate) fn used(&self, held: Held<'_>) -> c_int {
+        held.knob.used(self.observed).min(self.bounds[1])
     }
 }
 

@@ -88,7 +88,7 @@ impl Outcome {
     pub(crate) fn of((held, hold): (Held<'_>, &Hold)) -> Self {
         let positive = |threads: i32| u32::try_from(threads).ok().filter(|n| *n > 0);
         let ignored = |why: &str| Status::Ignored(why.to_owned());
-        let observed = held.knob.used(hold.observed);
+        let observed = hold.used(held);
         let status = match hold.standing {
             Standing::Applied if observed < hold.requested => Status::Clamped,
             Standing::Applied => Status::Applied,
@@ -107,7 +107,7 @@ impl Outcome {
             pool: Some(PoolName::of(held)),
             name: held.pool.runtime.card().id.to_owned(),
             requested: positive(hold.requested),
-            before: positive(held.knob.used(hold.before)),
+            before: positive(hold.used_before(held)),
             observed: positive(observed),
             status,
         }

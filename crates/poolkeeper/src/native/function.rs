@@ -1,8 +1,9 @@
 //! The signatures of the C functions that poolkeeper calls, one type each.
 //! Addresses become functions in the macro below, and nowhere else.
 
-use libc::{c_char, c_int, size_t};
+use libc::{c_char, c_int, c_void, size_t};
 use std::ffi::CStr;
+use std::mem::MaybeUninit;
 
 /// A typed C function made from its address.
 pub(crate) trait Foreign: Sized {
@@ -72,7 +73,26 @@ foreign! {
     ThreeInts(a: *mut c_int, b: *mut c_int, c: *mut c_int);
     /// `void f(int number, int *values)`
     FillInts(number: c_int, values: *mut c_int);
+    /// `const struct *f(void)`, a constant of the library that begins with an `int`
+    FirstInt() -> *const c_int;
+    /// `Class f(int)`, where the class is one pointer and has a destructor
+    MakeObject(value: c_int) -> MaybeUninit<Returned>;
+    /// `void f(Class *object, const Class *other)`
+    AssignObject(object: *mut c_void, other: *const c_void);
+    /// `size_t f(int)`
+    SizeOf(value: c_int) -> size_t;
+    /// `void f(Class &object)`
+    TakeObject(object: *mut c_void);
+    /// `int f(const struct &arguments, intptr_t)`
+    AskOf(arguments: *const c_int, reserved: isize) -> c_int;
 }
+
+/// Room for an object that a C++ function returns. C++ returns an object with a
+/// destructor in memory of its caller's, whatever its size, and C a structure that
+/// is too large for registers: both are told of the memory in the same way (Itanium
+/// C++ ABI, 3.1.3; the calling conventions of x86-64 and of AArch64).
+#[repr(C)]
+pub(crate) struct Returned([usize; 8]);
 
 const TEXT_LENGTH: usize = 1024;
 
@@ -206,6 +226,62 @@ impl ThreeInts {
         // SAFETY: three valid, distinct integers to write to.
         unsafe { self.invoke(&raw mut a, &raw mut b, &raw mut c) };
         [a, b, c]
+    }
+}
+
+impl FirstInt {
+    pub(crate) fn call(self) -> Option<c_int> {
+        // SAFETY: no pointer arguments.
+        let first = unsafe { self.invoke() };
+        // SAFETY: NULL or a constant of the library, which begins with an `int`.
+        unsafe { first.as_ref() }.copied()
+    }
+}
+
+impl MakeObject {
+    /// The pointer in the object that the function returns.
+    pub(crate) fn call(self, value: c_int) -> usize {
+        // SAFETY: no pointer arguments.
+        let object = unsafe { self.invoke(value) };
+        // SAFETY: the object is one pointer, which the function has written.
+        unsafe { object.as_ptr().cast::<usize>().read() }
+    }
+}
+
+impl AssignObject {
+    /// Assigns to an object that is one pointer, and answers the pointer in it.
+    ///
+    /// # Safety
+    /// Both must be such objects, as the library made them.
+    pub(crate) unsafe fn call(self, mut object: usize, other: usize) -> usize {
+        // SAFETY: promised by the caller; both outlive the call.
+        unsafe { self.invoke((&raw mut object).cast(), (&raw const other).cast()) };
+        object
+    }
+}
+
+impl SizeOf {
+    pub(crate) fn call(self, value: c_int) -> size_t {
+        // SAFETY: no pointer arguments.
+        unsafe { self.invoke(value) }
+    }
+}
+
+impl TakeObject {
+    /// # Safety
+    /// `object` must be what the function takes, for as long as the library keeps it.
+    pub(crate) unsafe fn call(self, object: *mut c_void) {
+        // SAFETY: promised by the caller.
+        unsafe { self.invoke(object) }
+    }
+}
+
+impl AskOf {
+    /// # Safety
+    /// The structure must consist of `int`s, and of no more than there are.
+    pub(crate) unsafe fn call(self, arguments: &[c_int]) -> c_int {
+        // SAFETY: promised by the caller; the function only reads it.
+        unsafe { self.invoke(arguments.as_ptr(), 0) }
     }
 }
 

@@ -6,8 +6,9 @@ mod object;
 mod variable;
 
 pub(crate) use function::{
-    FillInts, FillText, FillTextSized, Foreign, GetInt, GetLong, GetText, ListText, NameOf,
-    SetFiveLongs, SetInt, SetLong, StoreInt, SwapInt, TakeText, ThreeInts,
+    AskOf, AssignObject, FillInts, FillText, FillTextSized, FirstInt, Foreign, GetInt, GetLong,
+    GetText, ListText, MakeObject, NameOf, SetFiveLongs, SetInt, SetLong, SizeOf, StoreInt,
+    SwapInt, TakeObject, TakeText, ThreeInts,
 };
 pub(crate) use object::Object;
 pub(crate) use variable::IntVariable;

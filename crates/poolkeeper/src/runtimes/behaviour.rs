@@ -14,6 +14,8 @@ pub(crate) struct Behaviour {
     pub(crate) calls_blas: bool,
     /// Whether its idle threads go on running for a while.
     pub(crate) spins: bool,
+    /// Whether its threads mostly wait for devices, and need no CPU meanwhile.
+    pub(crate) waits: bool,
     /// The variables that tell it to bind its threads to CPUs.
     pub(crate) binds_by: &'static [&'static str],
     /// What a forked child can do with it once the parent has used it.
@@ -32,6 +34,7 @@ impl Behaviour {
         workers: Workers::AtFirstUse,
         calls_blas: false,
         spins: false,
+        waits: false,
         binds_by: &[],
         after_fork: AfterFork::Works,
         buffers: None,
@@ -68,6 +71,8 @@ pub(crate) enum Workers {
     AtFirstUse,
     /// With each call, which ends them: simultaneous callers have a set each.
     EachCall,
+    /// When tasks wait, one by one: fewer than it may have will do.
+    AsNeeded,
 }
 
 /// What a forked child can do with a runtime once the parent has used it.

@@ -59,6 +59,9 @@ pub(crate) struct Facts {
     /// Whether its thread count may come from elsewhere, and change with that: a
     /// number is then set even where it is there already.
     pub(crate) follows: bool,
+    /// Whether other code's numbers stand beside the one that is set here, and the
+    /// smallest of all counts: [`Control::in_force`] knows it.
+    pub(crate) is_one_of_several: bool,
     /// Whether it passes its calls on to another pool, its backend.
     pub(crate) passes_on: bool,
     /// Whether its idle workers can end, and start again with its next use.
@@ -81,6 +84,7 @@ impl Facts {
             runs_on: None,
             is_plain: true,
             follows: false,
+            is_one_of_several: false,
             passes_on: false,
             can_end_workers: false,
             provides: None,
@@ -118,6 +122,12 @@ impl Saved {
 pub(crate) trait Control: Send + Sync {
     /// Threads that a parallel call from this thread would use now.
     fn threads(&self) -> c_int;
+
+    /// The number that counts, where other code's numbers stand beside this one's
+    /// ([`Facts::is_one_of_several`]); [`Control::threads`] is then what was set here.
+    fn in_force(&self) -> Option<c_int> {
+        None
+    }
 
     /// Sets that number; the runtime may clamp or ignore it.
     fn set_threads(&self, threads: c_int);

@@ -30,7 +30,7 @@ pub fn listeners() -> impl Iterator<Item = &'static Listener> {
     LISTENERS.iter()
 }
 
-static LISTENERS: [Listener; 18] = [
+static LISTENERS: [Listener; 17] = [
     Listener {
         name: "Accelerate (macOS)",
         environment: &[counted(
@@ -222,17 +222,6 @@ static LISTENERS: [Listener; 18] = [
         .usual(2)],
         note: "",
         source: "R documentation, parallel::mclapply",
-    },
-    Listener {
-        name: "Apache Arrow",
-        environment: &[counted(
-            "ARROW_IO_THREADS",
-            Counts::Cpus,
-            "threads that read and write, 8 by default; its computing threads follow OMP_NUM_THREADS",
-        )
-        .usual(8)],
-        note: "",
-        source: "Apache Arrow C++, \"Environment Variables\"",
     },
     Listener {
         name: "DuckDB",

@@ -5,6 +5,7 @@
 //! the code that recognises it by its symbols and calls its functions. Nobody else
 //! knows a runtime by its name.
 
+mod arrow;
 mod behaviour;
 mod blis;
 mod card;
@@ -22,6 +23,7 @@ mod openblas;
 mod openmp;
 mod reference_blas;
 mod registry;
+mod tbb;
 mod unlimited;
 mod vips;
 

@@ -3,8 +3,8 @@
 use super::card::Card;
 use super::control::Runtime;
 use super::{
-    blis, flexiblas, kmeans, libgomp, lightgbm, llvm_openmp, mkl, numba, openblas, reference_blas,
-    vips,
+    arrow, blis, flexiblas, kmeans, libgomp, lightgbm, llvm_openmp, mkl, numba, openblas,
+    reference_blas, tbb, vips,
 };
 use crate::model::Pool;
 
@@ -19,6 +19,9 @@ pub(crate) static RUNTIMES: &[&dyn Runtime] = &[
     &numba::Numba,
     &reference_blas::ReferenceBlas,
     &vips::Vips,
+    &arrow::Arrow,
+    &arrow::ArrowIo,
+    &tbb::Tbb,
     &kmeans::Kmeans,
 ];
 

@@ -37,14 +37,6 @@ pub(crate) static UNLIMITED: &[Unlimited] = &[
         call: "os.environ[\"POLARS_MAX_THREADS\"] = \"{n}\" before it is imported",
     },
     Unlimited {
-        name: "Apache Arrow",
-        files: &["/libarrow.so"],
-        is_quiet: true,
-        has_other_threads: false,
-        waits_after_fork: false,
-        call: "pyarrow.set_cpu_count({n}) and pyarrow.set_io_thread_count({n})",
-    },
-    Unlimited {
         name: "ONNX Runtime",
         files: &["/onnxruntime_pybind11_state.", "/libonnxruntime.so"],
         is_quiet: false,
@@ -96,22 +88,6 @@ pub(crate) static UNLIMITED: &[Unlimited] = &[
         has_other_threads: false,
         waits_after_fork: false,
         call: "numba.set_num_threads({n}), in each thread",
-    },
-    Unlimited {
-        name: "numba (TBB layer)",
-        files: &["/ufunc/tbbpool."],
-        is_quiet: false,
-        has_other_threads: false,
-        waits_after_fork: false,
-        call: "numba.set_num_threads({n}), in each thread",
-    },
-    Unlimited {
-        name: "TBB",
-        files: &["/libtbb.so"],
-        is_quiet: true,
-        has_other_threads: false,
-        waits_after_fork: false,
-        call: "in C++, a tbb::global_control of max_allowed_parallelism {n}",
     },
     Unlimited {
         name: "scipy.fft",

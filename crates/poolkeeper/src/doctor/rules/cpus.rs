@@ -97,7 +97,7 @@ pub(super) fn counted_too_many(facts: &Facts) -> Vec<Finding> {
 
 /// The pools with more threads than the budget has CPUs.
 fn too_wide(facts: &Facts) -> impl Iterator<Item = &PoolFacts> {
-    let pools = facts.independent();
+    let pools = facts.computing();
     pools.filter(|found| found.threads() > facts.cpus.budget)
 }
 

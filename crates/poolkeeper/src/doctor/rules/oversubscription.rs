@@ -83,7 +83,7 @@ pub(super) fn nested(facts: &Facts) -> Vec<Finding> {
 
 pub(super) fn workers(facts: &Facts) -> Vec<Finding> {
     let (workers, budget) = (facts.host.workers, facts.cpus.budget);
-    let widest = facts.independent().max_by_key(|found| found.threads());
+    let widest = facts.computing().max_by_key(|found| found.threads());
     // The number of workers is the program's choice; that each has several
     // threads rarely is.
     let Some(widest) = widest.filter(|widest| workers > 1 && widest.threads() > 1) else {

@@ -58,7 +58,7 @@ fn to_come(facts: &Facts, found: &PoolFacts) -> u64 {
 /// All of them, and a line for each pool.
 fn all_to_come(facts: &Facts) -> (u64, Vec<Evidence>) {
     let pools: Vec<_> = facts
-        .independent()
+        .complete()
         .map(|found| (found, to_come(facts, found)))
         .filter(|(_, count)| *count > 0)
         .collect();
@@ -155,7 +155,7 @@ pub(super) fn memory(facts: &Facts) -> Vec<Finding> {
 /// A thread count for every pool with which so many new threads will do. What a
 /// pool has started already stays.
 fn fitting(facts: &Facts, room: u64) -> u64 {
-    let all: Vec<_> = facts.independent().collect();
+    let all: Vec<_> = facts.complete().collect();
     let is_incomplete = |found: &PoolFacts| found.starts_at_load() && to_come(facts, found) > 0;
     // One that could not start all of its threads has to do with those that it has.
     let incomplete = all.iter().filter(|found| is_incomplete(found));
@@ -177,7 +177,7 @@ fn fewer_threads(finding: Finding, facts: &Facts, advised: u64) -> Finding {
     finding
         .lower(
             facts,
-            &facts.independent().collect::<Vec<_>>(),
+            &facts.complete().collect::<Vec<_>>(),
             &[(EVERY_POOL, advised)],
             format!("poolkeeper.set_limit({advised})"),
         )
