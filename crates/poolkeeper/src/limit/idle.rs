@@ -1,9 +1,6 @@
-//! Idle workers that end: on request, and before a fork.
+//! Idle workers that end before a fork, where forks are to be safe.
 
-use crate::Result;
 use crate::limit::gate;
-use crate::limit::refresh::seen_by;
-use crate::limit::threads;
 use crate::model::Pool;
 use crate::runtimes::{self, AfterFork};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -17,33 +14,8 @@ const OFF: usize = 2;
 /// How many [`ForkSafety`]s there are.
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
-/// Ends the idle OpenMP workers (libgomp's) of the calling thread, and waits until they
-/// are gone. Their stacks are given back; the next parallel region starts others, and all
-/// settings stay. Inside a parallel region it does nothing.
-///
-/// # Errors
-/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
-///
-/// # Examples
-///
-/// ```
-/// poolkeeper::trim()?;
-/// # Ok::<(), poolkeeper::Error>(())
-/// ```
-pub fn trim() -> Result<()> {
-    let pools = {
-        let (registry, _) = seen_by(threads::current_if_known())?;
-        registry.catalog.snapshot()
-    };
-    // Without the lock: a worker that began scopes takes it when it ends.
-    for pool in pools.iter() {
-        pool.end_idle_workers();
-    }
-    Ok(())
-}
-
 /// Lets children that are forked from now on run OpenMP's parallel regions: before each
-/// fork the idle workers of the forking thread end, as by [`trim`].
+/// fork the idle workers of the forking thread end, as by [`trim`](crate::trim).
 ///
 /// fork(2) copies one thread. A libgomp that has run a region believes in workers which
 /// the child doesn't have, and the child's first region waits for them for ever.
@@ -101,24 +73,6 @@ impl ForkSafety {
 impl Drop for ForkSafety {
     fn drop(&mut self) {
         HELD.fetch_sub(1, SeqCst);
-    }
-}
-
-/// Does what [`fork_safe`] promises, also for libraries that poolkeeper has not seen yet.
-///
-/// A fork handler of this library does so for those that it has seen. This function
-/// waits for the loader, which a fork handler must not: call it before a fork, where
-/// that is possible.
-///
-/// # Examples
-///
-/// ```
-/// poolkeeper::prepare_fork();
-/// ```
-pub fn prepare_fork() {
-    if is_fork_safe() {
-        // A fork does not fail because nothing could be prepared for it.
-        let _ = trim();
     }
 }
 

@@ -25,13 +25,15 @@ mod scope;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod trim;
 
 pub use end_status::EndStatus;
-pub use idle::{ForkSafety, fork_safe, is_fork_safe, prepare_fork, trim};
+pub use idle::{ForkSafety, fork_safe, is_fork_safe};
 pub use outcome::{Ending, Outcome, PoolName, Status};
 pub use overlap::Overlap;
 pub use request::{MAX_LIMIT, Request, Selector};
 pub use scope::Scope;
+pub use trim::{prepare_fork, trim};
 
 use crate::Result;
 use crate::discover::{describe, knob};
