@@ -94,6 +94,7 @@ class Auto:
         if self._released:
             return
         self._released = True
+        self._forks.release()  # in a forked child, which has none of its own, too
         inner = _live_here()
         if inner is not self:
             # It is interrupted: what was called inside its block ends with it.

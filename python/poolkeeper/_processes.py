@@ -18,12 +18,19 @@ from ._native import ForkSafety, Share, Split
 _starting = threading.Lock()
 
 
-def _forget_the_lock() -> None:
-    global _starting
+#: Makes the fork of the process that is being started safe.
+_safety: ForkSafety | None = None
+
+
+def _forget_the_start() -> None:
+    global _starting, _safety
     _starting = threading.Lock()  # whoever holds the old one is not in this process
+    if _safety is not None:
+        _safety.release()  # it was the parent's fork alone
+        _safety = None
 
 
-os.register_at_fork(after_in_child=_forget_the_lock)
+os.register_at_fork(after_in_child=_forget_the_start)
 
 
 def mp_context(
@@ -138,9 +145,10 @@ class _KeepingProcess(BaseProcess):
         if seats is None:
             super().start()  # says that it was started before
             return
+        global _safety
         with _starting:
             self._share = seats.take(self)
-            safety = ForkSafety()  # a region of OpenMP in the child waits for no thread of ours
+            _safety = ForkSafety()  # a region of OpenMP in the child waits for no thread of ours
             lent: AbstractContextManager[None] = nullcontext()
             if self._start_method == "spawn":  # others begin as a copy of a running process
                 lent = _worker.environment(self._share, self._force, briefly=True)
@@ -152,7 +160,9 @@ class _KeepingProcess(BaseProcess):
                 self._seats = seats
                 raise
             finally:
-                safety.release()
+                if _safety is not None:
+                    _safety.release()
+                    _safety = None
 
     def run(self) -> None:
         forked = self._start_method == "fork"

@@ -117,7 +117,7 @@ def hold_in_process(share: Share, *, forked: bool = False, force: bool = False) 
     Variables(changes.set)
     _for_good.append(changes.limit())
     _numba.Lowered(changes.set.get(_numba.VARIABLE))
-    waiting = {pool.runtime for pool in pools() if pool._waits_after_fork}
+    waiting = {pool.runtime for pool in pools() if pool._waits_in_this_child}
     if forked and waiting:
         _for_good.append(limit(dict.fromkeys(waiting, 1)))
 

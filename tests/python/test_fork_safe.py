@@ -309,6 +309,104 @@ def test_a_fork_by_another_thread_than_the_one_that_computes() -> None:
     assert region() == 4
 
 
+def _empty_region() -> None:
+    """Run a region whose threads do nothing, and no Python."""
+    nothing = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p)
+    library = ctypes.CDLL("libgomp.so.1")
+    library.GOMP_parallel(nothing, None, ctypes.c_uint(0), ctypes.c_uint(0))
+
+
+def _beside(work: Callable[[], object], forks: Callable[[], int], count: int) -> set[int]:
+    """Return how children end that are forked while another thread works."""
+    done = threading.Event()
+
+    def again() -> None:
+        while not done.is_set():
+            work()
+
+    other = threading.Thread(target=again)
+    other.start()
+    codes = {forks() for _ in range(count)}
+    done.set()
+    other.join()
+    return codes
+
+
+@pytest.mark.parametrize("other", ["trims", "forks", "lists"])
+@in_own_process(env={"OMP_NUM_THREADS": "8"})
+def test_another_thread_ends_its_workers_at_the_same_time(other: str) -> None:
+    _libgomp()
+    poolkeeper.fork_safe()
+
+    def child() -> None:
+        poolkeeper.pools()
+        _empty_region()
+
+    def fork() -> int:
+        _empty_region()
+        return _fork(child, 5)
+
+    def trim() -> None:
+        _empty_region()
+        poolkeeper.trim()
+
+    work = {"trims": trim, "forks": fork, "lists": poolkeeper.pools}[other]
+    assert _beside(work, fork, 150) == {0}
+
+
+@in_own_process(env=FOUR)
+def test_a_fork_by_c_code_while_another_thread_lists_pools() -> None:
+    # PyDLL keeps the GIL, which the child could not take again: it may be another's.
+    libgomp, libc = ctypes.PyDLL("libgomp.so.1"), ctypes.PyDLL(None)
+    nothing = ctypes.cast(libc.getpid, ctypes.c_void_p)
+    poolkeeper.pools()  # a fork by C code is safe for what has been seen
+    poolkeeper.fork_safe()
+
+    def work() -> None:
+        libgomp.GOMP_parallel(nothing, None, ctypes.c_uint(0), ctypes.c_uint(0))
+
+    def fork() -> int:
+        work()
+        child = libc.fork()
+        if child == 0:
+            libc.alarm(5)
+            work()
+            libc._exit(0)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    assert _beside(poolkeeper.pools, fork, 100) == {0}
+
+
+@in_own_process(env=FOUR)
+def test_a_child_knows_how_it_was_forked() -> None:
+    _libgomp()
+    region()
+    each = poolkeeper.spread(1)
+
+    def child() -> None:
+        poolkeeper.auto()  # makes its own forks safe, and not the one that made it
+        each()
+        os._exit(region())
+
+    assert _fork(child, 5) == 1
+    poolkeeper.fork_safe()
+    region()
+    assert _fork(lambda: (each(), os._exit(region())), 5) == 4  # as the user has set
+
+
+@in_own_process(env=FOUR)
+def test_what_is_released_in_a_child_is_off_there() -> None:
+    _libgomp()
+    done = poolkeeper.auto()
+
+    def child() -> None:
+        assert _workers_left() == 0
+        done.release()
+        os._exit(_workers_left())
+
+    assert _fork(child) == 3
+
+
 @in_own_process(env=FOUR)
 def test_libomp_is_left_alone() -> None:
     load("libomp")

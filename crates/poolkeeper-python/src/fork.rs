@@ -11,8 +11,9 @@ use pyo3::types::PyDict;
 /// OpenMP keeps the threads of a parallel region for the next one. A program that
 /// computes rarely can let them go: their stacks are given back, and the process has so
 /// many threads less. The next region starts others, in about 20 microseconds a thread;
-/// results and settings stay. Inside a parallel region nothing happens. Workers of other
-/// runtimes, and of other threads, stay.
+/// settings stay. What code keeps in the workers (``threadprivate`` and thread-local
+/// variables) is gone with them. Inside a parallel region nothing happens. Workers of
+/// other runtimes, and of other threads, stay.
 ///
 /// Raises
 /// ------
@@ -45,7 +46,8 @@ fn trim(py: Python<'_>) -> PyResult<()> {
 /// -----
 /// It holds for every kind of fork by Python: ``os.fork``, multiprocessing's ``fork``
 /// and ``forkserver``, joblib's multiprocessing backend, servers that load a program
-/// before they fork. A fork inside a parallel region is not cured, nor is numba's OpenMP
+/// before they fork. Code that keeps something in OpenMP's workers between regions
+/// (``threadprivate``) finds it gone after a fork, in the parent too. A fork inside a parallel region is not cured, nor is numba's OpenMP
 /// layer, which ends such a child by itself.
 ///
 /// Examples
@@ -54,8 +56,9 @@ fn trim(py: Python<'_>) -> PyResult<()> {
 /// >>> poolkeeper.fork_safe()
 #[pyfunction]
 #[pyo3(signature = (on=true))]
-fn fork_safe(on: bool) {
-    poolkeeper::fork_safe(on);
+fn fork_safe(py: Python<'_>, on: bool) {
+    // Detached: it may load what ends of threads need.
+    unlocked(py, || poolkeeper::fork_safe(on));
 }
 
 /// Makes forks safe until it is released, unless :func:`fork_safe` says otherwise.
@@ -65,8 +68,8 @@ struct ForkSafety(Option<poolkeeper::ForkSafety>);
 #[pymethods]
 impl ForkSafety {
     #[new]
-    fn new() -> Self {
-        ForkSafety(Some(poolkeeper::ForkSafety::begin()))
+    fn new(py: Python<'_>) -> Self {
+        ForkSafety(Some(unlocked(py, poolkeeper::ForkSafety::begin)))
     }
 
     /// Ends it; a second call does nothing.

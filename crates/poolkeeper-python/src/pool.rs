@@ -142,10 +142,10 @@ impl Pool {
         Ok(Some(dict))
     }
 
-    /// Whether a forked child that uses several of the pool's threads hangs.
+    /// Whether this process, a forked child, hangs where it uses several threads of it.
     #[getter]
-    fn _waits_after_fork(&self) -> bool {
-        self.0.waits_after_fork()
+    fn _waits_in_this_child(&self) -> bool {
+        self.0.waits_in_this_child()
     }
 
     /// Every field by its name.

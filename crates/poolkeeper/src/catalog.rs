@@ -7,7 +7,7 @@
 
 use crate::Result;
 use crate::companion::{FoundCompanion, LoadedCompanion};
-use crate::discover::{LoadedPool, PoolId};
+use crate::discover::{Kept, LoadedPool, PoolId};
 use crate::native::Object;
 use crate::platform::{self, Epoch, Library, SymbolTable};
 use crate::runtimes::{COMPANIONS, RUNTIMES, Runtime};
@@ -33,6 +33,8 @@ pub(crate) struct Catalog {
     /// last reference to one waits for the loader, which a scope must not do
     /// wherever it happens to be dropped.
     retired: Vec<Arc<LoadedPool>>,
+    /// References that nobody needs any more, likewise.
+    spare: Vec<Library>,
 }
 
 /// What a [`look`] starts from.
@@ -61,13 +63,23 @@ impl Look {
 /// Pools that rest, and when they began to.
 pub(crate) struct Resting {
     pools: Vec<Arc<LoadedPool>>,
+    libraries: Vec<Arc<Library>>,
+    epoch: Option<Epoch>,
+    generation: u64,
+}
+
+/// Pools that have rested, and those that are still there with their new references.
+pub(crate) struct Rested {
+    pools: Vec<Arc<LoadedPool>>,
+    stay: Vec<(Arc<LoadedPool>, Library)>,
     epoch: Option<Epoch>,
     generation: u64,
 }
 
 /// What nobody needs any more: to be dropped where waiting for the loader is safe.
 #[must_use = "drop it without a lock"]
-pub(crate) struct Spare(#[expect(dead_code, reason = "kept to be dropped")] Vec<Arc<LoadedPool>>);
+#[expect(dead_code, reason = "kept to be dropped")]
+pub(crate) struct Spare(Vec<Arc<LoadedPool>>, Vec<Library>);
 
 impl Catalog {
     pub(crate) fn pools(&self) -> &[Arc<LoadedPool>] {
@@ -88,11 +100,22 @@ impl Catalog {
         self.epoch == Some(epoch)
     }
 
-    /// Keeps the pools of a snapshot that nobody else has any more, until dropping them
+    /// What can end its idle workers, kept for calls without the registry's lock; `None`
+    /// while pools rest.
+    pub(crate) fn keep_those_with_workers(&self) -> Option<Vec<Kept>> {
+        let pools = self.pools.iter().filter(|pool| pool.facts.can_end_workers);
+        self.resting
+            .is_empty()
+            .then(|| pools.filter_map(LoadedPool::keep).collect())
+    }
+
+    /// Takes back what was kept. What nobody else has any more stays until dropping it
     /// is safe.
-    pub(crate) fn retire(&mut self, snapshot: Snapshot) {
-        self.retired
-            .extend(Arc::into_inner(snapshot).into_iter().flatten());
+    pub(crate) fn take_back(&mut self, kept: Vec<Kept>) {
+        for (pool, library) in kept.into_iter().map(Kept::into_last) {
+            self.retired.extend(pool.map(Arc::new));
+            self.spare.extend(library);
+        }
     }
 
     /// Makes the next call look again, changed or not.
@@ -119,7 +142,7 @@ impl Catalog {
     /// the list has changed since the look began: look again.
     pub(crate) fn publish(&mut self, look: Look) -> (bool, Spare) {
         if look.generation != self.generation {
-            return (false, Spare(look.pools));
+            return (false, Spare(look.pools, Vec::new()));
         }
         let numbered = look.pools.into_iter().map(|pool| self.number(pool));
         let pools: Vec<_> = numbered.collect();
@@ -133,7 +156,7 @@ impl Catalog {
         }
         self.epoch = Some(look.epoch);
         self.generation += 1;
-        (true, Spare(Vec::new()))
+        (true, Spare(Vec::new(), Vec::new()))
     }
 
     /// Gives a new pool its number: that of its twin, if that rests.
@@ -159,27 +182,44 @@ impl Catalog {
         self.resting.extend(pools.iter().cloned());
         self.generation += 1;
         let resting = Resting {
+            libraries: pools
+                .iter()
+                .filter_map(|pool| pool.take_reference())
+                .collect(),
             pools,
             epoch: self.epoch.take(),
             generation: self.generation,
         };
-        (resting, Spare(std::mem::take(&mut self.retired)))
+        let (retired, spare) = (
+            std::mem::take(&mut self.retired),
+            std::mem::take(&mut self.spare),
+        );
+        (resting, Spare(retired, spare))
     }
 
-    /// Puts pools back that rested.
-    pub(crate) fn wake(&mut self, resting: Resting, stay: Vec<Arc<LoadedPool>>) -> Spare {
-        self.resting.retain(|pool| {
-            let rested = |other: &Arc<LoadedPool>| Arc::ptr_eq(pool, other);
-            !resting.pools.iter().any(rested)
-        });
-        if resting.generation == self.generation {
-            self.pools = Arc::new(stay);
-            self.epoch = resting.epoch;
+    /// Puts pools back that rested, with their new references.
+    pub(crate) fn wake(&mut self, rested: Rested) -> Spare {
+        let Rested {
+            pools,
+            stay,
+            epoch,
+            generation,
+        } = rested;
+        self.resting
+            .retain(|pool| !pools.iter().any(|other| Arc::ptr_eq(pool, other)));
+        if generation == self.generation {
+            let put = |(pool, library): (Arc<LoadedPool>, Library)| {
+                pool.put_reference(library);
+                pool
+            };
+            self.pools = Arc::new(stay.into_iter().map(put).collect());
+            self.epoch = epoch;
             self.generation += 1;
-            return Spare(resting.pools);
+            return Spare(pools, Vec::new());
         }
         // Somebody else has looked meanwhile, and holds references of its own.
-        Spare(resting.pools.into_iter().chain(stay).collect())
+        let (stay, libraries): (Vec<_>, Vec<_>) = stay.into_iter().unzip();
+        Spare(pools.into_iter().chain(stay).collect(), libraries)
     }
 
     #[cfg(test)]
@@ -196,10 +236,16 @@ impl Catalog {
 
 impl Resting {
     /// Gives each reference back and takes it again, so that a library which
-    /// the program has closed really goes; answers the pools that are still there.
-    pub(crate) fn renew(&self) -> Vec<Arc<LoadedPool>> {
-        let stay = self.pools.iter().filter(|pool| pool.renew());
-        stay.cloned().collect()
+    /// the program has closed really goes.
+    pub(crate) fn renew(self) -> Rested {
+        drop(self.libraries);
+        let renewed = |pool: &Arc<LoadedPool>| Some((Arc::clone(pool), pool.pin()?));
+        Rested {
+            stay: self.pools.iter().filter_map(renewed).collect(),
+            pools: self.pools,
+            epoch: self.epoch,
+            generation: self.generation,
+        }
     }
 }
 
@@ -361,8 +407,7 @@ mod tests {
         assert!(catalog.pools().is_empty() && catalog.epoch.is_none());
         assert!(looked(&mut catalog));
         let generation = catalog.generation;
-        let stay = resting.renew();
-        let _spare = catalog.wake(resting, stay);
+        let _spare = catalog.wake(resting.renew());
         assert_eq!(catalog.generation, generation);
         assert!(catalog.resting.is_empty() && catalog.epoch.is_some());
     }

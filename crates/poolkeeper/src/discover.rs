@@ -8,7 +8,7 @@ use libc::c_int;
 use std::ffi::{CStr, CString};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Tells pools apart for the life of the process; later pools have larger ones.
 pub(crate) type PoolId = u32;
@@ -23,8 +23,9 @@ pub(crate) struct LoadedPool {
     prefix: String,
     loader_name: CString,
     base: usize,
-    /// Keeps the object mapped as long as the catalog lists the pool.
-    library: Mutex<Option<Library>>,
+    /// Keeps the object mapped as long as the catalog lists the pool. Only touched under
+    /// the registry's lock, so that a forked child finds it free.
+    library: Mutex<Option<Arc<Library>>>,
 }
 
 impl LoadedPool {
@@ -64,21 +65,14 @@ impl LoadedPool {
         self.control.switch_backend(backend)
     }
 
-    /// Ends the idle workers of the calling thread, if the library is not just being
-    /// let go of: never waits for the loader.
-    pub(crate) fn end_idle_workers(&self) {
-        if !self.facts.can_end_workers {
-            return;
-        }
-        // Whoever lets go of the library waits for this lock.
-        let library = match self.library.try_lock() {
-            Ok(library) => library,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
-        };
-        if library.is_some() {
-            self.control.end_idle_workers();
-        }
+    /// Keeps the pool for calls without the registry's lock; `None` while its library is
+    /// being given back. Needs that lock.
+    pub(crate) fn keep(self: &Arc<Self>) -> Option<Kept> {
+        let library = self.reference().clone()?;
+        Some(Kept {
+            pool: Arc::clone(self),
+            library,
+        })
     }
 
     /// A reference of the caller's own to the pool's library, to call into it
@@ -118,7 +112,7 @@ impl LoadedPool {
             control,
             loader_name,
             base,
-            library: Mutex::new(Some(library)),
+            library: Mutex::new(Some(Arc::new(library))),
         }
     }
 
@@ -134,20 +128,17 @@ impl LoadedPool {
         self.is_in(other.runtime, &other.loader_name, other.base)
     }
 
-    /// Gives the reference to the library back and takes it again: says whether
-    /// it is still there. Waits for the loader, and may run destructors.
-    pub(crate) fn renew(&self) -> bool {
-        // The lock is not held while this waits: a child that is forked meanwhile
-        // could never take it.
-        let held = self.reference().take();
-        drop(held);
-        let taken = self.pin();
-        let is_there = taken.is_some();
-        *self.reference() = taken;
-        is_there
+    /// The reference to the library, which the pool has no more. Needs the registry's lock.
+    pub(crate) fn take_reference(&self) -> Option<Arc<Library>> {
+        self.reference().take()
     }
 
-    fn reference(&self) -> MutexGuard<'_, Option<Library>> {
+    /// Gives it a new one. Needs that lock, too; what it had is answered.
+    pub(crate) fn put_reference(&self, library: Library) -> Option<Arc<Library>> {
+        self.reference().replace(Arc::new(library))
+    }
+
+    fn reference(&self) -> MutexGuard<'_, Option<Arc<Library>>> {
         self.library.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -169,6 +160,25 @@ impl LoadedPool {
             base: 0,
             library: Mutex::new(None),
         }
+    }
+}
+
+/// A pool that stays mapped for calls without the registry's lock.
+pub(crate) struct Kept {
+    pool: Arc<LoadedPool>,
+    library: Arc<Library>,
+}
+
+impl Kept {
+    /// As [`Control::end_idle_workers`].
+    pub(crate) fn end_idle_workers(&self) -> bool {
+        self.pool.control.end_idle_workers()
+    }
+
+    /// The pool and the library, where nobody else has them any more. Dropping them
+    /// waits for the loader.
+    pub(crate) fn into_last(self) -> (Option<LoadedPool>, Option<Library>) {
+        (Arc::into_inner(self.pool), Arc::into_inner(self.library))
     }
 }
 

@@ -20,6 +20,8 @@ struct Held(UnsafeCell<Across>);
 
 struct Across {
     locked: Option<Locked>,
+    /// Whether the child can start workers of its own.
+    is_safe: bool,
     /// How many of our handlers have run.
     handlers: usize,
 }
@@ -30,6 +32,7 @@ unsafe impl Sync for Held {}
 
 static HELD: Held = Held(UnsafeCell::new(Across {
     locked: None,
+    is_safe: false,
     handlers: 0,
 }));
 
@@ -39,10 +42,12 @@ pub(crate) fn watch() {
 }
 
 unsafe extern "C" fn prepare() {
-    idle::end_before_fork(); // by the first of our handlers: the others hold the lock
+    // By the first of our handlers: the others hold the lock.
+    let is_safe = idle::end_before_fork();
     if let Ok(locked) = gate::lock() {
         // SAFETY: this thread holds the registry's lock.
-        unsafe { (*HELD.0.get()).locked = Some(locked) };
+        let across = unsafe { &mut *HELD.0.get() };
+        (across.locked, across.is_safe) = (Some(locked), is_safe);
     }
     // Without the lock it was this thread's already: a handler of ours has run
     // before, or a pool's function forks.
@@ -63,6 +68,8 @@ unsafe extern "C" fn parent() {
 }
 
 unsafe extern "C" fn child() {
+    // SAFETY: as in `last`.
+    idle::forked(unsafe { (*HELD.0.get()).is_safe });
     match last() {
         Some(Some(mut registry)) => registry.forked(threads::current_if_known()),
         Some(None) => gate::forked_meanwhile(),

@@ -2,8 +2,10 @@
 
 use crate::limit::gate;
 use crate::model::Pool;
+use crate::platform;
 use crate::runtimes::{self, AfterFork};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
 
 /// What the program has said of forks itself: one of the three below.
 static SAID: AtomicUsize = AtomicUsize::new(NOTHING);
@@ -30,6 +32,7 @@ static HELD: AtomicUsize = AtomicUsize::new(0);
 /// # poolkeeper::fork_safe(false);
 /// ```
 pub fn fork_safe(on: bool) {
+    platform::load_for_ends_of_threads();
     SAID.store(if on { ON } else { OFF }, SeqCst);
 }
 
@@ -65,6 +68,7 @@ pub struct ForkSafety(());
 impl ForkSafety {
     /// Begins it.
     pub fn begin() -> Self {
+        platform::load_for_ends_of_threads();
         HELD.fetch_add(1, SeqCst);
         ForkSafety(())
     }
@@ -76,30 +80,60 @@ impl Drop for ForkSafety {
     }
 }
 
+/// Whether the fork that made this process ended the idle workers before.
+static IS_SAFE_CHILD: AtomicBool = AtomicBool::new(false);
+/// How long a fork waits for pools whose references are being taken anew.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// Ends the forking thread's idle workers, from a fork handler: waits neither for the
-/// loader nor for anyone who might need what this thread holds.
-pub(super) fn end_before_fork() {
+/// loader nor for anyone who might need what this thread holds. Says whether the child
+/// can start its own.
+pub(super) fn end_before_fork() -> bool {
     if !is_fork_safe() {
-        return;
+        return false;
     }
-    let Ok(registry) = gate::lock() else { return };
-    let pools = registry.catalog.snapshot();
-    drop(registry);
-    for pool in pools.iter() {
-        pool.end_idle_workers();
-    }
+    let start = Instant::now();
+    let kept = loop {
+        let Ok(registry) = gate::lock() else {
+            return false;
+        };
+        match registry.catalog.keep_those_with_workers() {
+            Some(kept) => break kept,
+            None if start.elapsed() > PATIENCE => return false,
+            None => drop(registry),
+        }
+        std::thread::sleep(Duration::from_micros(20));
+    };
+    // Without the lock: a worker that began scopes takes it when it ends.
+    let ended = kept.iter().filter(|pool| pool.end_idle_workers()).count();
+    let all = ended == kept.len();
     if let Ok(mut registry) = gate::lock() {
-        registry.catalog.retire(pools);
+        registry.catalog.take_back(kept);
     }
+    all
+}
+
+/// In a forked child: remembers whether workers were ended before.
+pub(super) fn forked(is_safe: bool) {
+    IS_SAFE_CHILD.store(is_safe, SeqCst);
 }
 
 impl Pool {
     /// Whether a forked child that uses it waits for ever for threads which it lacks,
-    /// but with one thread, once the parent has used it. No longer so where forks are
-    /// safe ([`is_fork_safe`]) and its idle workers can end.
+    /// but with one thread, once the parent has used it. Not so where forks are safe
+    /// ([`is_fork_safe`]) and its idle workers can end.
     pub fn waits_after_fork(&self) -> bool {
+        self.could_wait() && !(self.can_end_workers && is_fork_safe())
+    }
+
+    /// Whether this process, a forked child, waits for ever where it uses several threads
+    /// of the pool: the parent may have used it, and its workers did not end before.
+    pub fn waits_in_this_child(&self) -> bool {
+        self.could_wait() && !(self.can_end_workers && IS_SAFE_CHILD.load(SeqCst))
+    }
+
+    fn could_wait(&self) -> bool {
         let card = runtimes::find(self.runtime);
         card.is_some_and(|card| card.behaviour.after_fork == AfterFork::WaitsForEver)
-            && !(self.can_end_workers && is_fork_safe())
     }
 }

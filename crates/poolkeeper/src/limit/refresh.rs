@@ -89,10 +89,10 @@ pub(crate) fn let_go() -> Result<()> {
         }
         registry.catalog.rest()
     };
-    let stay = resting.renew();
+    let rested = resting.renew();
     let _spare = {
         let mut registry = gate::lock()?;
-        let spare = registry.catalog.wake(resting, stay);
+        let spare = registry.catalog.wake(rested);
         registry.forget_what_is_gone();
         spare
     };

@@ -7,7 +7,8 @@ use crate::limit::threads;
 
 /// Ends the idle OpenMP workers (libgomp's) of the calling thread, and waits until they
 /// are gone. Their stacks are given back; the next parallel region starts others, and all
-/// settings stay. Inside a parallel region it does nothing.
+/// settings stay. What code keeps in the workers (`threadprivate` and thread-local
+/// variables) is gone with them. Inside a parallel region it does nothing.
 ///
 /// # Errors
 /// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
@@ -19,12 +20,12 @@ use crate::limit::threads;
 /// # Ok::<(), poolkeeper::Error>(())
 /// ```
 pub fn trim() -> Result<()> {
-    let pools = {
+    let kept = {
         let (registry, _) = seen_by(threads::current_if_known())?;
-        registry.catalog.snapshot()
+        registry.catalog.keep_those_with_workers()
     };
     // Without the lock: a worker that began scopes takes it when it ends.
-    for pool in pools.iter() {
+    for pool in kept.iter().flatten() {
         pool.end_idle_workers();
     }
     Ok(())

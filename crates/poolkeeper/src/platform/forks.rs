@@ -41,6 +41,18 @@ pub(crate) fn on_fork(
     assert_eq!(status, 0, "pthread_atfork: out of memory");
 }
 
+/// Loads now what glibc loads when the first thread ends: `pthread_exit` opens libgcc_s,
+/// for which it waits for the loader, and a fork handler that waits for the end of a
+/// thread must not. (`backtrace` needs the same, since glibc 2.34.)
+pub(crate) fn load_for_ends_of_threads() {
+    #[cfg(target_env = "gnu")]
+    {
+        let mut frame = std::ptr::null_mut();
+        // SAFETY: backtrace(3) writes at most as many addresses as it is told: one.
+        unsafe { libc::backtrace(&raw mut frame, 1) };
+    }
+}
+
 /// Goes through the loader's list at a time when no other thread forks.
 pub(super) fn walk(walk: impl FnOnce()) {
     if !IS_WATCHED.load(SeqCst) && !IS_WATCHED.swap(true, SeqCst) {

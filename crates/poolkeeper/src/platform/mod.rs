@@ -43,7 +43,7 @@ pub(crate) use self::{
     elf::SymbolTable,
     exec::exec,
     files::{has_shared_memory, read_regular},
-    forks::on_fork,
+    forks::{load_for_ends_of_threads, on_fork},
     library::Library,
     linux::{each_image, epoch, path_of},
     maps::{MappedFiles, file_of, mapped_file},
@@ -64,8 +64,9 @@ mod unsupported_processes;
 pub(crate) use self::{
     unsupported::{
         Beginning, Library, Spent, StartRoutines, SymbolTable, Task, affinity, each_image, epoch,
-        exec, file_of, has_shared_memory, mapped_file, on_fork, own_task, path_of, read_regular,
-        set_affinity, spawn, spent_by_process, spent_by_thread, tasks, thread_owners, until_ended,
+        exec, file_of, has_shared_memory, load_for_ends_of_threads, mapped_file, on_fork, own_task,
+        path_of, read_regular, set_affinity, spawn, spent_by_process, spent_by_thread, tasks,
+        thread_owners, until_ended,
     },
     unsupported_processes::{
         Account, Birth, Counters, MappedFiles, allow_files, birth, busy, command_line, inner_id,

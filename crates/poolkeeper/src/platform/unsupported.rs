@@ -99,6 +99,9 @@ pub(crate) fn mapped_file(_address: usize) -> Option<std::path::PathBuf> {
     None
 }
 
+/// Nothing waits for the end of a thread here.
+pub(crate) fn load_for_ends_of_threads() {}
+
 pub(crate) fn on_fork(
     _prepare: unsafe extern "C" fn(),
     _parent: unsafe extern "C" fn(),

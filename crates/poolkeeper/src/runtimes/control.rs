@@ -145,8 +145,10 @@ pub(crate) trait Control: Send + Sync {
 
     /// Ends the workers that have nothing to do, and waits until they are gone; the
     /// next use starts others. Only those of the calling thread, where each thread has
-    /// its own.
-    fn end_idle_workers(&self) {}
+    /// its own. Says whether they did.
+    fn end_idle_workers(&self) -> bool {
+        false
+    }
 
     /// Simultaneous callers that it survives with its present thread count.
     fn capacity(&self) -> Option<u32> {

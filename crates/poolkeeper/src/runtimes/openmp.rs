@@ -31,7 +31,8 @@ pub(super) const GET: SymbolName = SymbolName::new("omp_get_max_threads");
 pub(super) const SET: SymbolName = SymbolName::new("omp_set_num_threads");
 const THREAD_LIMIT: SymbolName = SymbolName::new("omp_get_thread_limit");
 
-/// `omp_pause_resource_t`: the workers may end, and the settings stay.
+/// `omp_pause_resource_t`: the workers may end, and with them what is `threadprivate`
+/// in them; the settings stay.
 const SOFT: c_int = 1;
 pub(super) const PAUSE: SymbolName = SymbolName::new("omp_pause_resource_all");
 
@@ -51,10 +52,9 @@ impl Control for OpenMp {
         self.set.call(threads);
     }
 
-    fn end_idle_workers(&self) {
-        if let Some(pause) = self.pause {
-            pause.call(SOFT);
-        }
+    fn end_idle_workers(&self) -> bool {
+        // It answers 0, or another number inside a parallel region.
+        self.pause.is_some_and(|pause| pause.call(SOFT) == 0)
     }
 }
 

@@ -28,7 +28,8 @@ pub(super) static NUMBA: Page = Page {
     title: "numba's OpenMP threads, and child processes are forked",
     severity: Severity::Error,
     found_when: "numba's parallel functions run on GNU OpenMP in this process, and multiprocessing starts its \
-                 processes with fork. It is an error where the process has forked before, else a note.",
+                 processes with fork. It is an error where the process has forked since poolkeeper was \
+                 imported (in spite of another start method, once that is set), else a note.",
     why: "numba ends a forked child that runs a parallel function, with \"Terminating: fork() called from a \
           process already using GNU OpenMP, this is unsafe.\"",
     fix: "Start processes with \"spawn\" or \"forkserver\", or set NUMBA_THREADING_LAYER to workqueue (or to tbb, where that is installed).",
@@ -40,7 +41,8 @@ pub(super) static OTHERS: Page = Page {
     title: "a pool that a forked child waits for, and child processes are forked",
     severity: Severity::Error,
     found_when: "Polars or JAX has started its threads in this process, and multiprocessing starts its \
-                 processes with fork. It is an error where the process has forked before, else a note.",
+                 processes with fork. It is an error where the process has forked since poolkeeper was \
+                 imported (in spite of another start method, once that is set), else a note.",
     why: "A fork copies one thread. The child's first query or operation is handed to threads that don't \
           exist there, and waits for them for ever. These pools can't be ended and started again, so \
           poolkeeper.fork_safe() can't help.",
