@@ -98,13 +98,14 @@ impl Numbers {
     /// The number that keeps the share; `None` for what no budget sets.
     pub(super) fn kept_by(&self, variable: &Variable) -> Option<u32> {
         let share = &self.share;
-        Some(match variable.counts? {
+        let threads = match variable.counts? {
             Counts::Openmp => share.openmp,
             Counts::Blas => share.blas,
             Counts::Cpus => share.cpus,
             Counts::Cores => share.openmp.min(self.cores()),
             Counts::One => 1,
-        })
+        };
+        Some(threads.max(variable.least))
     }
 
     /// The number to set for a variable, by its name, where nothing is set.
@@ -168,6 +169,14 @@ mod tests {
         // OMP_NUM_THREADS would raise these if they were left out.
         assert_eq!(value(&large, "BLIS_NUM_THREADS"), Some(1));
         assert_eq!(value(&large, "NUMEXPR_NUM_THREADS"), Some(16));
-        assert_eq!(value(&Share::new(1, 1, 1), "ARROW_IO_THREADS"), Some(1));
+        assert_eq!(value(&Share::new(1, 1, 1), "NUMEXPR_NUM_THREADS"), Some(1));
+    }
+
+    #[test]
+    fn what_hangs_with_fewer_threads_keeps_some() {
+        for (cpus, threads) in [(1, 4), (3, 4), (4, 4), (6, 6)] {
+            let share = Share::new(cpus, cpus, cpus);
+            assert_eq!(value(&share, "ARROW_IO_THREADS"), Some(threads), "{cpus}");
+        }
     }
 }

@@ -71,9 +71,10 @@ static READING: Card = Card {
         "threads that read and write, 8 by default; read at its first use",
     )
     .usual(8)
+    .least(FEWEST_THAT_READ as u32)
     .read(Reading::Prefix)],
     quirks: &[
-        "No limit lowers it below 4 threads, and the outcome is then \"clamped\": a task of this pool may wait for another one, and reading a dataset of Feather files hangs with one thread, and at times with three (26.0). pyarrow.set_io_thread_count takes any number.",
+        "No limit and no budget lowers it below 4 threads, and the outcome is then \"clamped\": a task of this pool may wait for another one, and reading a dataset of Feather files hangs with one thread, and at times with three (26.0). pyarrow.set_io_thread_count takes any number.",
         "Its threads wait for files, and take little of a CPU.",
         "It reads its variable when its number is first used or asked for.",
     ],

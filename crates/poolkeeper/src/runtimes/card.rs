@@ -50,6 +50,8 @@ pub struct Variable {
     /// The most that its reader takes of itself where nothing is set, if that is a
     /// number of its own and not the number of CPUs: a budget sets no more.
     pub usual: Option<u32>,
+    /// The fewest with which its reader is known to work: a budget sets no less.
+    pub least: u32,
     /// Whether it takes a list ("4,2"), whose first number counts.
     pub is_list: bool,
     /// How the runtime reads its number of threads from it; `None` where it holds
@@ -95,6 +97,12 @@ impl Variable {
     /// Its reader takes no more of itself where nothing is set.
     pub(super) const fn usual(mut self, threads: u32) -> Self {
         self.usual = Some(threads);
+        self
+    }
+
+    /// Its reader may hang with fewer.
+    pub(super) const fn least(mut self, threads: u32) -> Self {
+        self.least = threads;
         self
     }
 
@@ -155,6 +163,7 @@ pub(super) const fn variable(name: &'static str, meaning: &'static str) -> Varia
         counts: None,
         over: &[],
         usual: None,
+        least: 1,
         is_list: false,
         reading: None,
         is_read_again: false,
