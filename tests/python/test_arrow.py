@@ -272,6 +272,6 @@ def test_its_variable_keeps_a_budget() -> None:
     code = (
         "import poolkeeper; print(poolkeeper.split(processes=1, cpus=2).env()['ARROW_IO_THREADS'])"
     )
-    assert run_python(code).stdout.strip() == "2"
+    assert run_python(code).stdout.strip() == "4"  # with fewer it can hang
     done = run([*MODULE, "env", "--cpus", "64"])
     assert "ARROW_IO_THREADS" not in done.stdout  # 8 by itself: never raised

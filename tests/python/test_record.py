@@ -342,7 +342,7 @@ def test_another_users_process_is_recorded_by_the_names_of_its_threads() -> None
         (["--hz", "0", "--", "touch", "ran"], 2, "0 is not in 1..=1000"),
         (["--pid", "1", "--", "touch", "ran"], 2, "cannot be used with"),
         (["--seconds", "3", "--", "touch", "ran"], 2, "--seconds"),
-        ([], 2, "--pid"),
+        ([], 2, "record <COMMAND>"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_runs(

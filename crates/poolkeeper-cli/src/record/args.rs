@@ -44,7 +44,7 @@ pub(crate) struct RecordArgs {
     pub(crate) hz: u32,
     /// Record a program that runs already, by its process's number, until it or
     /// Ctrl-C ends the recording
-    #[arg(long, conflicts_with = "command", required_unless_present = "command",
+    #[arg(long, conflicts_with = "command",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) pid: Option<u32>,
     /// End the recording after so many seconds
@@ -54,6 +54,7 @@ pub(crate) struct RecordArgs {
     /// The command and its arguments, after `--`
     #[arg(
         value_name = "COMMAND",
+        required_unless_present = "pid",
         trailing_var_arg = true,
         allow_hyphen_values = true
     )]
