@@ -89,6 +89,7 @@ LIBRARIES = (
     Library("awkward-forks", "libopenblas_awkward_forks.so", "awkward.c", ("-pthread", "-DFORKS")),
     Library("constructor", "libconstructor.so", "constructor.c", ("-ldl",)),
     Library("opener", "libopener.so", "constructor.c", ("-DOPENER", "-ldl", "-pthread")),
+    Library("forker", "libforker.so", "forker.c"),
     Library("lightgbm-fake", "lib_lightgbm.so", "fake_lightgbm.c"),
     Library("numba-fake", "omppool.fake.so", "named_only.c", ("-DOMPPOOL",)),
     Library("netlib-fake", "libblas.so.3", "named_only.c", ("-DNETLIB",)),

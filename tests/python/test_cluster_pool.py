@@ -106,7 +106,7 @@ def test_a_live_limit_holds_and_what_was_before_comes_back() -> None:
             assert during_a_fit(workers, n_jobs=-1) <= 1
         assert the_count() == before
     with poolkeeper.limit(1) as scope:
-        assert {o.status for o in scope.outcomes} == {"applied"}
+        assert {o.status for o in scope.outcomes if o.name != "arrow_io"} == {"applied"}
         assert during_a_fit(workers, n_jobs=4) == 0
     poolkeeper.set_limit(kmeans=3)
     assert the_count() == 3

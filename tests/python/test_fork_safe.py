@@ -234,23 +234,13 @@ def test_another_thread_ends_its_workers_at_the_same_time(other: str) -> None:
 
 @in_own_process(env=FOUR)
 def test_a_fork_by_c_code_while_another_thread_lists_pools() -> None:
-    # PyDLL keeps the GIL, which the child could not take again: it may be another's.
-    libgomp, libc = ctypes.PyDLL("libgomp.so.1"), ctypes.PyDLL(None)
-    nothing = ctypes.cast(libc.getpid, ctypes.c_void_p)
+    region_of = ctypes.CDLL("libgomp.so.1").GOMP_parallel
+    forker = ctypes.PyDLL(str(path_of("forker")))  # which keeps the GIL, as an extension may
     poolkeeper.pools()  # a fork by C code is safe for what has been seen
     poolkeeper.fork_safe()
 
-    def work() -> None:
-        libgomp.GOMP_parallel(nothing, None, ctypes.c_uint(0), ctypes.c_uint(0))
-
     def fork() -> int:
-        work()
-        child = libc.fork()
-        if child == 0:
-            libc.alarm(5)
-            work()
-            libc._exit(0)
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return int(forker.status_of_a_child(region_of, ctypes.c_uint(5)))
 
     assert _beside(poolkeeper.pools, fork, 100) == {0}
 
