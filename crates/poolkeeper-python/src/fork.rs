@@ -10,7 +10,7 @@ use pyo3::types::PyDict;
 ///
 /// OpenMP keeps the threads of a parallel region for the next one. A program that
 /// computes rarely can let them go: their stacks are given back, and the process has so
-/// many threads less. The next region starts others, in about 20 microseconds a thread;
+/// many threads less. The next region starts others, in some 30 microseconds a thread;
 /// settings stay. What code keeps in the workers (``threadprivate`` and thread-local
 /// variables) is gone with them. Inside a parallel region nothing happens. Workers of
 /// other runtimes, and of other threads, stay.
