@@ -31,7 +31,7 @@ def _threads() -> int:
 
 def _threads_become(count: int) -> bool:
     """Wait until this process has so many; one that was joined is listed for a moment more."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 5
     while _threads() != count and time.monotonic() < end:
         time.sleep(0.001)
     return _threads() == count
@@ -366,3 +366,25 @@ def test_a_forked_worker_has_its_share_unless_it_was_turned_off() -> None:
             1, poolkeeper.mp_context(1, cpus=2, method="fork")
         ) as pool:
             assert pool.submit(region).result(timeout=PATIENCE) == expected
+
+
+@in_own_process(env=FOUR)
+def test_trim_while_another_thread_lists_pools() -> None:
+    _libgomp()
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            poolkeeper.pools()
+
+    other = threading.Thread(target=look)
+    other.start()
+    threads = _threads()
+    trimmed = []
+    for _ in range(100):
+        _empty_region()
+        poolkeeper.trim()
+        trimmed.append(_threads_become(threads))
+    done.set()
+    other.join()
+    assert all(trimmed)

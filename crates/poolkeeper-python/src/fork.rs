@@ -47,8 +47,9 @@ fn trim(py: Python<'_>) -> PyResult<()> {
 /// It holds for every kind of fork by Python: ``os.fork``, multiprocessing's ``fork``
 /// and ``forkserver``, joblib's multiprocessing backend, servers that load a program
 /// before they fork. Code that keeps something in OpenMP's workers between regions
-/// (``threadprivate``) finds it gone after a fork, in the parent too. A fork inside a parallel region is not cured, nor is numba's OpenMP
-/// layer, which ends such a child by itself.
+/// (``threadprivate``) finds it gone after a fork, in the parent too. A fork inside a
+/// parallel region is not cured, nor is numba's OpenMP layer, which ends such a child by
+/// itself.
 ///
 /// Examples
 /// --------

@@ -100,13 +100,15 @@ impl Catalog {
         self.epoch == Some(epoch)
     }
 
-    /// What can end its idle workers, kept for calls without the registry's lock; `None`
-    /// while pools rest.
-    pub(crate) fn keep_those_with_workers(&self) -> Option<Vec<Kept>> {
+    /// Whether the list may lack pools, whose references are being taken anew.
+    pub(crate) fn is_resting(&self) -> bool {
+        !self.resting.is_empty()
+    }
+
+    /// What can end its idle workers, kept for calls without the registry's lock.
+    pub(crate) fn keep_those_with_workers(&self) -> Vec<Kept> {
         let pools = self.pools.iter().filter(|pool| pool.facts.can_end_workers);
-        self.resting
-            .is_empty()
-            .then(|| pools.filter_map(LoadedPool::keep).collect())
+        pools.filter_map(LoadedPool::keep).collect()
     }
 
     /// Takes back what was kept. What nobody else has any more stays until dropping it

@@ -44,15 +44,16 @@ pub(crate) fn watch() {
 unsafe extern "C" fn prepare() {
     // By the first of our handlers: the others hold the lock.
     let is_safe = idle::end_before_fork();
-    if let Ok(locked) = gate::lock() {
-        // SAFETY: this thread holds the registry's lock.
-        let across = unsafe { &mut *HELD.0.get() };
-        (across.locked, across.is_safe) = (Some(locked), is_safe);
+    let locked = gate::lock().ok();
+    // SAFETY: this thread holds the registry's lock. If it was not given now, it was
+    // this thread's already: a handler of ours has run before, or a pool's function
+    // forks.
+    let across = unsafe { &mut *HELD.0.get() };
+    if across.handlers == 0 {
+        across.is_safe = is_safe;
     }
-    // Without the lock it was this thread's already: a handler of ours has run
-    // before, or a pool's function forks.
-    // SAFETY: as above.
-    unsafe { (*HELD.0.get()).handlers += 1 };
+    across.locked = across.locked.take().or(locked);
+    across.handlers += 1;
 }
 
 /// Answers the lock, once all handlers have run, if it was taken for the fork.

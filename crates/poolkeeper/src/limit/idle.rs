@@ -97,10 +97,12 @@ pub(super) fn end_before_fork() -> bool {
         let Ok(registry) = gate::lock() else {
             return false;
         };
-        match registry.catalog.keep_those_with_workers() {
-            Some(kept) => break kept,
-            None if start.elapsed() > PATIENCE => return false,
-            None => drop(registry),
+        if !registry.catalog.is_resting() {
+            break registry.catalog.keep_those_with_workers();
+        }
+        drop(registry);
+        if start.elapsed() > PATIENCE {
+            return false;
         }
         std::thread::sleep(Duration::from_micros(20));
     };

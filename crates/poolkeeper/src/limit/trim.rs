@@ -25,13 +25,14 @@ pub fn trim() -> Result<()> {
         registry.catalog.keep_those_with_workers()
     };
     // Without the lock: a worker that began scopes takes it when it ends.
-    for pool in kept.iter().flatten() {
+    for pool in &kept {
         pool.end_idle_workers();
     }
     Ok(())
 }
 
-/// Does what [`fork_safe`](crate::fork_safe) promises, also for libraries that poolkeeper has not seen yet.
+/// Does what [`fork_safe`](crate::fork_safe) promises, also for libraries that poolkeeper
+/// has not seen yet.
 ///
 /// A fork handler of this library does so for those that it has seen. This function
 /// waits for the loader, which a fork handler must not: call it before a fork, where

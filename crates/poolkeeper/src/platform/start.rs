@@ -191,8 +191,8 @@ mod tests {
     use std::sync::mpsc;
     use std::thread;
 
-    #[test]
-    fn a_thread_begins_in_the_program_that_started_it() {
+    /// The file that a thread of this program is found to have begun in.
+    fn file_by(routines: &StartRoutines) -> Option<std::path::PathBuf> {
         let (tell, told) = mpsc::channel();
         let (end, ended) = mpsc::channel::<()>();
         let worker = thread::spawn(move || {
@@ -200,26 +200,21 @@ mod tests {
             let _ = ended.recv();
         });
         let id = told.recv().unwrap();
-        let routines = StartRoutines::find().unwrap().read(8);
-        let file = routines[&id].maker(mapped_file);
-        assert_eq!(file, std::env::current_exe().ok());
+        let file = routines.read(8)[&id].maker(mapped_file);
         drop(end);
         worker.join().unwrap();
+        file
+    }
+
+    #[test]
+    fn a_thread_begins_in_the_program_that_started_it() {
+        let routines = StartRoutines::find().unwrap();
+        assert_eq!(file_by(&routines), std::env::current_exe().ok());
     }
 
     #[test]
     fn another_process_is_read_as_this_one_is() {
-        let (tell, told) = mpsc::channel();
-        let (end, ended) = mpsc::channel::<()>();
-        let worker = thread::spawn(move || {
-            tell.send(own_task()).unwrap();
-            let _ = ended.recv();
-        });
-        let id = told.recv().unwrap();
         let routines = StartRoutines::find_in(std::process::id()).unwrap().unwrap();
-        let file = routines.read(8)[&id].maker(mapped_file);
-        assert_eq!(file, std::env::current_exe().ok());
-        drop(end);
-        worker.join().unwrap();
+        assert_eq!(file_by(&routines), std::env::current_exe().ok());
     }
 }

@@ -8,8 +8,9 @@ pub(super) static PAGE: Page = Page {
     code: "PK104",
     title: "OpenMP loops have run, and child processes are forked",
     severity: Severity::Error,
-    found_when: "libgomp has started threads in this process, so parallel loops have run, and \
-                 multiprocessing starts its processes with fork. It is an error where the process has forked \
+    found_when: "libgomp has started threads in this process, so parallel loops have run, \
+                 multiprocessing starts its processes with fork, and nothing makes forks safe \
+                 (poolkeeper.fork_safe(), auto() or guard()). It is an error where the process has forked \
                  since poolkeeper was imported (in spite of another start method, once that is set). \
                  Else it is a note, since nothing happens until the process forks.",
     why: "A forked child has a copy of libgomp that believes in threads which don't exist there. The first \

@@ -65,11 +65,7 @@ impl Lanes {
         until: Duration,
         time: Duration,
     ) {
-        self.make_room(until);
-        let lane = self.lanes.entry(whose).or_default();
-        spread(self.width, since, until, time, |index, part| {
-            at(lane, index).ran += part;
-        });
+        self.add(whose, since, until, time, |amount| &mut amount.ran);
     }
 
     /// Adds time without a CPU, spread evenly.
@@ -80,10 +76,21 @@ impl Lanes {
         until: Duration,
         time: Duration,
     ) {
+        self.add(whose, since, until, time, |amount| &mut amount.waited);
+    }
+
+    fn add(
+        &mut self,
+        whose: Whose,
+        since: Duration,
+        until: Duration,
+        time: Duration,
+        of: impl Fn(&mut Amount) -> &mut u64,
+    ) {
         self.make_room(until);
         let lane = self.lanes.entry(whose).or_default();
         spread(self.width, since, until, time, |index, part| {
-            at(lane, index).waited += part;
+            *of(at(lane, index)) += part;
         });
     }
 
