@@ -59,8 +59,7 @@ fn shim() -> Option<PathBuf> {
 
 /// The threads of this process, with the main one.
 fn threads() -> u32 {
-    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
-    tasks.flatten().count() as u32
+    platform::tasks().map_or(0, |tasks| tasks.len() as u32)
 }
 
 /// The threads that began in the program's own code, or in Python's.

@@ -6,7 +6,6 @@ use super::start;
 use crate::budget::{PINNED, parse_list};
 use crate::platform;
 use std::collections::BTreeSet;
-use std::fs;
 
 /// The affinity masks of this process's threads.
 pub(super) struct Masks {
@@ -69,14 +68,10 @@ impl Masks {
 }
 
 fn masks_of_threads() -> Vec<Vec<u32>> {
-    let Ok(tasks) = fs::read_dir("/proc/self/task") else {
-        return Vec::new();
-    };
-    let ids = tasks
-        .flatten()
-        .filter_map(|task| task.file_name().to_str()?.parse().ok());
-    let mut masks: Vec<_> = ids
-        .filter_map(|id| platform::affinity(Some(id)).ok())
+    let tasks = platform::tasks().unwrap_or_default();
+    let mut masks: Vec<_> = tasks
+        .iter()
+        .filter_map(|task| platform::affinity(Some(task.id)).ok())
         .collect();
     masks.sort_unstable();
     masks.dedup();

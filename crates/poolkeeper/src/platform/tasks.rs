@@ -28,7 +28,8 @@ pub(crate) struct Spent {
     pub(crate) involuntary_switches: u64,
 }
 
-/// Every thread of this process; one that ends meanwhile is left out.
+/// Every thread of this process. One that ends meanwhile is left out, and one that
+/// is ending: the kernel lists it for a moment after whoever joined it was told.
 ///
 /// # Errors
 /// Those of reading the folder: `/proc` may not be mounted.
@@ -39,7 +40,8 @@ pub(crate) fn tasks() -> io::Result<Vec<Task>> {
 }
 
 fn task(name: &str) -> Option<Task> {
-    let mut task = parse(name, &fs::read(format!("{FOLDER}/{name}/stat")).ok()?)?;
+    let stat = fs::read(format!("{FOLDER}/{name}/stat")).ok()?;
+    let mut task = parse(name, &stat).filter(|_| !is_ending(&stat))?;
     // In nanoseconds; `stat` counts in ticks of 10 ms.
     let precise = fs::read_to_string(format!("{FOLDER}/{name}/schedstat")).ok();
     let first = precise.and_then(|text| text.split_whitespace().next()?.parse().ok());
@@ -63,6 +65,18 @@ pub(super) fn parse(name: &str, stat: &[u8]) -> Option<Task> {
         cpu: of_ticks(number(14)?.saturating_add(number(15)?)),
         is_runnable: *fields.first()? == "R",
     })
+}
+
+/// Whether a thread's `stat` tells that it has begun to end: bit `PF_EXITING` of
+/// its ninth field, which the kernel sets before it wakes who waits for the thread.
+fn is_ending(stat: &[u8]) -> bool {
+    const PF_EXITING: u64 = 4;
+    let end = stat.iter().rposition(|byte| *byte == b')').unwrap_or(0);
+    let flags = String::from_utf8_lossy(&stat[end..])
+        .split_whitespace()
+        .nth(7)
+        .and_then(|field| field.parse::<u64>().ok());
+    flags.is_some_and(|flags| flags & PF_EXITING != 0)
 }
 
 pub(super) fn of_ticks(ticks: u64) -> Duration {
@@ -122,6 +136,34 @@ mod tests {
     fn what_is_cut_short_is_no_thread() {
         assert_eq!(parse("7", b"7 (a) R 1 1"), None);
         assert_eq!(parse("7", b""), None);
+    }
+
+    #[test]
+    fn a_thread_that_ends_is_known_by_its_flags() {
+        let stat =
+            |flags: u64| format!("7 (a) b) R 1 1 1 0 -1 {flags} 0 0 0 0 1 5 0 0 20 0 1 0 42");
+        assert!(!is_ending(stat(0x40_0040).as_bytes()));
+        assert!(is_ending(stat(0x40_0044).as_bytes()));
+        assert!(!is_ending(b"7 (a) R 1"));
+        assert!(!is_ending(b""));
+    }
+
+    #[test]
+    fn a_thread_that_was_joined_is_not_among_them() {
+        // A thread that has files of its own closes them after its joiner was told.
+        let open_many = || {
+            // SAFETY: unshare(2) gives this thread a table of files of its own.
+            assert_eq!(unsafe { libc::unshare(libc::CLONE_FILES) }, 0);
+            for _ in 0..500 {
+                // SAFETY: eventfd(2) makes a file, closed when this thread ends.
+                unsafe { libc::eventfd(0, 0) };
+            }
+            own_task()
+        };
+        for _ in 0..20 {
+            let thread = std::thread::spawn(open_many).join().unwrap();
+            assert!(tasks().unwrap().iter().all(|task| task.id != thread));
+        }
     }
 
     #[test]
