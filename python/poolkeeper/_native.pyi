@@ -7,7 +7,7 @@ from typing_extensions import Self
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Name = TypeVar("_Name", bound=str | PathLike[str])
-_Level = Literal["openmp", "blas"]
+_Level = Literal["openmp", "blas", "other"]
 _Reach = Literal["process", "thread"]
 
 __all__ = [

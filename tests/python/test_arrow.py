@@ -62,7 +62,7 @@ def test_it_is_two_pools_with_what_it_says_itself() -> None:
     assert pyarrow.cpu_count() == CPUS
     assert pyarrow.io_thread_count() == 8
     for pool in (computing, reading):
-        assert (pool.level, pool.reach, pool.prefix) == ("openmp", "process", "libarrow")
+        assert (pool.level, pool.reach, pool.prefix) == ("other", "process", "libarrow")
         assert pool.version == pyarrow.cpp_version
         assert Path(pool.filepath).name.startswith("libarrow.so")
     assert computing.id != reading.id

@@ -83,7 +83,7 @@ def test_it_is_listed_with_what_it_says_itself() -> None:
     assert (pool.name, pool.prefix, pool.level, pool.reach) == (
         "oneTBB",
         "libtbb",
-        "openmp",
+        "other",
         "process",
     )
     assert pool.version == library.TBB_runtime_version().decode()

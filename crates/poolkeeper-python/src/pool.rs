@@ -21,7 +21,7 @@ impl Pool {
         self.0.id
     }
 
-    /// Standard that the runtime implements: ``"blas"`` or ``"openmp"``.
+    /// Standard that the runtime implements: ``"blas"`` or ``"openmp"``; ``"other"`` for none.
     #[getter]
     fn user_api(&self) -> &str {
         self.0.user_api
@@ -81,7 +81,7 @@ impl Pool {
         self.0.name
     }
 
-    /// Level that the pool belongs to: ``"openmp"`` or ``"blas"``.
+    /// Level that the pool belongs to: ``"openmp"``, ``"blas"``, or ``"other"`` where it is neither.
     #[getter]
     fn level(&self) -> &str {
         self.0.level.name()

@@ -16,17 +16,20 @@ pub enum Level {
     Openmp,
     /// Linear algebra libraries, often called from inside the outer level.
     Blas,
+    /// Pools that are neither: Apache Arrow's, oneTBB's, libvips's, ...
+    Other,
 }
 
 impl Level {
     /// Every level, outermost first.
-    pub const ALL: [Level; 2] = [Level::Openmp, Level::Blas];
+    pub const ALL: [Level; 3] = [Level::Openmp, Level::Blas, Level::Other];
 
-    /// The level's name as users type it: `"openmp"` or `"blas"`.
+    /// The level's name as users type it: `"openmp"`, `"blas"` or `"other"`.
     pub const fn name(self) -> &'static str {
         match self {
             Level::Openmp => "openmp",
             Level::Blas => "blas",
+            Level::Other => "other",
         }
     }
 }
@@ -108,7 +111,7 @@ pub struct Pool {
     /// Tells pools apart for the life of the process; later ones are larger.
     #[serde(skip)]
     pub id: u32,
-    /// Standard that the runtime implements: `"blas"` or `"openmp"`.
+    /// Standard that the runtime implements: `"blas"` or `"openmp"`; `"other"` for none.
     pub user_api: &'static str,
     /// Family of the implementation: `"openblas"`, `"mkl"`, `"blis"`,
     /// `"flexiblas"` or `"openmp"`.

@@ -19,8 +19,12 @@ from .html import Markup, bar, element, faint, join, note, paragraph, picture, t
 if TYPE_CHECKING:
     from .._auto import Auto
 
-#: The levels with native pools, from the outer to the inner one.
-LEVELS = (("openmp", "OpenMP: the outer level"), ("blas", "BLAS: called from inside it"))
+#: The levels with native pools: the outer, the inner one, and what is neither.
+LEVELS = (
+    ("openmp", "OpenMP: the outer level"),
+    ("blas", "BLAS: called from inside it"),
+    ("other", "Other pools: beside them"),
+)
 
 
 def pools(found: Sequence[Pool]) -> str:

@@ -148,7 +148,7 @@ impl Changes {
         let share = self.share.unwrap_or_else(|| Share::new(1, 1, 1));
         let of_level = match card.level {
             Level::Blas => share.blas,
-            Level::Openmp => share.openmp,
+            Level::Openmp | Level::Other => share.openmp,
         };
         let chosen = self.chosen.get(card.id).copied();
         chosen.unwrap_or(of_level).min(MAX_LIMIT)

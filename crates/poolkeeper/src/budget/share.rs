@@ -2,7 +2,6 @@
 
 use super::split::Share;
 use crate::model::{Level, Pool};
-use crate::runtimes::find;
 use crate::{Request, Selector};
 
 /// What each of `workers` threads may use that work at once for the calling thread,
@@ -15,11 +14,7 @@ pub fn share_of_callers(workers: u32, cpus: u32, pools: &[Pool]) -> (Share, Requ
     let workers = workers.max(1);
     let each = |threads: u32| (threads.min(cpus) / workers).max(1);
     let of_level = |level| {
-        // A pool whose threads wait has more of them than its level uses CPUs.
-        let waits = |pool: &Pool| find(pool.runtime).is_some_and(|card| card.behaviour.waits);
-        let counts = pools
-            .iter()
-            .filter(|pool| pool.level == level && !waits(pool));
+        let counts = pools.iter().filter(|pool| pool.level == level);
         let most = counts.filter_map(|pool| pool.num_threads).max();
         each(most.map_or(cpus, u32::from))
     };

@@ -51,7 +51,7 @@ impl Default for Levels {
 pub struct Share {
     /// The process's CPUs.
     pub cpus: u32,
-    /// Threads of the outer level: OpenMP, TBB, rayon and the like.
+    /// Threads of the outer level: OpenMP's, and those of TBB, rayon and the like.
     pub openmp: u32,
     /// Threads of each BLAS call.
     pub blas: u32,
@@ -65,7 +65,8 @@ impl Share {
 
     /// The share as a limit, which covers libraries that are loaded later, too.
     pub fn request(&self) -> Request {
-        Request::new().openmp(self.openmp).blas(self.blas)
+        let levels = Request::new().openmp(self.openmp).blas(self.blas);
+        levels.other(self.openmp)
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Bound {
     pub reason: String,
 }
 
-/// The bound of every OpenMP pool that has one: the smallest of the numbers of
+/// The bound of every pool but a BLAS that has one: the smallest of the numbers of
 /// callers that the loaded BLAS survive and the number of threads that the system
 /// lets the pool start.
 ///
@@ -33,8 +33,8 @@ pub struct Bound {
 /// # Ok::<(), poolkeeper::Error>(())
 /// ```
 pub fn safe_threads(facts: &Facts) -> Vec<Bound> {
-    let pools = facts.of_level(Level::Openmp);
-    let pools = pools.filter(|found| !found.starts_as_needed());
+    let pools = facts.pools.iter();
+    let pools = pools.filter(|found| found.pool.level != Level::Blas && !found.starts_as_needed());
     pools.filter_map(|found| bound(facts, found)).collect()
 }
 

@@ -136,6 +136,11 @@ impl Request {
         self.select(Selector::Level(Level::Openmp), threads)
     }
 
+    /// At most `threads` threads in every pool that is neither OpenMP nor BLAS.
+    pub fn other(self, threads: u32) -> Self {
+        self.select(Selector::Level(Level::Other), threads)
+    }
+
     /// At most `threads` threads in the pools of that selector.
     #[inline]
     pub fn select(mut self, selector: Selector, threads: u32) -> Self {

@@ -19,7 +19,7 @@ pub(super) struct ArrowIo;
 static COMPUTING: Card = Card {
     id: "arrow",
     name: "Apache Arrow",
-    level: Level::Openmp,
+    level: Level::Other,
     internal_api: "arrow",
     file_prefixes: &["libarrow.so"],
     symbols: &[
@@ -57,7 +57,7 @@ static COMPUTING: Card = Card {
 static READING: Card = Card {
     id: "arrow_io",
     name: "Apache Arrow (I/O)",
-    level: Level::Openmp,
+    level: Level::Other,
     internal_api: "arrow_io",
     file_prefixes: &["libarrow.so"],
     symbols: &[

@@ -20,7 +20,7 @@ pub(super) struct Tbb;
 static CARD: Card = Card {
     id: "tbb",
     name: "oneTBB",
-    level: Level::Openmp,
+    level: Level::Other,
     internal_api: "tbb",
     file_prefixes: &["libtbb.so"],
     symbols: &[

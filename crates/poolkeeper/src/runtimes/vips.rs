@@ -15,7 +15,7 @@ const VARIABLE: &str = "VIPS_CONCURRENCY";
 static CARD: Card = Card {
     id: "vips",
     name: "libvips",
-    level: Level::Openmp,
+    level: Level::Other,
     internal_api: "vips",
     file_prefixes: &["libvips"],
     symbols: &["vips_concurrency_get", "vips_concurrency_set"],
