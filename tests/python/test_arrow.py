@@ -82,7 +82,7 @@ def test_a_limit_is_what_it_computes_with() -> None:
         with poolkeeper.limit(arrow=1):
             assert _workers(table, before, 1) == 1
         assert _workers(table, before, 2) == 2
-        with poolkeeper.limit(openmp=9) as above:
+        with poolkeeper.limit(other=9) as above:
             assert by_name(above.outcomes)["arrow"] == "shared"
             assert pyarrow.cpu_count() == 2
     assert pyarrow.cpu_count() == 6
@@ -262,7 +262,9 @@ def test_auto_keeps_what_the_user_chose() -> None:
 @in_own_process(env={"OMP_NUM_THREADS": "1"})
 def test_threads_that_wait_widen_no_share() -> None:
     import pyarrow
+    from scenario import load
 
+    load("libomp")
     assert (pyarrow.cpu_count(), pyarrow.io_thread_count()) == (1, 8)
     with poolkeeper.ThreadPoolExecutor(1, cpus=8) as executor:
         assert executor.share.openmp == 1

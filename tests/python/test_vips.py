@@ -64,7 +64,7 @@ def test_a_limit_is_what_its_pipelines_run() -> None:
 def test_a_limit_from_before_it_is_initialised_holds_and_ends() -> None:
     import poolkeeper
 
-    with poolkeeper.limit(openmp=2):
+    with poolkeeper.limit(other=2):
         library = load("vips")
         poolkeeper.pools()
         assert library.vips_init(b"test") == 0
