@@ -8,7 +8,7 @@ from typing_extensions import Self
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Name = TypeVar("_Name", bound=str | PathLike[str])
 _Level = Literal["openmp", "blas", "other"]
-_Reach = Literal["process", "thread"]
+_Reach = Literal["process", "thread", "none"]
 
 __all__ = [
     "MAX_LIMIT", "Changes", "Claim", "Ending", "Finding", "ForkSafety", "LimitError",

@@ -79,9 +79,18 @@ def tbb(library: ctypes.CDLL) -> tuple[bool, str]:
     return threads >= 1, f"{threads}, oneTBB {library.TBB_runtime_version().decode()}"
 
 
+def opencv(library: ctypes.CDLL) -> tuple[bool, str]:
+    library._ZN2cv13setNumThreadsEi(2)
+    threads = library._ZN2cv13getNumThreadsEv()
+    return threads == 2, f"{threads} as told, OpenCV"
+
+
 def trial(name: str) -> Callable[[ctypes.CDLL], tuple[bool, str]]:
     """Return the function that tries the library of this short name."""
-    trials = (("openblas", openblas), ("blis", blis), ("mkl", mkl), ("vips", vips), ("tbb", tbb))
+    trials = (
+        ("openblas", openblas), ("blis", blis), ("mkl", mkl), ("vips", vips), ("tbb", tbb),
+        ("opencv", opencv),
+    )  # fmt: skip
     return next((function for prefix, function in trials if name.startswith(prefix)), openmp)
 
 

@@ -36,11 +36,15 @@ DEBIAN_PACKAGES = (
     ("libopenblas64-0-pthread",),
     ("libblis4-openmp",),
     ("libblis4-pthread",),
+    ("libopencv-core406", "libopencv-core410"),
     ("libomp5-14", "libomp5-16", "libomp5-19", "libomp5-18", "libomp5-17", "libomp5-15"),
 )
 # What a library may need and a system may lack.
 PACKAGE_OF_SONAME = {
+    "libblas.so.3": "libblas3",
     "libgfortran.so.5": "libgfortran5",
+    "liblapack.so.3": "liblapack3",
+    "libtbb.so.12": "libtbb12",
     "libgomp.so.1": "libgomp1",
     "libquadmath.so.0": "libquadmath0",
 }
@@ -51,7 +55,14 @@ FOLDER_OF_WHEEL = {
     "tbb": "mkl",
     "blis": "blis",
     "pyvips_binary": "vips",
-}
+    **dict.fromkeys(
+        (
+            "av", "duckdb", "highspy", "lightgbm", "numba", "numexpr", "onnxruntime",
+            "opencv_python_headless", "tokenizers",
+        ),
+        "packages",
+    ),
+}  # fmt: skip
 # 400 MB of clusters and GPUs that no test asks for.
 SKIPPED_FILES = (
     "libmkl_blacs_*", "libmkl_scalapack_*", "libmkl_cdft_*", "libomptarget*", "libarcher*",

@@ -47,12 +47,25 @@ LIBRARIES = {
     "blis-openmp": Library("debian/libblis4-openmp/usr/lib/*/blis-openmp/libblis.so.4"),
     "blis-pthread": Library("debian/libblis4-pthread/usr/lib/*/blis-pthread/libblis.so.4"),
     "libomp": Library("debian/libomp5-*/usr/lib/*/libomp.so.5"),
+    "opencv-core": Library(
+        "debian/libopencv-core*/usr/lib/*/libopencv_core.so.*[0-9]",
+        (
+            GFORTRAN,
+            "debian/libblas3/usr/lib/*/blas/libblas.so.3",
+            "debian/liblapack3/usr/lib/*/lapack/liblapack.so.3",
+            "debian/libtbb12/usr/lib/*/libtbb.so.12",
+        ),
+    ),
     "mkl_rt": Library("python/mkl/lib/libmkl_rt.so.*"),
     "libiomp5": Library("python/mkl/lib/libiomp5.so"),
     "tbb": Library("python/mkl/lib/libtbb.so.12"),
     "blis-pypi": Library("python/blis/blis/cy.*.so"),
     "vips": Library("python/vips/pyvips_binary.libs/libvips-*.so.*"),
 }
+
+
+#: Packages of Python's that hold pools, to be imported from there.
+PACKAGES = DEFAULT_DEST / "python" / "packages"
 
 
 class MissingLibrary(LookupError):

@@ -93,7 +93,7 @@ LIBRARIES = (
     Library("lightgbm-fake", "lib_lightgbm.so", "fake_lightgbm.c"),
     Library("numba-fake", "omppool.fake.so", "named_only.c", ("-DOMPPOOL",)),
     Library("netlib-fake", "libblas.so.3", "named_only.c", ("-DNETLIB",)),
-    Library("duckdb-fake", "libduckdb.so", "named_only.c"),
+    Library("duckdb-fake", "libduckdb.so", "named_only.c", ("-DDUCKDB",)),
     Library("openmp-fake", "libgomp_fake.so", "fake_torch.c", ("-DONLY_OPENMP",)),
     Library(
         "torch-on-openmp-fake",

@@ -2,7 +2,8 @@
  * Has the names by which a library is recognised, and nothing behind them:
  *   -DOMPPOOL   numba's threading layer on OpenMP
  *   -DNETLIB    Netlib's reference BLAS
- *   neither     a library of any name
+ *   -DDUCKDB    DuckDB
+ *   none        a library of any name
  */
 
 #ifdef OMPPOOL
@@ -13,6 +14,10 @@ void do_scheduling_unsigned(void) {}
 #ifdef NETLIB
 void dgemm_(void) {}
 double dcabs1_(const double *z) { return z[0] + z[1]; }
+#endif
+
+#ifdef DUCKDB
+void duckdb_open(void) {}
 #endif
 
 int answer(void) { return 42; }

@@ -189,7 +189,9 @@ def test_runtimes_in_every_format() -> None:
     ids = [card["id"] for card in cards]
     assert ids == [
         "openblas", "mkl", "blis", "flexiblas", "libgomp", "libomp", "lightgbm", "numba",
-        "netlib-blas", "vips", "arrow", "arrow_io", "tbb", "kmeans",
+        "netlib-blas", "vips", "arrow", "arrow_io", "tbb", "kmeans", "numba_workqueue", "numexpr",
+        "opencv", "polars", "duckdb", "onnxruntime", "jax", "tensorflow", "tokenizers", "highs",
+        "ffmpeg",
     ]  # fmt: skip
     text = _command("runtimes").stdout
     markdown = _command("runtimes", "--format", "markdown").stdout

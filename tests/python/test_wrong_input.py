@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import enum
+import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 import poolkeeper
 import pytest
-from isolated import in_own_process
+from isolated import in_own_process, run
 from scenario import FAKE, fake, path_of
 
 
@@ -165,24 +167,9 @@ def test_nonsense_is_told_with_all_names_and_no_guess(name: str) -> None:
     error = _refused(limit, {name: 1})
     assert error.code == "unknown-pool"
     assert "did you mean" not in str(error)
-    names = (
-        "openmp",
-        "blas",
-        "openblas",
-        "mkl",
-        "blis",
-        "flexiblas",
-        "libgomp",
-        "libomp",
-        "lightgbm",
-        "numba",
-        "netlib-blas",
-        "vips",
-        "arrow",
-        "arrow_io",
-        "tbb",
-        "kmeans",
-    )
+    command = [sys.executable, "-m", "poolkeeper", "runtimes", "--json"]
+    runtimes = json.loads(run(command).stdout)
+    names = ("openmp", "blas", "other", *(card["id"] for card in runtimes))
     assert f"known names: {', '.join(names)}, or the path of a loaded library" in str(error)
 
 

@@ -51,6 +51,9 @@ fn text(cards: &[&Card], look: Look) -> String {
         text += &format!("{}\n", look.bold(&heading));
         text += &wrapped("found by", &card.symbols.join(", "));
         text += &wrapped("reach", card.reach);
+        if let Some(call) = card.call {
+            text += &wrapped("its call", &call.replace("{n}", "n"));
+        }
         for variable in card.environment {
             text += &wrapped(
                 "variable",
@@ -96,6 +99,7 @@ fn markdown(cards: &[&Card]) -> String {
             card.id, card.name, card.level, card.reach
         );
     }
+    text += &calls_markdown(cards);
     text += "\n## Environment variables\n\nThe runtimes read these variables. Importing poolkeeper \
              sets none of them; `poolkeeper run`, `poolkeeper env`, `auto()` and a split's `env()` \
              set those that have a count in the third column.\n\n\
@@ -113,6 +117,20 @@ fn markdown(cards: &[&Card]) -> String {
             text += &format!("- {quirk}\n");
         }
         text += &format!("\nSources: {}.\n", card.sources.join("; "));
+    }
+    text
+}
+
+/// What the runtimes take that no limit reaches.
+fn calls_markdown(cards: &[&Card]) -> String {
+    let mut text = String::from(
+        "\n## What no limit reaches\n\nThese take their number in their own way alone. `pools()` \
+         lists them with the threads that they have now, and the outcome of a limit is `ignored`, \
+         with that way. `poolkeeper run` and `auto()` set their variables.\n\n\
+         | runtime | how it gets `n` threads |\n| --- | --- |\n",
+    );
+    for (card, call) in cards.iter().filter_map(|card| Some((card, card.call?))) {
+        text += &format!("| {} | `{}` |\n", card.name, call.replace("{n}", "n"));
     }
     text
 }

@@ -87,7 +87,7 @@ impl Pool {
         self.0.level.name()
     }
 
-    /// What setting its thread count affects: ``"process"`` or ``"thread"``.
+    /// What setting its thread count affects: ``"process"``, ``"thread"``, or ``"none"`` where no limit reaches it.
     #[getter]
     fn reach(&self) -> &str {
         self.0.reach.name()

@@ -48,6 +48,7 @@ mod platform;
 mod printable;
 pub mod runtimes;
 pub mod usage;
+mod workers;
 
 pub use error::{Error, Result};
 pub use limit::{

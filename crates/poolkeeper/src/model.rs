@@ -48,14 +48,17 @@ pub enum Reach {
     Process,
     /// Only the calling thread's value changes.
     Thread,
+    /// A limit does not reach it.
+    None,
 }
 
 impl Reach {
-    /// `"process"` or `"thread"`.
+    /// `"process"`, `"thread"` or `"none"`.
     pub const fn name(self) -> &'static str {
         match self {
             Reach::Process => "process",
             Reach::Thread => "thread",
+            Reach::None => "none",
         }
     }
 }
@@ -116,7 +119,8 @@ pub struct Pool {
     /// Family of the implementation: `"openblas"`, `"mkl"`, `"blis"`,
     /// `"flexiblas"` or `"openmp"`.
     pub internal_api: &'static str,
-    /// Threads that the calling thread's next parallel call would use.
+    /// Threads that the calling thread's next parallel call would use; where the reach
+    /// is [`Reach::None`], the threads that it has now.
     pub num_threads: Option<NonZeroU32>,
     /// Beginning of the file's name that identifies the library (`"libscipy_openblas"`);
     /// the file's stem where the pool lives inside another library.

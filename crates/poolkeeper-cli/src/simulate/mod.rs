@@ -104,7 +104,8 @@ fn exit_code(error: &Error) -> i32 {
 /// library is not known by its name: its threads are seen all the same.
 fn may_be_a_pool(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut prefixes = runtimes::all().flat_map(|card| card.file_prefixes);
+    let limited = runtimes::all().filter(|card| card.call.is_none());
+    let mut prefixes = limited.flat_map(|card| card.file_prefixes);
     name.contains(".so") && prefixes.any(|prefix| name.starts_with(prefix))
 }
 

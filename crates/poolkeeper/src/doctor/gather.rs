@@ -6,6 +6,7 @@ use super::start;
 use super::unreached::unreached;
 use crate::budget::{self, Budget, Observed, SourceKind};
 use crate::limit::{Seen, seen};
+use crate::runtimes::Fixed;
 use crate::{Result, platform};
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,9 +29,10 @@ impl Facts {
         let mut owners = told(owners, "whose the threads are", &mut unseen);
         owners.retain(|owner| Some(owner) != shim().as_ref());
         let environment = variables();
+        let mut seen = seen()?;
         Ok(Facts {
-            pools: pools(seen()?, &owners),
-            unreached: unreached()?,
+            unreached: unreached(&mut seen)?,
+            pools: pools(seen, &owners),
             own_threads: own_threads(&owners),
             unknown_threads: threads().saturating_sub(1 + owners.len() as u32),
             cpus: cpus(&Budget::read(&observed)?, &environment)?,
@@ -82,7 +84,10 @@ fn pools(seen: Vec<Seen>, owners: &[PathBuf]) -> Vec<PoolFacts> {
         workers: made_by(&seen.pool.filepath) as u32,
         pool: seen.pool,
         told: seen.told,
-        fixed: seen.fixed,
+        fixed: match seen.fixed {
+            Some(Fixed::Because(why)) => Some(why),
+            Some(Fixed::Call(_)) | None => None,
+        },
         is_limited: seen.is_limited,
     });
     facts.collect()

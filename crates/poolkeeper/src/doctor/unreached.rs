@@ -2,72 +2,83 @@
 
 use super::facts::Unreached;
 use crate::Result;
-use crate::platform::{self, StartRoutines};
-use crate::runtimes::UNLIMITED;
+use crate::limit::Seen;
+use crate::platform;
+use crate::runtimes::{AfterFork, Behaviour, Fixed, find};
+use crate::workers::threads_by_file;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// One for each known library that is loaded.
+/// scipy.fft has no pool that anybody could size: each call states its number, 1 by
+/// itself. Its threads stay.
+const SCIPY_FFT: [&str; 2] = ["/_pocketfft/pypocketfft.", "/_duccfft/"];
+
+/// One for each known library that is loaded; `seen` loses those of them that it had.
 ///
 /// # Errors
 /// [`crate::Error::UnsupportedPlatform`] where there is no loader to ask.
-pub(super) fn unreached() -> Result<Vec<Unreached>> {
+pub(super) fn unreached(seen: &mut Vec<Seen>) -> Result<Vec<Unreached>> {
     let threads = threads_by_file();
+    let own = |file: &PathBuf| threads.get(file).copied().unwrap_or(0);
+    let calls = seen.extract_if(.., |seen| matches!(seen.fixed, Some(Fixed::Call(_))));
     let mut found: Vec<Unreached> = Vec::new();
-    for file in loaded_files()? {
-        let path = file.to_string_lossy();
-        let Some(library) = UNLIMITED.iter().find(|library| library.is_in(&path)) else {
+    for seen in calls.collect::<Vec<_>>() {
+        let (Some(Fixed::Call(call)), Some(card)) = (seen.fixed, find(seen.pool.runtime)) else {
             continue;
         };
-        let own = threads.get(&file).copied().unwrap_or(0);
+        let threads = own(&seen.pool.filepath);
         // A library may be several files.
-        match found.iter_mut().find(|other| other.name == library.name) {
-            Some(other) => other.threads += own,
-            None => found.push(Unreached {
-                name: library.name,
-                call: library.call,
-                has_other_threads: library.has_other_threads,
-                waits_after_fork: library.waits_after_fork,
-                threads: own,
-                file,
-            }),
+        match found.iter_mut().find(|other| other.name == card.name) {
+            Some(other) => other.threads += threads,
+            None => found.push(of(
+                card.name,
+                call,
+                &card.behaviour,
+                seen.pool.filepath,
+                threads,
+            )),
         }
     }
     // One thread may wait for something; several are a pool.
-    let is_quiet = |name| UNLIMITED.iter().any(|l| l.name == name && l.is_quiet);
-    found.retain(|library| library.threads > 1 || !is_quiet(library.name));
+    let is_used = |library: &Unreached| library.threads > 1 || !library.is_quiet;
+    found.retain(is_used);
+    found.extend(scipy_fft(&threads)?);
     Ok(found)
 }
 
-fn loaded_files() -> Result<Vec<PathBuf>> {
+fn of(
+    name: &'static str,
+    call: &'static str,
+    behaviour: &Behaviour,
+    file: PathBuf,
+    threads: u32,
+) -> Unreached {
+    Unreached {
+        name,
+        call,
+        is_quiet: behaviour.is_quiet,
+        has_other_threads: behaviour.has_other_threads,
+        waits_after_fork: behaviour.after_fork == AfterFork::WaitsForEver,
+        threads,
+        file,
+    }
+}
+
+fn scipy_fft(threads: &HashMap<PathBuf, u32>) -> Result<Option<Unreached>> {
     let mut files = Vec::new();
     platform::each_image(|image| files.push(platform::path_of(image.name())))?;
-    let canonical = |path: PathBuf| path.canonicalize().unwrap_or(path);
-    Ok(files.into_iter().map(canonical).collect())
-}
-
-/// How many threads each file's library has made, as far as the C library tells.
-fn threads_by_file() -> HashMap<PathBuf, u32> {
-    let mut count = HashMap::new();
-    let Some(routines) = StartRoutines::find() else {
-        return count;
+    let is_it = |file: &PathBuf| {
+        let path = file.to_string_lossy();
+        SCIPY_FFT.iter().any(|part| path.contains(part))
     };
-    let expected = platform::tasks().map_or(0, |tasks| tasks.len());
-    let mut files: HashMap<usize, Option<PathBuf>> = HashMap::new();
-    let mut file_of = |address| {
-        let file = files.entry(address);
-        file.or_insert_with(|| platform::mapped_file(address).map(real))
-            .clone()
-    };
-    for begun in routines.read(expected).into_values() {
-        if let Some(file) = begun.maker(&mut file_of) {
-            *count.entry(file).or_insert(0) += 1;
-        }
-    }
-    count
-}
-
-fn real(path: impl AsRef<Path>) -> PathBuf {
-    let path = path.as_ref();
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+    let real = files
+        .into_iter()
+        .filter(is_it)
+        .filter_map(|file| file.canonicalize().ok());
+    let counted = real.map(|file| (threads.get(&file).copied().unwrap_or(0), file));
+    let call = "with scipy.fft.set_workers({n}): ..., or workers={n} in the call";
+    let busy = counted.filter(|(threads, _)| *threads > 1);
+    Ok(busy
+        .map(|(threads, file)| of("scipy.fft", call, &Behaviour::USUAL, file, threads))
+        .next())
 }

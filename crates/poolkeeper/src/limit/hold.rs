@@ -4,7 +4,7 @@ use crate::catalog::Snapshot;
 use crate::discover::LoadedPool;
 use crate::limit::end_status::EndStatus;
 use crate::limit::plan::{PlanStep, Role};
-use crate::runtimes::{Control, Saved};
+use crate::runtimes::{Control, Fixed, Saved};
 use libc::c_int;
 use std::sync::Arc;
 
@@ -66,7 +66,7 @@ impl<'a> Held<'a> {
     }
 
     /// Why its thread count can't be set, if it can't.
-    pub(crate) fn fixed(self) -> Option<&'static str> {
+    pub(crate) fn fixed(self) -> Option<Fixed> {
         self.knob.facts.fixed.or(self.pool.facts.fixed)
     }
 }

@@ -39,6 +39,8 @@ use crate::Result;
 use crate::discover::{describe, knob};
 use crate::model::Pool;
 use crate::platform;
+use crate::runtimes::Fixed;
+use crate::workers;
 use refresh::{current, seen_by};
 use scope::outcomes;
 use std::path::{Path, PathBuf};
@@ -187,10 +189,13 @@ pub fn threads(pool: u32) -> Result<Option<i32>> {
 pub fn pools() -> Result<Vec<Pool>> {
     refresh::let_go()?;
     let (registry, _) = seen_by(threads::current_if_known())?;
-    let pools = registry.catalog.pools();
-    Ok((0..pools.len())
-        .map(|index| describe(pools, index))
-        .collect())
+    let pools = registry.catalog.snapshot();
+    let mut described: Vec<_> = (0..pools.len())
+        .map(|index| describe(&pools, index))
+        .collect();
+    drop(registry);
+    workers::count_those_of(&mut described);
+    Ok(described)
 }
 
 /// A loaded pool, with facts that [`Pool`] doesn't have.
@@ -199,7 +204,7 @@ pub(crate) struct Seen {
     /// Threads that the pool which decides for it was told to use.
     pub(crate) told: u32,
     /// Why setting it can't work, if it can't.
-    pub(crate) fixed: Option<&'static str>,
+    pub(crate) fixed: Option<Fixed>,
     /// Whether a live scope holds it, for the calling thread.
     pub(crate) is_limited: bool,
 }

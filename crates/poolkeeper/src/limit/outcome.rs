@@ -95,7 +95,11 @@ impl Outcome {
             Standing::Below => Status::Below,
             Standing::Clamped => Status::Clamped,
             Standing::Shared => Status::Shared,
-            Standing::Fixed => ignored(held.fixed().unwrap_or_default()),
+            Standing::Fixed => Status::Ignored(
+                held.fixed()
+                    .map(|fixed| fixed.why(hold.requested))
+                    .unwrap_or_default(),
+            ),
             Standing::Yields => ignored(&format!(
                 "it runs on {}, which this request sets to {}",
                 held.knob.runtime.card().id,

@@ -142,6 +142,7 @@ impl Registry {
         match knob.facts.reach {
             Reach::Process => Some(self.process.get(knob.id)),
             Reach::Thread => Some(self.threads.get(thread)?.ledgers.get(knob.id)),
+            Reach::None => None,
         }
     }
 
@@ -159,17 +160,17 @@ impl Registry {
             let own = scope.thread == thread;
             steps.retain(|step| {
                 let pools = self.catalog.pools();
-                let reach = pools[usize::from(step.knob)].facts.reach;
-                pools[usize::from(step.pool)].id > late.seen[reach as usize]
-                    && (own || reach == Reach::Process)
+                let of_thread = pools[usize::from(step.knob)].facts.reach == Reach::Thread;
+                pools[usize::from(step.pool)].id > late.seen[usize::from(of_thread)]
+                    && (own || !of_thread)
             });
             if !steps.is_empty() {
                 let holds = self.take_holds(&steps, id, scope.thread, &late.request);
                 late.holds.push(holds);
             }
-            late.seen[Reach::Process as usize] = newest;
+            late.seen[0] = newest;
             if own {
-                late.seen[Reach::Thread as usize] = newest;
+                late.seen[1] = newest;
             }
         }
         self.live = live;

@@ -48,6 +48,7 @@ static COMPUTING: Card = Card {
         "Apache Arrow C++, \"Thread Management\"",
         "Apache Arrow, cpp/src/arrow/util/thread_pool.cc",
     ],
+    call: None,
     behaviour: Behaviour {
         workers: Workers::AsNeeded,
         ..Behaviour::USUAL
@@ -83,6 +84,7 @@ static READING: Card = Card {
         "https://github.com/apache/arrow/issues/37487",
         "https://github.com/apache/arrow/pull/36304",
     ],
+    call: None,
     behaviour: Behaviour {
         begins: Begins::Fixed,
         waits: true,

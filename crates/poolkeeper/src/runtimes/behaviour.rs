@@ -16,6 +16,10 @@ pub(crate) struct Behaviour {
     pub(crate) spins: bool,
     /// Whether its threads mostly wait for devices, and need no CPU meanwhile.
     pub(crate) waits: bool,
+    /// Whether other libraries often load it, and never use its threads.
+    pub(crate) is_quiet: bool,
+    /// Whether its file starts threads when it is loaded that are none of its pool's.
+    pub(crate) has_other_threads: bool,
     /// The variables that tell it to bind its threads to CPUs.
     pub(crate) binds_by: &'static [&'static str],
     /// What a forked child can do with it once the parent has used it.
@@ -35,6 +39,8 @@ impl Behaviour {
         calls_blas: false,
         spins: false,
         waits: false,
+        is_quiet: false,
+        has_other_threads: false,
         binds_by: &[],
         after_fork: AfterFork::Works,
         buffers: None,

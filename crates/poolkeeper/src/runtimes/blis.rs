@@ -2,7 +2,7 @@
 
 use super::behaviour::{Begins, Behaviour, Layer, Workers};
 use super::card::{Card, Counts, Reading, counted, variable};
-use super::control::{Bound, Control, Facts, Runtime, Saved};
+use super::control::{Bound, Control, Facts, Fixed, Runtime, Saved};
 use super::openmp;
 use crate::model::{Level, Reach};
 use crate::native::{GetInt, GetLong, GetText, NameOf, Object, SetFiveLongs, SetLong};
@@ -51,6 +51,7 @@ static CARD: Card = Card {
         "BLIS docs/Multithreading.md",
         "BLIS frame/thread/bli_thread.h",
     ],
+    call: None,
     behaviour: Behaviour {
         begins: Begins::Fixed,
         workers: Workers::EachCall,
@@ -119,7 +120,8 @@ impl Runtime for Blis {
         facts.version = version;
         facts.threading_layer = Some(layer.to_owned());
         facts.architecture = arch_name.zip(arch).and_then(|(name, id)| name.call(id));
-        facts.fixed = (layer == DISABLED).then_some("this BLIS was built without threads");
+        facts.fixed =
+            (layer == DISABLED).then_some(Fixed::Because("this BLIS was built without threads"));
         // A build without threads accepts every number and uses none.
         let ways = (layer != DISABLED).then(|| Ways::of(object)).flatten();
         let control = Loaded { get, set, ways };

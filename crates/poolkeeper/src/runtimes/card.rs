@@ -28,6 +28,9 @@ pub struct Card {
     pub quirks: &'static [&'static str],
     /// Where all this is documented.
     pub sources: &'static [&'static str],
+    /// The call that sets its number of threads, with `{n}` for the number, where no
+    /// limit does.
+    pub call: Option<&'static str>,
     /// What its threads do.
     #[serde(skip)]
     pub(crate) behaviour: Behaviour,

@@ -49,7 +49,7 @@ pub(crate) struct Facts {
     pub(crate) symbol_prefix: &'static str,
     pub(crate) symbol_suffix: &'static str,
     /// Why setting this runtime can't work, if it can't.
-    pub(crate) fixed: Option<&'static str>,
+    pub(crate) fixed: Option<Fixed>,
     /// Address of the `omp_set_num_threads` that this runtime's own code sees,
     /// where an OpenMP runtime runs its threads.
     pub(crate) runs_on: Option<usize>,
@@ -88,6 +88,28 @@ impl Facts {
             passes_on: false,
             can_end_workers: false,
             provides: None,
+        }
+    }
+}
+
+/// Why a runtime's number can't be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fixed {
+    /// For this reason.
+    Because(&'static str),
+    /// Only this call of its own sets it, with `{n}` for the number.
+    Call(&'static str),
+}
+
+impl Fixed {
+    /// In words, to who asked for a number of threads.
+    pub(crate) fn why(self, threads: c_int) -> String {
+        match self {
+            Fixed::Because(why) => why.to_owned(),
+            Fixed::Call(call) => {
+                let call = call.replace("{n}", &threads.to_string());
+                format!("no limit reaches it; this does: {call}")
+            }
         }
     }
 }

@@ -30,7 +30,7 @@ pub fn listeners() -> impl Iterator<Item = &'static Listener> {
     LISTENERS.iter()
 }
 
-static LISTENERS: [Listener; 17] = [
+static LISTENERS: [Listener; 10] = [
     Listener {
         name: "Accelerate (macOS)",
         environment: &[counted(
@@ -42,26 +42,6 @@ static LISTENERS: [Listener; 17] = [
         source: "macOS manual page Accelerate(7)",
     },
     Listener {
-        name: "NumExpr",
-        environment: &[
-            counted(
-                "NUMEXPR_MAX_THREADS",
-                Counts::Openmp,
-                "size of its pool, 64 by default; read at import",
-            )
-            .usual(64),
-            counted(
-                "NUMEXPR_NUM_THREADS",
-                Counts::Openmp,
-                "threads of its pool that it uses, at most 16 by default; read at import",
-            )
-            .over(&["NUMEXPR_MAX_THREADS", "OMP_NUM_THREADS"])
-            .usual(16),
-        ],
-        note: "",
-        source: "NumExpr User Guide, \"Threadpool Configuration\"",
-    },
-    Listener {
         name: "numba",
         environment: &[counted(
             "NUMBA_NUM_THREADS",
@@ -70,16 +50,6 @@ static LISTENERS: [Listener; 17] = [
         )],
         note: "The variable is a ceiling: numba.set_num_threads takes no larger number. A program that wants the machine's CPUs should call `numba.set_num_threads(min(os.cpu_count(), numba.config.NUMBA_NUM_THREADS))`. Once numba is imported, poolkeeper leaves the variable alone, because numba treats another value as an error, and calls numba.set_num_threads, which lowers the number for the calling thread.",
         source: "Numba reference manual, \"Environment variables\"",
-    },
-    Listener {
-        name: "Polars",
-        environment: &[counted(
-            "POLARS_MAX_THREADS",
-            Counts::Openmp,
-            "size of its pool; read at import",
-        )],
-        note: "",
-        source: "Polars API reference, polars.thread_pool_size",
     },
     Listener {
         name: "rayon",
@@ -97,61 +67,6 @@ static LISTENERS: [Listener; 17] = [
         ],
         note: "",
         source: "rayon, ThreadPoolBuilder::num_threads",
-    },
-    Listener {
-        name: "TensorFlow",
-        environment: &[
-            counted(
-                "TF_NUM_INTRAOP_THREADS",
-                Counts::Openmp,
-                "threads of one operation",
-            ),
-            counted(
-                "TF_NUM_INTEROP_THREADS",
-                Counts::One,
-                "operations that run at the same time",
-            ),
-        ],
-        note: "",
-        source: "TensorFlow API, tf.config.threading",
-    },
-    Listener {
-        name: "JAX (on CPUs)",
-        environment: &[
-            counted(
-                "PJRT_NPROC",
-                Counts::Openmp,
-                "threads of its operations; read at its first use",
-            )
-            .over(&["NPROC"]),
-            counted(
-                "NPROC",
-                Counts::Openmp,
-                "threads of its operations, if PJRT_NPROC is unset",
-            ),
-        ],
-        note: "The variables hold the pool that runs JAX's operations; JAX has other threads, which mostly wait.",
-        source: "OpenXLA, xla/pjrt/utils.cc (DefaultThreadPoolSize)",
-    },
-    Listener {
-        name: "ONNX Runtime",
-        environment: &[counted(
-            "ORT_INTRA_OP_NUM_THREADS",
-            Counts::Cores,
-            "threads of one operation, where the session's options don't say; read when a session is made (1.32)",
-        )],
-        note: "Versions that don't have the variable need `SessionOptions.intra_op_num_threads`.",
-        source: "ONNX Runtime, \"Thread management\"",
-    },
-    Listener {
-        name: "OpenCV",
-        environment: &[counted(
-            "OPENCV_FOR_THREADS_NUM",
-            Counts::Openmp,
-            "threads of a parallel loop; read at its first use",
-        )],
-        note: "cv2.setNumThreads sets the number later, for the process.",
-        source: "OpenCV, modules/core/src/parallel.cpp",
     },
     Listener {
         name: "ITK, SimpleITK",
@@ -222,11 +137,5 @@ static LISTENERS: [Listener; 17] = [
         .usual(2)],
         note: "",
         source: "R documentation, parallel::mclapply",
-    },
-    Listener {
-        name: "DuckDB",
-        environment: &[],
-        note: "It has no variable: run `SET threads TO n` in each connection, or bind the process with `poolkeeper run --pin`.",
-        source: "DuckDB documentation, \"Configuration\"",
     },
 ];

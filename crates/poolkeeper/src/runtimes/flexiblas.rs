@@ -41,6 +41,7 @@ static CARD: Card = Card {
         "A backend stays loaded after a switch to another one, and stays in the list of pools.",
     ],
     sources: &["FlexiBLAS src/flexiblas_api.h and its manual page flexiblas-api(3)"],
+    call: None,
     behaviour: Behaviour::USUAL,
 };
 

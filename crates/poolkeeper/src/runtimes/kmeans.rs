@@ -42,6 +42,7 @@ static CARD: Card = Card {
         "Its threads call no BLAS and no OpenMP.",
     ],
     sources: &["crates/poolkeeper/src/kmeans_pool.rs"],
+    call: None,
     behaviour: Behaviour {
         begins: Begins::Budget,
         is_ceiling: true,

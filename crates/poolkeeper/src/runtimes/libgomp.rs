@@ -57,6 +57,7 @@ static CARD: Card = Card {
         "GNU libgomp manual, \"Environment Variables\"",
         "GCC libgomp/env.c (parse_unsigned_long_list)",
     ],
+    call: None,
     behaviour: Behaviour {
         binds_by: &["OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"],
         after_fork: AfterFork::WaitsForEver,

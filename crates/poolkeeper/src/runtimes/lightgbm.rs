@@ -32,6 +32,7 @@ static CARD: Card = Card {
         "LightGBM C API, `LGBM_SetMaxThreads` and `LGBM_GetMaxThreads`",
         "LightGBM, src/utils/openmp_wrapper.cpp",
     ],
+    call: None,
     behaviour: Behaviour {
         // It has no number of its own: it takes OpenMP's.
         begins: Begins::Fixed,

@@ -59,6 +59,7 @@ static CARD: Card = Card {
         "OpenMP API 5.2, section 18.2",
         "LLVM/OpenMP runtimes documentation, \"Environment Variables\"",
     ],
+    call: None,
     behaviour: Behaviour {
         binds_by: &["OMP_PROC_BIND", "OMP_PLACES", "KMP_AFFINITY"],
         ..openmp::BEHAVIOUR

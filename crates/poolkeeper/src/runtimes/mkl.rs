@@ -60,6 +60,7 @@ static CARD: Card = Card {
         "Setting the thread's own number returns the previous override, where 0 means there was none; poolkeeper restores that override, so none stays behind.",
     ],
     sources: &["oneMKL Developer Reference for C, \"Threading Control\""],
+    call: None,
     behaviour: Behaviour {
         layers: &[(layer_name(SEQUENTIAL), Layer::WithoutThreads)],
         ..Behaviour::USUAL

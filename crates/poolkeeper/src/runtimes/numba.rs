@@ -6,11 +6,11 @@
 
 use super::behaviour::{AfterFork, Behaviour};
 use super::card::Card;
-use super::control::{Bound, Control, Facts, Runtime};
+use super::control::{Bound, Facts, Fixed, Runtime};
+use super::own_number::Unknown;
 use crate::model::{Level, Reach};
 use crate::native::Object;
 use crate::platform::{SymbolName, SymbolTable};
-use libc::c_int;
 
 pub(super) struct Numba;
 
@@ -21,7 +21,7 @@ static CARD: Card = Card {
     internal_api: "numba",
     file_prefixes: &["omppool"],
     symbols: &["PyInit_omppool"],
-    reach: "thread: only the calling thread, and only from Python: numba.set_num_threads",
+    reach: "none: only Python sets it, for the calling thread: numba.set_num_threads",
     environment: &[],
     quirks: &[
         "It states its own number with each region, so a limit of the OpenMP runtime does not reach it; the outcome is \"ignored\", and names the call that does.",
@@ -32,6 +32,7 @@ static CARD: Card = Card {
         "Numba documentation, \"Setting the Number of Threads\"",
         "numba, numba/np/ufunc/omppool.cpp",
     ],
+    call: None,
     behaviour: Behaviour {
         calls_blas: true,
         after_fork: AfterFork::EndsTheChild,
@@ -46,16 +47,6 @@ const LAUNCH: SymbolName = SymbolName::new("do_scheduling_unsigned");
 const FIXED: &str = "numba states its own number of threads with each parallel call: \
                      numba.set_num_threads(n) on this thread sets it";
 
-struct Unknown;
-
-impl Control for Unknown {
-    fn threads(&self) -> c_int {
-        0
-    }
-
-    fn set_threads(&self, _threads: c_int) {}
-}
-
 impl Runtime for Numba {
     fn card(&self) -> &'static Card {
         &CARD
@@ -66,8 +57,8 @@ impl Runtime for Numba {
     }
 
     fn bind(&self, _object: &Object) -> Option<Bound> {
-        let mut facts = Facts::new(Reach::Thread);
-        facts.fixed = Some(FIXED);
+        let mut facts = Facts::new(Reach::None);
+        facts.fixed = Some(Fixed::Because(FIXED));
         Some(Bound {
             control: Box::new(Unknown),
             facts,

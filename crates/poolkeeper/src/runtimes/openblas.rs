@@ -2,7 +2,7 @@
 
 use super::behaviour::{Behaviour, Buffers, Layer, Workers};
 use super::card::{Card, Counts, Reading, counted, variable};
-use super::control::{Bound, Control, Facts, Runtime, count};
+use super::control::{Bound, Control, Facts, Fixed, Runtime, count};
 use super::openmp;
 use crate::model::{Level, Reach};
 use crate::native::{GetInt, GetText, IntVariable, Object, SetInt};
@@ -58,6 +58,7 @@ static CARD: Card = Card {
         "OpenBLAS driver/others/memory.c",
         "OpenBLAS driver/others/openblas_env.c",
     ],
+    call: None,
     behaviour: Behaviour {
         // It never starts more threads than it counts CPUs.
         is_ceiling: true,
@@ -169,8 +170,8 @@ impl Runtime for OpenBlas {
         facts.max_threads = max_threads.and_then(count);
         facts.symbol_prefix = names.prefix;
         facts.symbol_suffix = names.suffix;
-        facts.fixed =
-            (threading == Threading::Disabled).then_some("this OpenBLAS was built without threads");
+        facts.fixed = (threading == Threading::Disabled)
+            .then_some(Fixed::Because("this OpenBLAS was built without threads"));
         facts.runs_on = on_openmp
             .then(|| object.library.resolve("omp_set_num_threads"))
             .flatten();

@@ -2,7 +2,7 @@
 
 use super::behaviour::{Begins, Behaviour, Layer};
 use super::card::Card;
-use super::control::{Bound, Control, Facts, Runtime};
+use super::control::{Bound, Control, Facts, Fixed, Runtime};
 use crate::model::{Level, Reach};
 use crate::native::Object;
 use crate::platform::{SymbolName, SymbolTable};
@@ -24,6 +24,7 @@ static CARD: Card = Card {
         "Debian's libblas3 is one; R brings another, libRblas.",
     ],
     sources: &["https://www.netlib.org/blas/"],
+    call: None,
     behaviour: Behaviour {
         begins: Begins::Fixed,
         layers: &[(DISABLED, Layer::WithoutThreads)],
@@ -72,8 +73,8 @@ impl Runtime for ReferenceBlas {
     }
 
     fn bind(&self, _object: &Object) -> Option<Bound> {
-        let mut facts = Facts::new(Reach::Process);
-        facts.fixed = Some("it is a BLAS without threads");
+        let mut facts = Facts::new(Reach::None);
+        facts.fixed = Some(Fixed::Because("it is a BLAS without threads"));
         facts.threading_layer = Some(DISABLED.to_owned());
         Some(Bound {
             control: Box::new(OneThread),

@@ -3,8 +3,9 @@
 use super::card::Card;
 use super::control::Runtime;
 use super::{
-    arrow, blis, flexiblas, kmeans, libgomp, lightgbm, llvm_openmp, mkl, numba, openblas,
-    reference_blas, tbb, vips,
+    arrow, blis, duckdb, ffmpeg, flexiblas, highs, jax, kmeans, libgomp, lightgbm, llvm_openmp,
+    mkl, numba, numba_workqueue, numexpr, onnx_runtime, openblas, opencv, polars, reference_blas,
+    tbb, tensorflow, tokenizers, vips,
 };
 use crate::model::Pool;
 
@@ -23,6 +24,17 @@ pub(crate) static RUNTIMES: &[&dyn Runtime] = &[
     &arrow::ArrowIo,
     &tbb::Tbb,
     &kmeans::Kmeans,
+    &numba_workqueue::NUMBA_WORKQUEUE,
+    &numexpr::NUMEXPR,
+    &opencv::OpenCv,
+    &polars::POLARS,
+    &duckdb::DUCKDB,
+    &onnx_runtime::ONNX_RUNTIME,
+    &jax::JAX,
+    &tensorflow::TENSORFLOW,
+    &tokenizers::TOKENIZERS,
+    &highs::HIGHS,
+    &ffmpeg::Ffmpeg,
 ];
 
 /// The cards of every known runtime, in the order of detection.

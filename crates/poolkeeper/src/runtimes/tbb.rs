@@ -39,6 +39,7 @@ static CARD: Card = Card {
         "oneTBB specification, \"global_control\"",
         "oneTBB, src/tbb/global_control.cpp",
     ],
+    call: None,
     behaviour: Behaviour {
         workers: Workers::AsNeeded,
         ..Behaviour::USUAL

@@ -35,6 +35,7 @@ static CARD: Card = Card {
         "libvips documentation, vips_concurrency_set",
         "libvips, libvips/iofuncs/thread.c",
     ],
+    call: None,
     behaviour: Behaviour::USUAL,
 };
 
