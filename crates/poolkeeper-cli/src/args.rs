@@ -15,6 +15,7 @@ const EXAMPLES: &str = "Examples:
   poolkeeper info -i numpy scipy.linalg     which pools do these modules bring?
   poolkeeper info -i numpy --json           the same for a program to read
   poolkeeper info -l libopenblas.so.0       a library without Python
+  poolkeeper info --pid 4242                those of a program that runs
   poolkeeper cpus                           which CPUs may I use, and who says so?
   poolkeeper run -- python script.py        run it with every pool within them
   poolkeeper doctor -i sklearn.cluster      is anything wrong? what to type then

@@ -82,7 +82,7 @@ pub(crate) fn cpus(arguments: &Cpus, look: Look, out: &mut dyn Write) -> io::Res
 }
 
 /// The budget with the note of each source beside its status.
-fn as_json(budget: &Budget) -> serde_json::Result<serde_json::Value> {
+pub(crate) fn as_json(budget: &Budget) -> serde_json::Result<serde_json::Value> {
     let mut value = serde_json::to_value(budget)?;
     let notes = budget.sources.iter().map(Source::note);
     for (index, note) in notes.enumerate() {
@@ -101,9 +101,7 @@ fn as_json(budget: &Budget) -> serde_json::Result<serde_json::Value> {
 /// # Ok::<(), poolkeeper::Error>(())
 /// ```
 pub fn budget_table(budget: &Budget, look: Look) -> String {
-    let deciding = budget.deciding();
-    let sentence = format!("{}, says the {}", amount(budget), reader(deciding));
-    let mut text = in_lines(look, &sentence);
+    let mut text = in_lines(look, &sentence(budget));
     let rows: Vec<Row> = budget.sources.iter().map(row).collect();
     text += "\n\n";
     text += &table(look, &SOURCES, &rows);
@@ -120,6 +118,12 @@ pub fn budget_table(budget: &Budget, look: Look) -> String {
         text.push('\n');
     }
     text
+}
+
+/// "2 CPUs, says the affinity mask: ...".
+pub(crate) fn sentence(budget: &Budget) -> String {
+    let deciding = budget.deciding();
+    format!("{}, says the {}", amount(budget), reader(deciding))
 }
 
 /// "2 CPUs" or "1 CPU (1.50, rounded down)".

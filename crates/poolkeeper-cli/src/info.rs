@@ -5,6 +5,7 @@ use crate::host::{Apart, Host};
 use crate::load::{import_all, load_all, warn};
 use crate::look::Look;
 use crate::pools::pools_table;
+use crate::process::process;
 use clap::Args;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -13,10 +14,12 @@ const INFO_EXAMPLES: &str = "Examples:
   poolkeeper info -i numpy scipy.linalg sklearn.cluster
   poolkeeper info -i numpy -c \"import poolkeeper; poolkeeper.set_limit(1)\"
   poolkeeper info -l /usr/lib/x86_64-linux-gnu/libgomp.so.1 --json
+  poolkeeper info --pid 4242      a program that runs: nothing in it is stopped
 
 Exit codes: 0 all done; 1 a module could not be imported, a library not loaded,
 or the code of -c failed (a warning says which; the pools are shown all the
-same); 2 wrong arguments.";
+same), or there is no such process, or its pools can't be seen (a line says why;
+the rest is shown); 2 wrong arguments.";
 
 #[derive(Args)]
 #[command(after_help = INFO_EXAMPLES)]
@@ -30,6 +33,11 @@ pub(crate) struct Info {
     /// Shared libraries to load first, by path or by name
     #[arg(short = 'l', long = "library", value_name = "LIBRARY", num_args = 1..)]
     pub(crate) libraries: Vec<PathBuf>,
+    /// Show another process by its number: its pools, its threads, and the CPUs
+    /// that it may use
+    #[arg(long, conflicts_with_all = ["modules", "command", "libraries"],
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) pid: Option<u32>,
     /// Write JSON, with every field
     #[arg(long)]
     pub(crate) json: bool,
@@ -42,6 +50,9 @@ pub(crate) fn info(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<i32> {
+    if let Some(pid) = info.pid {
+        return process(pid, info.json, look, out, err);
+    }
     let needs_child = info.command.is_some();
     let needs_child = needs_child || !(info.modules.is_empty() && info.libraries.is_empty());
     let failed = match Apart::go(host, needs_child) {

@@ -14,6 +14,7 @@ mod levels;
 mod load;
 mod look;
 mod pools;
+mod process;
 mod record;
 mod runtimes;
 mod simulate;
@@ -21,6 +22,7 @@ mod table;
 mod text;
 mod variables;
 mod without_python;
+mod words;
 
 pub use args::command;
 pub use budget::{budget_table, split_table};

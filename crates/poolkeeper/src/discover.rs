@@ -259,7 +259,7 @@ fn real_path(loader_name: &CStr, base: usize) -> PathBuf {
 }
 
 /// The known beginning of the file's name, or its name up to the first dot.
-fn prefix(known: &[&str], path: &Path) -> String {
+pub(crate) fn prefix(known: &[&str], path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let lower = name.to_lowercase();
     match known.iter().find(|prefix| lower.starts_with(**prefix)) {

@@ -1,7 +1,8 @@
 //! A recording's numbers, for programs. Times are in seconds.
 
 use super::words;
-use poolkeeper::usage::{BudgetStep, Cause, Lane, Owner, OwnerUse, ProcessUse, Recording, Verdict};
+use crate::words::owner_as_json;
+use poolkeeper::usage::{BudgetStep, Cause, Lane, OwnerUse, ProcessUse, Recording, Verdict};
 use poolkeeper_simulate::End;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -89,22 +90,11 @@ fn step(step: &BudgetStep) -> Value {
 }
 
 fn owner(used: &OwnerUse) -> Value {
-    let (kind, runtime, file) = match &used.owner {
-        Owner::Main => ("main", None, None),
-        Owner::Pool { runtime, filepath } => ("pool", Some(*runtime), Some(filepath)),
-        Owner::Library(file) => ("library", None, Some(file)),
-        Owner::Named(_) => ("named", None, None),
-        _ => ("unknown", None, None),
-    };
-    json!({
-        "owner": kind,
-        "name": words::name(&used.owner),
-        "runtime": runtime,
-        "filepath": file.map(|file| file.to_string_lossy()),
-        "threads": used.threads,
-        "ran": seconds(used.ran),
-        "waited": seconds(used.waited),
-    })
+    let mut value = owner_as_json(&used.owner);
+    value["threads"] = used.threads.into();
+    value["ran"] = seconds(used.ran).into();
+    value["waited"] = seconds(used.waited).into();
+    value
 }
 
 fn process(process: &ProcessUse) -> Value {

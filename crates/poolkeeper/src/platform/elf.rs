@@ -10,11 +10,9 @@
 //! every walk ends.
 
 use super::loaded::{Symbol, SymbolName};
+use super::object_memory::{Dyn, ObjectMemory, PT_DYNAMIC, Pages};
 use libc::{Elf64_Phdr, Elf64_Sym};
 
-const PT_LOAD: u32 = 1;
-const PT_DYNAMIC: u32 = 2;
-const PF_R: u32 = 4;
 const DT_NULL: i64 = 0;
 const DT_HASH: i64 = 4;
 const DT_STRTAB: i64 = 5;
@@ -29,86 +27,10 @@ const STT_GNU_IFUNC: u8 = 10;
 /// The most symbols of one hash that are looked at: a chain may be a circle.
 const LONGEST_CHAIN: u32 = 1 << 20;
 
-/// An entry of the dynamic section.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Dyn {
-    tag: i64,
-    value: u64,
-}
-
-/// Types of which any bytes are a value.
-///
-/// # Safety
-/// So it must be: integers, and structures of them without padding.
-unsafe trait Plain: Copy {}
-
-// SAFETY: integers.
-unsafe impl Plain for u32 {}
-// SAFETY: integers.
-unsafe impl Plain for u64 {}
-// SAFETY: two integers of 8 bytes.
-unsafe impl Plain for Dyn {}
-// SAFETY: gABI, "Symbol Table": integers of 4, 1, 1, 2, 8 and 8 bytes.
-unsafe impl Plain for Elf64_Sym {}
-
-/// An object's memory: where it lies, and which parts of it may be read.
-#[derive(Debug, Clone, Copy)]
-struct Memory<'image> {
-    base: usize,
-    headers: &'image [Elf64_Phdr],
-}
-
-impl Memory<'_> {
-    /// Whether the object has readable memory there. A base may be the difference to
-    /// a larger address: sums of addresses wrap around.
-    fn has(self, address: usize, length: usize) -> bool {
-        let readable =
-            |header: &&Elf64_Phdr| header.p_type == PT_LOAD && header.p_flags & PF_R != 0;
-        let mut segments = self.headers.iter().filter(readable);
-        segments.any(|header| {
-            let start = self.base.wrapping_add(header.p_vaddr as usize);
-            let left = (header.p_memsz as usize).checked_sub(address.wrapping_sub(start));
-            left.is_some_and(|left| left >= length)
-        })
-    }
-
-    fn read<T: Plain>(self, address: usize) -> Option<T> {
-        // SAFETY: `new` was promised that the segments are mapped, and this one may be
-        // read; any bytes are a `T`, at any address.
-        self.has(address, size_of::<T>())
-            .then(|| unsafe { (address as *const T).read_unaligned() })
-    }
-
-    /// An array's element.
-    fn element<T: Plain>(self, array: usize, index: u32) -> Option<T> {
-        let offset = (index as usize).wrapping_mul(size_of::<T>());
-        self.read(array.wrapping_add(offset))
-    }
-
-    /// Whether these bytes stand there, and a zero after them.
-    fn has_text(self, address: usize, text: &[u8]) -> bool {
-        if !self.has(address, text.len() + 1) {
-            return false;
-        }
-        // SAFETY: as above; bytes have no alignment, and nobody writes to a table of
-        // strings.
-        let found = unsafe { std::slice::from_raw_parts(address as *const u8, text.len() + 1) };
-        found.strip_suffix(&[0]) == Some(text)
-    }
-
-    /// glibc rewrites the addresses in a dynamic section when it loads an object;
-    /// musl, and glibc for the vdso, leave them relative to the base.
-    fn relocate(self, address: usize) -> Option<usize> {
-        let both = [address, self.base.wrapping_add(address)];
-        both.into_iter().find(|address| self.has(*address, 1))
-    }
-}
-
 /// The dynamic symbols of one mapped object; valid while it stays mapped.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SymbolTable<'image> {
-    memory: Memory<'image>,
+    memory: ObjectMemory<'image>,
     symbols: usize,
     strings: usize,
     hash: Hash,
@@ -127,10 +49,25 @@ impl<'image> SymbolTable<'image> {
     /// `base` and `headers` must be what `dl_iterate_phdr` reported for an
     /// object that stays mapped for `'image`.
     pub(crate) unsafe fn new(base: usize, headers: &'image [Elf64_Phdr]) -> Option<Self> {
-        let memory = Memory { base, headers };
+        // SAFETY: promised by the caller.
+        let memory = unsafe { ObjectMemory::mapped(base, headers) };
         let dynamic = headers.iter().find(|h| h.p_type == PT_DYNAMIC)?;
         let start = base.wrapping_add(dynamic.p_vaddr as usize);
-        let count = dynamic.p_memsz as usize / size_of::<Dyn>();
+        Self::with(memory, start, dynamic.p_memsz as usize / size_of::<Dyn>())
+    }
+
+    /// The table of an object that another process has loaded at `base`, and whose
+    /// dynamic section lies at `start` and has at most `count` entries.
+    pub(super) fn copied(
+        base: usize,
+        pages: &'image Pages,
+        start: usize,
+        count: usize,
+    ) -> Option<Self> {
+        Self::with(ObjectMemory::copied(base, pages), start, count)
+    }
+
+    fn with(memory: ObjectMemory<'image>, start: usize, count: usize) -> Option<Self> {
         let entries = (0..count).map_while(|index| {
             memory.read::<Dyn>(start.wrapping_add(index.wrapping_mul(size_of::<Dyn>())))
         });
@@ -160,7 +97,7 @@ impl<'image> SymbolTable<'image> {
             Hash::Gnu(table) => self.find_gnu(table, name),
             Hash::SysV(table) => self.find_sysv(table, name),
         }?;
-        let address = self.memory.base.wrapping_add(symbol.st_value as usize);
+        let address = self.memory.base().wrapping_add(symbol.st_value as usize);
         match symbol.st_info & 0xf {
             STT_FUNC => Some(Symbol::Function(address)),
             STT_OBJECT => Some(Symbol::Data(address)),
@@ -198,7 +135,7 @@ impl<'image> SymbolTable<'image> {
         let bucket = bloom.wrapping_add(8 * bloom_size as usize);
         let chain = bucket.wrapping_add(4 * buckets as usize);
         let mut index: u32 = memory.element(bucket, hash % buckets)?;
-        loop {
+        for _ in 0..LONGEST_CHAIN {
             let entry: u32 = memory.element(chain, index.checked_sub(first)?)?;
             if entry | 1 == hash | 1
                 && let Some(symbol) = self.symbol(index, name)
@@ -210,6 +147,7 @@ impl<'image> SymbolTable<'image> {
             }
             index = index.checked_add(1)?;
         }
+        None
     }
 
     /// gABI, "Hash Table": two counts, then `buckets` words, then one word a symbol;
@@ -254,6 +192,7 @@ fn sysv_hash(name: &str) -> u32 {
 /// worth of numbers, and it was linked for another address.
 #[cfg(fuzzing)]
 pub(crate) fn fuzz(data: &[u8]) {
+    use super::object_memory::{PF_R, PT_LOAD};
     let Some((numbers, memory)) = data.split_first_chunk::<24>() else {
         return;
     };
@@ -285,6 +224,7 @@ pub(crate) fn fuzz(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::object_memory::{PF_R, PT_LOAD};
 
     /// An object in memory with one symbol, by which hash table is chosen.
     fn object(gnu: bool, shift: u32) -> Vec<u64> {

@@ -16,6 +16,8 @@ const MOST_OF_LIBRARY: u64 = 1 << 26;
 /// A line of `/proc/PID/maps`.
 pub(super) struct Mapping {
     pub(super) range: Range<usize>,
+    /// Where in its file it begins.
+    pub(super) offset: usize,
     pub(super) is_code: bool,
     pub(super) is_memory: bool,
     /// It has the first bytes of its file.
@@ -61,14 +63,16 @@ pub(super) fn parse(line: &[u8]) -> Option<Mapping> {
     let rights = words.next()?;
     let (start, end) = range.split_once('-')?;
     let number = |digits| usize::from_str_radix(digits, 16).ok();
-    let offset = words.next().unwrap_or_default();
+    let offset = std::str::from_utf8(words.next().unwrap_or("0".as_bytes())).ok()?;
     let rest = words.nth(2).unwrap_or_default().trim_ascii_start();
     let file = rest.starts_with(b"/").then(|| file_of(rest));
+    let offset = number(offset)?;
     Some(Mapping {
+        offset,
         range: number(start)?..number(end)?,
         is_code: rights.contains(&b'x'),
         is_memory: rights.starts_with(b"rw") && file.is_none(),
-        is_beginning: file.is_some() && offset.iter().all(|digit| *digit == b'0'),
+        is_beginning: file.is_some() && offset == 0,
         file,
     })
 }

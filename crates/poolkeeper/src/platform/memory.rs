@@ -16,23 +16,29 @@ impl Memory {
 
     /// The word at an address.
     pub(super) fn word(self, address: usize) -> Option<usize> {
-        let mut value = 0_usize;
+        let mut bytes = [0; size_of::<usize>()];
+        self.copy(address, &mut bytes)
+            .then(|| usize::from_ne_bytes(bytes))
+    }
+
+    /// Copies the bytes at an address; whether all of them could be read.
+    pub(super) fn copy(self, address: usize, into: &mut [u8]) -> bool {
         let local = libc::iovec {
-            iov_base: (&raw mut value).cast(),
-            iov_len: size_of::<usize>(),
+            iov_base: into.as_mut_ptr().cast(),
+            iov_len: into.len(),
         };
         let remote = libc::iovec {
             iov_base: address as *mut libc::c_void,
-            iov_len: size_of::<usize>(),
+            iov_len: into.len(),
         };
         // Asked each time: a forked child is another process.
         // SAFETY: getpid(2) is always successful.
         let pid = self.0.unwrap_or_else(|| unsafe { libc::getpid() });
-        // SAFETY: process_vm_readv(2): writes at most a word to `value`, and fails
+        // SAFETY: process_vm_readv(2): writes at most so many bytes to `into`, and fails
         // with EFAULT where the address can't be read.
         let read =
             unsafe { libc::process_vm_readv(pid, &raw const local, 1, &raw const remote, 1, 0) };
-        (read == size_of::<usize>().cast_signed()).then_some(value)
+        read == into.len().cast_signed()
     }
 }
 

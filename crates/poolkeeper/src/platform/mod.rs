@@ -10,6 +10,8 @@ mod children;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod counters;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod distant;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod elf;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod elf_file;
@@ -20,6 +22,8 @@ mod files;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod forks;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod getter;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod library;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod linux;
@@ -27,6 +31,8 @@ mod linux;
 mod maps;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod memory;
+#[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
+mod object_memory;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 mod processes;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
@@ -40,6 +46,7 @@ pub(crate) use self::{
     affinity::{affinity, set_affinity},
     children::{spawn, until_ended},
     counters::{Account, Counters, allow_files},
+    distant::{Distant, DistantObject},
     elf::SymbolTable,
     exec::exec,
     files::{has_shared_memory, read_regular},
@@ -48,8 +55,8 @@ pub(crate) use self::{
     linux::{each_image, epoch, path_of},
     maps::{MappedFiles, file_of, mapped_file},
     processes::{
-        Birth, birth, busy, command_line, inner_id, process_ids, process_links, thread_ids,
-        thread_links, thread_name,
+        Birth, birth, busy, command_line, group_of, inner_id, is_of_kernel, is_runnable,
+        process_ids, process_links, thread_ids, thread_links, thread_name,
     },
     stacks::thread_owners,
     start::{Beginning, StartRoutines},
@@ -69,8 +76,9 @@ pub(crate) use self::{
         thread_owners, until_ended,
     },
     unsupported_processes::{
-        Account, Birth, Counters, MappedFiles, allow_files, birth, busy, command_line, inner_id,
-        process_ids, process_links, thread_ids, thread_links, thread_name,
+        Account, Birth, Counters, Distant, DistantObject, MappedFiles, allow_files, birth, busy,
+        command_line, group_of, inner_id, is_of_kernel, is_runnable, process_ids, process_links,
+        thread_ids, thread_links, thread_name,
     },
 };
 
@@ -79,6 +87,7 @@ pub(crate) use self::{
 pub(crate) fn fuzz_symbols(data: &[u8]) {
     elf::fuzz(data);
     elf_file::fuzz(data);
+    distant::fuzz(data);
 }
 
 /// Reads what the kernel tells of mappings and threads.

@@ -100,6 +100,37 @@ pub(crate) fn command_line(pid: u32) -> Vec<String> {
         .collect()
 }
 
+/// Whether a thread runs, or waits for nothing but a CPU.
+pub(crate) fn is_runnable(pid: u32, thread: u32) -> bool {
+    let stat = fs::read(format!("/proc/{pid}/task/{thread}/stat"));
+    stat.is_ok_and(|stat| field(&stat, 3).as_deref() == Some("R"))
+}
+
+/// Whether it is a thread of the kernel's own: bit `PF_KTHREAD` of the flags in `stat`.
+pub(crate) fn is_of_kernel(pid: u32) -> bool {
+    const PF_KTHREAD: u64 = 0x0020_0000;
+    let stat = fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let flags = field(&stat, 9).and_then(|flags| flags.parse::<u64>().ok());
+    flags.is_some_and(|flags| flags & PF_KTHREAD != 0)
+}
+
+/// A field of `stat`, numbered as in proc_pid_stat(5), after the name.
+fn field(stat: &[u8], number: usize) -> Option<String> {
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    let rest = String::from_utf8_lossy(&stat[end + 1..]).into_owned();
+    let mut fields = rest.split_ascii_whitespace();
+    fields.nth(number.checked_sub(3)?).map(str::to_owned)
+}
+
+/// The process that a thread belongs to (`Tgid` in proc_pid_status(5)): `/proc` has
+/// a folder for each thread, too, which it doesn't list.
+pub(crate) fn group_of(thread: u32) -> Option<u32> {
+    let status = fs::read(format!("/proc/{thread}/status")).ok()?;
+    let mut lines = status.split(|byte| *byte == b'\n');
+    let number = lines.find_map(|line| line.strip_prefix(b"Tgid:"))?;
+    std::str::from_utf8(number).ok()?.trim().parse().ok()
+}
+
 /// The number that a thread has in its own PID namespace, the innermost: its C
 /// library knows it by that (`NSpid` in proc_pid_status(5)).
 pub(crate) fn inner_id(pid: u32, thread: u32) -> Option<u32> {

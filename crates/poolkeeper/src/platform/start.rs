@@ -18,6 +18,9 @@ use std::path::{Path, PathBuf};
 /// Steps of a walk beyond the threads that are expected.
 const SPARE_STEPS: usize = 64;
 
+/// Threads of a list that are looked at for one of them.
+const MOST_THREADS: usize = 1 << 16;
+
 /// How a thread began.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Beginning {
@@ -119,6 +122,26 @@ impl StartRoutines {
             self.walk(head, expected + SPARE_STEPS, &mut found);
         }
         found
+    }
+
+    /// Where the structure of the thread of this number lies: on x86-64, its own
+    /// variables are beside it.
+    pub(crate) fn thread(&self, number: u32) -> Option<usize> {
+        let of_list = |head: &usize| {
+            let mut node = self.memory.word(head + self.next)?;
+            for _ in 0..MOST_THREADS {
+                if node == *head {
+                    break;
+                }
+                let thread = node.wrapping_sub(self.list);
+                if self.memory.word(thread.wrapping_add(self.id))? as u32 == number {
+                    return Some(thread);
+                }
+                node = self.memory.word(node.wrapping_add(self.next))?;
+            }
+            None
+        };
+        self.heads.iter().find_map(of_list)
     }
 
     fn walk(&self, head: usize, most: usize, found: &mut HashMap<u32, Beginning>) -> Option<()> {

@@ -1,5 +1,7 @@
 //! Other processes on systems that are not supported yet: none is seen.
 
+use super::loaded::SymbolName;
+use super::unsupported::SymbolTable;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -99,4 +101,56 @@ impl MappedFiles {
     pub(crate) fn at(&self, _address: usize) -> Option<PathBuf> {
         None
     }
+}
+
+/// Never made here.
+pub(crate) struct Distant(std::convert::Infallible);
+
+impl Distant {
+    /// # Errors
+    /// Always.
+    pub(crate) fn of(_pid: u32, _own_id: u32) -> io::Result<Distant> {
+        unsupported()
+    }
+    pub(crate) fn each(&self, _visit: impl FnMut(&DistantObject<'_>)) {
+        match self.0 {}
+    }
+}
+
+/// Never made here.
+pub(crate) struct DistantObject<'a> {
+    pub(crate) file: PathBuf,
+    never: std::convert::Infallible,
+    distant: std::marker::PhantomData<&'a Distant>,
+}
+
+impl DistantObject<'_> {
+    pub(crate) fn symbols(&self) -> Option<SymbolTable<'_>> {
+        let _ = &self.distant;
+        match self.never {}
+    }
+    pub(crate) fn int(&self, _name: &SymbolName) -> Option<i32> {
+        match self.never {}
+    }
+    pub(crate) fn answer(&self, _name: &SymbolName) -> Option<i32> {
+        match self.never {}
+    }
+    pub(crate) fn stored(&self, _name: &SymbolName) -> Option<i32> {
+        match self.never {}
+    }
+    pub(crate) fn text_beside(&self, _name: &SymbolName, _start: &str) -> Option<String> {
+        match self.never {}
+    }
+}
+
+pub(crate) fn is_runnable(_pid: u32, _thread: u32) -> bool {
+    false
+}
+
+pub(crate) fn group_of(_pid: u32) -> Option<u32> {
+    None
+}
+
+pub(crate) fn is_of_kernel(_pid: u32) -> bool {
+    false
 }

@@ -4,7 +4,7 @@
 use super::card::Card;
 use crate::model::{Backends, Reach};
 use crate::native::Object;
-use crate::platform::SymbolTable;
+use crate::platform::{DistantObject, SymbolTable};
 use crate::{Error, Result};
 use libc::c_int;
 use std::num::NonZeroU32;
@@ -28,8 +28,29 @@ pub(crate) trait Runtime: Sync {
         false
     }
 
+    /// What can be told of it in another process, whose functions can't be called.
+    fn elsewhere(&self, _object: &DistantObject<'_>) -> Elsewhere {
+        Elsewhere::default()
+    }
+
     /// Takes hold of a recognised object; `None` if functions are missing.
     fn bind(&self, object: &Object) -> Option<Bound>;
+}
+
+/// A runtime in another process, as far as that is told without a call.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Elsewhere {
+    /// Threads that a parallel call from the main thread would use; what isn't
+    /// positive is unknown.
+    pub(crate) threads: Option<c_int>,
+    pub(crate) version: Option<String>,
+    pub(crate) threading_layer: Option<&'static str>,
+    /// What setting its number affects, where this build differs from what its card says.
+    pub(crate) reach: Option<Reach>,
+    /// Whether nobody uses it there yet, so that it is not listed.
+    pub(crate) is_unused: bool,
+    /// Whether an OpenMP runtime runs its threads, and decides their number.
+    pub(crate) is_on_openmp: bool,
 }
 
 /// A recognised runtime with all that stays the same while it is loaded.

@@ -5,14 +5,14 @@
 
 use super::behaviour::{Begins, Behaviour, Workers};
 use super::card::{Card, Counts, Reading, counted};
-use super::control::{Bound, Control, Facts, Runtime, Saved};
+use super::control::{Bound, Control, Elsewhere, Facts, Runtime, Saved};
 use super::openmp;
 use crate::model::{Level, Reach};
 use crate::native::{GetInt, Object, SetInt};
-use crate::platform::{SymbolName, SymbolTable};
+use crate::platform::{DistantObject, SymbolName, SymbolTable};
 use libc::c_int;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 pub(super) struct Kmeans;
 
@@ -52,15 +52,22 @@ static CARD: Card = Card {
 };
 
 /// Whether anybody is here who could begin a fit.
-static ANNOUNCED: AtomicBool = AtomicBool::new(false);
+// Exported, as the two below: another process reads them without a call.
+// SAFETY: no other library has a symbol of this name.
+#[unsafe(export_name = "poolkeeper_kmeans_is_announced")]
+static ANNOUNCED: AtomicU32 = AtomicU32::new(0);
 /// What was set from outside; 0 for nothing.
+// SAFETY: no other library has a symbol of this name.
+#[unsafe(export_name = "poolkeeper_kmeans_limit")]
 static LIMIT: AtomicU32 = AtomicU32::new(0);
 /// The threads without a limit: the budget, or what `OMP_NUM_THREADS` leaves of it.
+// SAFETY: no other library has a symbol of this name.
+#[unsafe(export_name = "poolkeeper_kmeans_usual")]
 static USUAL: AtomicU32 = AtomicU32::new(0);
 
 /// Lists the pool from the next look on; says whether it was not listed before.
 pub(crate) fn announce() -> bool {
-    !ANNOUNCED.swap(true, Relaxed)
+    ANNOUNCED.swap(1, Relaxed) == 0
 }
 
 /// Sets how many threads there are without a limit.
@@ -88,11 +95,15 @@ const GET: SymbolName = SymbolName::new("poolkeeper_kmeans_get_num_threads");
 const SET: SymbolName = SymbolName::new("poolkeeper_kmeans_set_num_threads");
 const GET_LIMIT: SymbolName = SymbolName::new("poolkeeper_kmeans_get_limit");
 
+const IS_ANNOUNCED: SymbolName = SymbolName::new("poolkeeper_kmeans_is_announced");
+const ITS_LIMIT: SymbolName = SymbolName::new("poolkeeper_kmeans_limit");
+const ITS_USUAL: SymbolName = SymbolName::new("poolkeeper_kmeans_usual");
+
 /// How many threads a fit may use now; 0 while there is nobody who could begin one.
 // SAFETY: no other library has a symbol of this name.
 #[unsafe(no_mangle)]
 extern "C" fn poolkeeper_kmeans_get_num_threads() -> c_int {
-    if ANNOUNCED.load(Relaxed) {
+    if ANNOUNCED.load(Relaxed) != 0 {
         c_int::try_from(threads()).unwrap_or(c_int::MAX)
     } else {
         0
@@ -122,6 +133,15 @@ impl Runtime for Kmeans {
         [GET, SET, GET_LIMIT]
             .iter()
             .all(|name| symbols.has_function(name))
+    }
+
+    fn elsewhere(&self, object: &DistantObject<'_>) -> Elsewhere {
+        let limit = object.int(&ITS_LIMIT).filter(|limit| *limit > 0);
+        Elsewhere {
+            threads: limit.or_else(|| object.int(&ITS_USUAL)),
+            is_unused: object.int(&IS_ANNOUNCED) == Some(0),
+            ..Elsewhere::default()
+        }
     }
 
     fn bind(&self, object: &Object) -> Option<Bound> {

@@ -2,11 +2,11 @@
 
 use super::behaviour::{AfterFork, Behaviour};
 use super::card::{Card, Counts, counted, variable};
-use super::control::{Bound, Runtime};
+use super::control::{Bound, Elsewhere, Runtime};
 use super::openmp;
 use crate::model::Level;
 use crate::native::Object;
-use crate::platform::{SymbolName, SymbolTable};
+use crate::platform::{DistantObject, SymbolName, SymbolTable};
 
 pub(super) struct Libgomp;
 
@@ -78,6 +78,13 @@ impl Runtime for Libgomp {
             && symbols.has_function(&openmp::GET)
             && symbols.has_function(&openmp::SET)
             && !symbols.has_function(&super::llvm_openmp::FORK)
+    }
+
+    fn elsewhere(&self, object: &DistantObject<'_>) -> Elsewhere {
+        Elsewhere {
+            threads: object.answer(&openmp::GET),
+            ..Elsewhere::default()
+        }
     }
 
     fn bind(&self, object: &Object) -> Option<Bound> {

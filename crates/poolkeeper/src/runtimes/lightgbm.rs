@@ -6,10 +6,10 @@
 
 use super::behaviour::{AfterFork, Begins, Behaviour};
 use super::card::Card;
-use super::control::{Bound, Control, Facts, Runtime, Saved};
+use super::control::{Bound, Control, Elsewhere, Facts, Runtime, Saved};
 use crate::model::{Level, Reach};
 use crate::native::{Object, StoreInt, SwapInt};
-use crate::platform::{SymbolName, SymbolTable};
+use crate::platform::{DistantObject, SymbolName, SymbolTable};
 use libc::c_int;
 
 pub(super) struct LightGbm;
@@ -79,6 +79,13 @@ impl Runtime for LightGbm {
 
     fn recognises(&self, symbols: &SymbolTable<'_>) -> bool {
         symbols.has_function(&GET) && symbols.has_function(&SET)
+    }
+
+    fn elsewhere(&self, object: &DistantObject<'_>) -> Elsewhere {
+        Elsewhere {
+            threads: object.stored(&GET),
+            ..Elsewhere::default()
+        }
     }
 
     fn bind(&self, object: &Object) -> Option<Bound> {

@@ -42,7 +42,7 @@ pub(crate) use behaviour::{AfterFork, Begins, Behaviour, Layer, Workers};
 pub(crate) use card::Reading;
 pub use card::{Card, Counts, Variable};
 pub(crate) use companions::{COMPANIONS, Companion};
-pub(crate) use control::{Bound, Control, Facts, Fixed, Runtime, Saved, count};
+pub(crate) use control::{Bound, Control, Elsewhere, Facts, Fixed, Runtime, Saved, count};
 pub use env_only::{Listener, listeners};
 pub(crate) use openblas::COMPILED_FOR_USUALLY;
 pub(crate) use openmp::THREADS as OMP_NUM_THREADS;

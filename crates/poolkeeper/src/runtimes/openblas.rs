@@ -2,11 +2,11 @@
 
 use super::behaviour::{Behaviour, Buffers, Layer, Workers};
 use super::card::{Card, Counts, Reading, counted, variable};
-use super::control::{Bound, Control, Facts, Fixed, Runtime, count};
+use super::control::{Bound, Control, Elsewhere, Facts, Fixed, Runtime, count};
 use super::openmp;
 use crate::model::{Level, Reach};
 use crate::native::{GetInt, GetText, IntVariable, Object, SetInt};
-use crate::platform::{SymbolName, SymbolTable};
+use crate::platform::{DistantObject, SymbolName, SymbolTable};
 use libc::c_int;
 
 pub(super) struct OpenBlas;
@@ -86,6 +86,9 @@ pub(crate) const COMPILED_FOR_USUALLY: u32 = 64;
 /// Its workers and one; the wheels export it without their affixes.
 static MADE: SymbolName = SymbolName::new("blas_num_threads");
 
+/// Its number of threads, beside that (OpenBLAS common_thread.h).
+static LIMIT: SymbolName = SymbolName::new("blas_cpu_number");
+
 /// The function names of one way to build OpenBLAS.
 struct Names {
     prefix: &'static str,
@@ -135,6 +138,34 @@ impl Runtime for OpenBlas {
 
     fn recognises(&self, symbols: &SymbolTable<'_>) -> bool {
         NAMES.iter().any(|names| names.are_in(symbols))
+    }
+
+    /// Its number is a variable that it exports; 0 workers mean that it has not begun.
+    fn elsewhere(&self, object: &DistantObject<'_>) -> Elsewhere {
+        let symbols = object.symbols();
+        let mut names = NAMES.iter();
+        let is_its = |names: &&Names| symbols.as_ref().is_some_and(|table| names.are_in(table));
+        let Some(names) = names.find(is_its) else {
+            return Elsewhere::default();
+        };
+        let threading = Threading::from_parallel(object.answer(&names.parallel));
+        let limit = || match object.int(&MADE) {
+            Some(0) => None,
+            _ => object.int(&LIMIT).or_else(|| object.answer(&names.get)),
+        };
+        Elsewhere {
+            threads: match threading {
+                Threading::Disabled => Some(1),
+                Threading::OpenMp => None,
+                Threading::Pthreads | Threading::Unknown => limit(),
+            },
+            version: object
+                .text_beside(&names.config, "OpenBLAS ")
+                .and_then(|config| version(&config)),
+            threading_layer: (threading != Threading::Unknown).then(|| threading.name()),
+            is_on_openmp: threading == Threading::OpenMp,
+            ..Elsewhere::default()
+        }
     }
 
     fn bind(&self, object: &Object) -> Option<Bound> {

@@ -5,11 +5,11 @@
 
 use super::behaviour::Behaviour;
 use super::card::{Card, Counts, counted};
-use super::control::{Bound, Control, Facts, Fixed, Runtime};
+use super::control::{Bound, Control, Elsewhere, Facts, Fixed, Runtime};
 use super::own_number::Unknown;
 use crate::model::{Level, Reach};
 use crate::native::{GetInt, Object, SetInt};
-use crate::platform::{SymbolName, SymbolTable};
+use crate::platform::{DistantObject, SymbolName, SymbolTable};
 use libc::c_int;
 
 pub(super) struct OpenCv;
@@ -59,6 +59,18 @@ impl Runtime for OpenCv {
     /// Debian's module is only Python's side of libopencv_core.
     fn is_part(&self, symbols: &SymbolTable<'_>) -> bool {
         !symbols.has_function(&SET)
+    }
+
+    fn elsewhere(&self, object: &DistantObject<'_>) -> Elsewhere {
+        let has = |name| {
+            object
+                .symbols()
+                .is_some_and(|table| table.has_function(name))
+        };
+        Elsewhere {
+            reach: (!(has(&GET) && has(&SET))).then_some(Reach::None),
+            ..Elsewhere::default()
+        }
     }
 
     fn bind(&self, object: &Object) -> Option<Bound> {

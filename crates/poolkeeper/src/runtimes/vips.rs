@@ -2,10 +2,10 @@
 
 use super::behaviour::Behaviour;
 use super::card::{Card, Counts, Reading, counted};
-use super::control::{Bound, Control, Facts, Runtime, Saved, count};
+use super::control::{Bound, Control, Elsewhere, Facts, Runtime, Saved, count};
 use crate::model::{Level, Reach};
 use crate::native::{GetInt, Object, SetInt, SwapInt};
-use crate::platform::{self, SymbolName, SymbolTable};
+use crate::platform::{self, DistantObject, SymbolName, SymbolTable};
 use libc::c_int;
 
 pub(super) struct Vips;
@@ -53,6 +53,13 @@ impl Runtime for Vips {
 
     fn recognises(&self, symbols: &SymbolTable<'_>) -> bool {
         symbols.has_function(&GET) && symbols.has_function(&SET)
+    }
+
+    fn elsewhere(&self, object: &DistantObject<'_>) -> Elsewhere {
+        Elsewhere {
+            threads: object.answer(&GET),
+            ..Elsewhere::default()
+        }
     }
 
     fn bind(&self, object: &Object) -> Option<Bound> {

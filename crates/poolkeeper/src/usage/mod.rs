@@ -25,6 +25,7 @@ mod owner;
 mod process;
 mod recording;
 mod sampler;
+mod seen;
 mod throttled;
 mod timeline;
 
@@ -34,4 +35,5 @@ pub use recording::{
     BudgetStep, Cause, Crowd, Lane, OwnerUse, ProcessUse, Recorder, Recording, Verdict,
 };
 pub use sampler::Sampler;
+pub use seen::{Seen, SeenThreads, see};
 pub use timeline::Moment;

@@ -24,6 +24,16 @@ pub enum Owner {
     Unknown,
 }
 
+impl Owner {
+    /// Whether these are this pool's workers.
+    pub(super) fn is_of(&self, pool: &crate::Pool) -> bool {
+        let Owner::Pool { runtime, filepath } = self else {
+            return false;
+        };
+        *runtime == pool.runtime && *filepath == pool.filepath
+    }
+}
+
 /// Tells the pools' files from other libraries.
 pub(super) fn name_pools(owner: Owner, pools: &[crate::Pool]) -> Owner {
     let Owner::Library(path) = owner else {

@@ -57,7 +57,7 @@ impl Owners {
     }
 
     /// Why nothing is told of any thread.
-    pub(super) fn silence(&self) -> Option<String> {
+    pub(in crate::usage) fn silence(&self) -> Option<String> {
         match &self.source.as_ref()?.routines {
             Ok(Some(_)) => None,
             Ok(None) => Some("its C library does not tell whose its threads are".to_owned()),
@@ -66,7 +66,7 @@ impl Owners {
     }
 
     /// The owner of a thread of which nothing else is told.
-    pub(super) fn by_name(&self, thread: u32) -> Owner {
+    pub(in crate::usage) fn by_name(&self, thread: u32) -> Owner {
         thread_name(self.pid, thread)
             .and_then(|name| without_number(&name))
             .map_or(Owner::Unknown, Owner::Named)
