@@ -91,6 +91,7 @@ SANITIZER = {
 }
 
 JUNIT = LOGS / "pytest.xml"
+UNSUPPORTED_JUNIT = LOGS / "unsupported.xml"
 STUBTEST = [
     *("--mypy-config-file", "pyproject.toml"),
     *("--allowlist", "tests/tools/stubs_allowed.txt"),
@@ -119,7 +120,12 @@ STEPS = (
         cargo("doc", "--no-deps", "--workspace"),
         {"RUSTDOCFLAGS": "-D warnings"},
     ),
-    build("unsupported platforms compile", tool("unsupported")),
+    build("wheel for an unsupported platform", tool("unsupported")),
+    Step(
+        "tests, an unsupported platform",
+        tool("unsupported", "--test", str(UNSUPPORTED_JUNIT)),
+        lambda done: counts.of_junit(done, UNSUPPORTED_JUNIT),
+    ),
     build("example dgemm", tool("dgemm")),
     Step("mypy", module("mypy", "--strict"), environment={"MYPYPATH": "python"}),
     Step("stubs", module("mypy.stubtest", *STUBTEST, "poolkeeper")),

@@ -40,8 +40,6 @@ def doctor(*, cpus: int | None = None) -> Report:
         ``MAX_LIMIT``.
     TypeError
         If ``cpus`` is no whole number.
-    OSError
-        On a system that is not supported yet.
 
     Examples
     --------

@@ -238,7 +238,8 @@ class _Wrap:
 
 
 _hooks = _Hooks()
-os.register_at_fork(after_in_child=_hooks.after_fork)
+if hasattr(os, "register_at_fork"):  # not where there is no fork
+    os.register_at_fork(after_in_child=_hooks.after_fork)
 
 
 def guard() -> Guard:
@@ -267,8 +268,6 @@ def guard() -> Guard:
     ------
     LimitError
         If ``POOLKEEPER_CPUS`` is no positive number.
-    OSError
-        On a system that is not supported yet.
 
     Notes
     -----

@@ -30,7 +30,8 @@ def _forget_the_start() -> None:
         _safety = None
 
 
-os.register_at_fork(after_in_child=_forget_the_start)
+if hasattr(os, "register_at_fork"):  # not where there is no fork
+    os.register_at_fork(after_in_child=_forget_the_start)
 
 
 def mp_context(

@@ -87,6 +87,9 @@ pub(crate) fn info(
     }
     let pools = poolkeeper::pools().map_err(io::Error::other)?;
     if info.json {
+        if let Some(reason) = poolkeeper::unsupported() {
+            warn(err, &reason.to_string())?;
+        }
         writeln!(out, "{}", serde_json::to_string_pretty(&pools)?)?;
     } else {
         write!(out, "{}", pools_table(&pools, look))?;

@@ -27,6 +27,9 @@ const COLUMNS: [(&str, Kind); 8] = [
 /// assert!(table.starts_with("No native thread pools"));
 /// ```
 pub fn pools_table(pools: &[Pool], look: Look) -> String {
+    if let Some(reason) = poolkeeper::unsupported() {
+        return format!("No native thread pools: {reason}.\n");
+    }
     if pools.is_empty() {
         return "No native thread pools are loaded. Import (or load) the libraries first.\n"
             .to_owned();

@@ -13,6 +13,12 @@ pub(crate) fn _loader_version(py: Python<'_>) -> u64 {
     unlocked(py, poolkeeper::compatible::loader_version)
 }
 
+/// Whether this is a system on which no pool can be seen.
+#[pyfunction]
+pub(crate) fn _is_unsupported() -> bool {
+    poolkeeper::unsupported().is_some()
+}
+
 /// The loader's version, and the files that it has mapped.
 #[pyfunction]
 pub(crate) fn _loaded_files(py: Python<'_>) -> PyResult<(u64, Bound<'_, PyList>)> {
@@ -142,6 +148,7 @@ impl Overlap {
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Claim>()?;
     module.add_class::<Overlap>()?;
+    module.add_function(wrap_pyfunction!(_is_unsupported, module)?)?;
     module.add_function(wrap_pyfunction!(_loader_version, module)?)?;
     module.add_function(wrap_pyfunction!(_loaded_files, module)?)?;
     module.add_function(wrap_pyfunction!(_pool_ids, module)?)?;

@@ -15,11 +15,6 @@ use pyo3::types::PyDict;
 /// variables) is gone with them. Inside a parallel region nothing happens. Workers of
 /// other runtimes, and of other threads, stay.
 ///
-/// Raises
-/// ------
-/// OSError
-///     On a system that is not supported yet.
-///
 /// Examples
 /// --------
 /// >>> import poolkeeper

@@ -29,12 +29,8 @@ use pyo3::prelude::*;
 /// -------
 /// Pools
 ///     A sequence of :class:`Pool`, in the order in which they were loaded. Its
-///     ``repr`` is a table. Thread counts are as the calling thread sees them.
-///
-/// Raises
-/// ------
-/// OSError
-///     On a system that is not supported yet.
+///     ``repr`` is a table. Thread counts are as the calling thread sees them. On a
+///     system that is not supported yet it is empty, and ``unsupported`` says why.
 ///
 /// Examples
 /// --------

@@ -248,6 +248,12 @@ impl Pools {
         Ok(list)
     }
 
+    /// Why no pool can be seen on this system; ``None`` where pools can.
+    #[getter]
+    fn unsupported(&self) -> Option<String> {
+        poolkeeper::unsupported().map(|reason| reason.to_string())
+    }
+
     /// What a notebook shows.
     fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         html(slf.as_any(), "pools")

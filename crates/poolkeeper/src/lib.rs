@@ -27,8 +27,9 @@
 //!
 //! # Platforms
 //!
-//! Linux is built and tested. Elsewhere every call returns
-//! [`Error::UnsupportedPlatform`].
+//! Linux is built and tested. Elsewhere no pool can be seen: [`pools`] is empty,
+//! [`limit`] gives outcomes that say so, and [`unsupported`] has the reason. A library
+//! can call both without asking which system this is.
 
 pub mod budget;
 mod catalog;
@@ -57,6 +58,7 @@ pub use limit::{
     settle_after_fork, switch_backend, trim,
 };
 pub use model::{Backends, Level, Pool, Reach};
+pub use platform::unsupported;
 pub use printable::{printable, shell_quoted};
 
 /// The pieces of a layer with threadpoolctl's interface; programs should use

@@ -31,7 +31,9 @@ def pools(found: Sequence[Pool]) -> str:
     """Return the pools by level, each with its threads against the budget."""
     budget = _budget()
     if not found:
-        return picture(paragraph("No native thread pool is loaded. Import the libraries first."))
+        reason = getattr(found, "unsupported", None)
+        why = f"{reason}." if reason else "Import the libraries first."
+        return picture(paragraph(f"No native thread pool is loaded. {why}"))
     sections = (
         _level(title, [pool for pool in found if pool.level == level], budget)
         for level, title in LEVELS

@@ -9,11 +9,15 @@ Everything that ``threadpoolctl`` 3.8 offers, under the same names:
 True
 
 :func:`install` makes ``import threadpoolctl`` mean this module.
+
+On a system where poolkeeper sees no pools, these names are threadpoolctl's own,
+if it is installed; else no library is listed and no limit has an effect.
 """
 
 # Programs import more names from here than the public ones of __all__.
 # ruff: noqa: F401
 
+from . import _elsewhere
 from ._controller import INCOMPATIBLE_OPENMP as _INCOMPATIBLE_OPENMP_MESSAGE
 from ._controller import (
     ThreadpoolController,
@@ -71,6 +75,8 @@ __all__ = [
     "threadpool_info",
     "threadpool_limits",
 ]
+
+_elsewhere.hand_over(globals())
 
 
 def _main() -> None:

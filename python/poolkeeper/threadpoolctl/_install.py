@@ -6,6 +6,8 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from ._elsewhere import handed_over_to
+
 _NAME = "threadpoolctl"
 
 
@@ -25,6 +27,8 @@ def install() -> None:
     >>> threadpoolctl is poolkeeper.threadpoolctl
     True
     """
+    if handed_over_to() is not None:
+        return  # that is what `import threadpoolctl` means already
     ours = sys.modules[__name__.rpartition(".")[0]]
     theirs = sys.modules.get(_NAME)
     if theirs is ours:

@@ -11,7 +11,7 @@ use std::io;
 /// The mask of the calling thread, and the CPUs that run.
 pub(super) fn sources(observed: &Observed, given: &Given) -> Vec<Source> {
     let (list, cpus) = (as_list(observed.affinity()), given.count as f64);
-    let mask = Source::says(SourceKind::Affinity, "sched_getaffinity", list, cpus);
+    let mask = Source::says(SourceKind::Affinity, platform::AFFINITY, list, cpus);
     // A mask may be one process's own: who shares it is asked for apart.
     let mut mask = mask.counting(For::Process);
     mask.remark.clone_from(&given.why);

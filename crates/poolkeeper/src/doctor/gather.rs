@@ -24,7 +24,8 @@ impl Facts {
     /// As [`crate::pools`] and [`crate::budget::budget`].
     pub fn gather(host: Host) -> Result<Facts> {
         let observed = Observed::this_process()?;
-        let mut unseen = Vec::new();
+        let unsupported = crate::unsupported().map(|reason| reason.to_string());
+        let mut unseen = Vec::from_iter(unsupported);
         let owners = platform::thread_owners();
         let mut owners = told(owners, "whose the threads are", &mut unseen);
         owners.retain(|owner| Some(owner) != shim().as_ref());

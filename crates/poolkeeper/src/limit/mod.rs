@@ -68,7 +68,7 @@ pub(crate) fn look_again() {
 /// [`Error::Conflict`](crate::Error::Conflict) when it names one twice;
 /// [`Error::UnknownFile`](crate::Error::UnknownFile) for a path that is not a
 /// loaded pool's;
-/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
+/// [`Error::Reentered`](crate::Error::Reentered).
 /// No pool has been changed then.
 ///
 /// # Examples
@@ -120,7 +120,7 @@ pub fn set_limit(request: impl Into<Request>) -> Result<Vec<Outcome>> {
 /// Returns whether a pool with that [`Pool::id`] is loaded.
 ///
 /// # Errors
-/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
+/// [`Error::Reentered`](crate::Error::Reentered).
 ///
 /// # Examples
 ///
@@ -136,7 +136,7 @@ pub fn set_threads(pool: u32, threads: i32) -> Result<bool> {
 /// The [`Pool::id`]s of the loaded pools, in the loader's order: quicker than [`pools`].
 ///
 /// # Errors
-/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
+/// [`Error::Reentered`](crate::Error::Reentered).
 ///
 /// # Examples
 ///
@@ -158,7 +158,7 @@ pub fn pool_ids() -> Result<Vec<u32>> {
 /// pool with that [`Pool::id`] is loaded.
 ///
 /// # Errors
-/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
+/// [`Error::Reentered`](crate::Error::Reentered).
 ///
 /// # Examples
 ///
@@ -177,7 +177,7 @@ pub fn threads(pool: u32) -> Result<Option<i32>> {
 /// counts as the calling thread sees them.
 ///
 /// # Errors
-/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
+/// [`Error::Reentered`](crate::Error::Reentered).
 ///
 /// # Examples
 ///
@@ -237,7 +237,7 @@ pub(crate) fn seen() -> Result<Vec<Seen>> {
 /// libraries that were just loaded.
 ///
 /// # Errors
-/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
+/// [`Error::Reentered`](crate::Error::Reentered).
 ///
 /// # Examples
 ///
@@ -269,7 +269,7 @@ pub fn is_covering() -> bool {
 /// changes whenever that list does.
 ///
 /// # Errors
-/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
+/// None on Linux and where nothing can be seen.
 ///
 /// # Examples
 ///

@@ -4,6 +4,7 @@ use crate::limit::end_status::EndStatus;
 use crate::limit::hold::{Held, Hold, Standing};
 use crate::limit::request::Selector;
 use crate::model::{Level, Reach};
+use crate::platform;
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
@@ -124,7 +125,10 @@ impl Outcome {
             requested: u32::try_from(requested).ok(),
             before: None,
             observed: None,
-            status: Status::Ignored("not loaded".to_owned()),
+            status: Status::Ignored(match platform::unsupported() {
+                Some(reason) => reason.to_string(),
+                None => "not loaded".to_owned(),
+            }),
         }
     }
 }

@@ -16,7 +16,6 @@ const MOST_LOOKS: usize = 4;
 /// Late libraries are not covered yet: see [`seen_by`] and [`current`].
 ///
 /// # Errors
-/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform);
 /// [`Error::Reentered`](crate::Error::Reentered).
 fn up_to_date() -> Result<(Locked, bool)> {
     let mut changed = false;

@@ -8,6 +8,7 @@ use crate::limit::refresh::current;
 use crate::limit::registry::Live;
 use crate::limit::request::{Request, Selector};
 use crate::limit::{gate, threads};
+use crate::platform;
 
 /// A live limit; dropping it ends it.
 ///
@@ -154,7 +155,16 @@ impl std::fmt::Debug for Scope {
 
 /// The holds and the unmatched names of a request, as users read them.
 pub(crate) fn outcomes(holds: &Holds, unmatched: &[Selector], request: &Request) -> Vec<Outcome> {
-    let missing = unmatched.iter().map(|selector| {
+    // Where no pool can be seen, a limit of all pools would have nothing to tell of.
+    let of_all = match platform::unsupported() {
+        Some(_) => request.rules().find(|(other, _)| **other == Selector::All),
+        None => None,
+    };
+    let of_all = of_all.map(|(selector, _)| selector);
+    let missing = of_all
+        .into_iter()
+        .chain(unmatched.iter().filter(|s| Some(*s) != of_all));
+    let missing = missing.map(|selector| {
         let asked = request.rules().find(|(other, _)| *other == selector);
         Outcome::unmatched(selector, asked.map_or(0, |(_, threads)| threads))
     });

@@ -11,7 +11,7 @@ use crate::limit::threads;
 /// variables) is gone with them. Inside a parallel region it does nothing.
 ///
 /// # Errors
-/// [`Error::UnsupportedPlatform`](crate::Error::UnsupportedPlatform).
+/// [`Error::Reentered`](crate::Error::Reentered).
 ///
 /// # Examples
 ///

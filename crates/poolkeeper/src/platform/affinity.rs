@@ -3,6 +3,9 @@
 use crate::{Error, Result};
 use std::io;
 
+/// What [`affinity`] asks.
+pub(crate) const AFFINITY: &str = "sched_getaffinity";
+
 /// Bits of one word of a mask.
 const WORD: usize = u64::BITS as usize;
 /// The most words that a mask is tried with: 2^20 CPUs.
@@ -21,7 +24,7 @@ pub(crate) fn affinity(pid: Option<u32>) -> Result<Vec<u32>> {
             why: error.to_string(),
         },
         None => Error::System {
-            function: "sched_getaffinity",
+            function: AFFINITY,
             why: error.to_string(),
         },
     };

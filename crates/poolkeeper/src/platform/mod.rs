@@ -43,7 +43,7 @@ mod start;
 mod tasks;
 #[cfg(all(target_os = "linux", not(poolkeeper_unsupported)))]
 pub(crate) use self::{
-    affinity::{affinity, set_affinity},
+    affinity::{AFFINITY, affinity, set_affinity},
     children::{spawn, until_ended},
     counters::{Account, Counters, allow_files},
     distant::{Distant, DistantObject},
@@ -70,10 +70,10 @@ mod unsupported_processes;
 #[cfg(any(not(target_os = "linux"), poolkeeper_unsupported))]
 pub(crate) use self::{
     unsupported::{
-        Beginning, Library, Spent, StartRoutines, SymbolTable, Task, affinity, each_image, epoch,
-        exec, file_of, has_shared_memory, load_for_ends_of_threads, mapped_file, on_fork, own_task,
-        path_of, read_regular, set_affinity, spawn, spent_by_process, spent_by_thread, tasks,
-        thread_owners, until_ended,
+        AFFINITY, Beginning, Library, Spent, StartRoutines, SymbolTable, Task, affinity,
+        each_image, epoch, exec, file_of, has_shared_memory, load_for_ends_of_threads, mapped_file,
+        on_fork, own_task, path_of, read_regular, set_affinity, spawn, spent_by_process,
+        spent_by_thread, tasks, thread_owners, until_ended,
     },
     unsupported_processes::{
         Account, Birth, Counters, Distant, DistantObject, MappedFiles, allow_files, birth, busy,
@@ -103,3 +103,26 @@ pub(crate) fn fuzz_process(data: &[u8]) {
 
 mod loaded;
 pub(crate) use loaded::{Epoch, Symbol, SymbolName};
+
+/// Why no thread pool can be seen or limited on this system; `None` where pools can.
+///
+/// Nothing fails for that reason: [`pools`](crate::pools()) is empty, and each
+/// [`Outcome`](crate::Outcome) of a limit is [`Status::Ignored`](crate::Status::Ignored),
+/// with this reason.
+///
+/// # Examples
+///
+/// ```
+/// if let Some(reason) = poolkeeper::unsupported() {
+///     assert_eq!(reason.code(), "unsupported-platform");
+///     assert!(poolkeeper::pools()?.is_empty());
+/// }
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+pub fn unsupported() -> Option<crate::Error> {
+    cfg!(any(not(target_os = "linux"), poolkeeper_unsupported)).then_some(
+        crate::Error::UnsupportedPlatform {
+            system: std::env::consts::OS,
+        },
+    )
+}

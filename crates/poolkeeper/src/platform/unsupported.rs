@@ -1,5 +1,5 @@
-//! Systems that are not supported yet: every question gets an error or
-//! nothing, never a wrong number.
+//! Systems that are not supported yet: no library is seen there, and every other
+//! question gets an error or nothing, never a wrong number.
 
 use super::loaded::{Epoch, Symbol, SymbolName};
 use crate::{Error, Result};
@@ -35,10 +35,19 @@ impl SymbolTable<'_> {
     }
 }
 
+/// What [`affinity`] asks.
+pub(crate) const AFFINITY: &str = "available_parallelism";
+
+/// As many CPUs as the standard library says that this process may use; it doesn't
+/// say which.
+///
 /// # Errors
-/// Always [`Error::UnsupportedPlatform`].
-pub(crate) fn affinity(_pid: Option<u32>) -> Result<Vec<u32>> {
-    Err(unsupported())
+/// [`Error::UnsupportedPlatform`] for another process, or where the standard library
+/// doesn't know.
+pub(crate) fn affinity(pid: Option<u32>) -> Result<Vec<u32>> {
+    let counted = std::thread::available_parallelism().ok();
+    let counted = counted.filter(|_| pid.is_none()).ok_or_else(unsupported)?;
+    Ok((0..u32::try_from(counted.get()).unwrap_or(u32::MAX)).collect())
 }
 
 /// # Errors
@@ -47,10 +56,12 @@ pub(crate) fn set_affinity(_cpus: &[u32]) -> Result<()> {
     Err(unsupported())
 }
 
+/// Visits nothing; [`unsupported`](super::unsupported) says why.
+///
 /// # Errors
-/// Always [`Error::UnsupportedPlatform`].
+/// None.
 pub(crate) fn each_image(_visit: impl FnMut(&Image<'_>)) -> Result<Epoch> {
-    Err(unsupported())
+    Ok(epoch())
 }
 
 /// # Errors
@@ -64,9 +75,7 @@ pub(crate) fn has_shared_memory(_name: &str) -> bool {
 }
 
 fn unsupported() -> Error {
-    Error::UnsupportedPlatform {
-        system: std::env::consts::OS,
-    }
+    super::unsupported().expect("this file is compiled for such systems alone")
 }
 
 pub(crate) fn epoch() -> Epoch {
@@ -109,8 +118,13 @@ pub(crate) fn on_fork(
 ) {
 }
 
-pub(crate) fn exec(_command: &mut std::process::Command, _is_python: bool) -> std::io::Error {
-    std::io::ErrorKind::Unsupported.into()
+/// Runs a command to its end, and ends with its code: returns only if it can't be
+/// started. (This process stays: not every system can become another program.)
+pub(crate) fn exec(command: &mut std::process::Command, _is_python: bool) -> std::io::Error {
+    match command.status() {
+        Ok(status) => std::process::exit(status.code().unwrap_or(1)),
+        Err(error) => error,
+    }
 }
 
 /// Never made here.
@@ -131,7 +145,7 @@ pub(crate) struct Spent {
 /// # Errors
 /// Always.
 pub(crate) fn tasks() -> std::io::Result<Vec<Task>> {
-    Err(std::io::ErrorKind::Unsupported.into())
+    Err(std::io::Error::other(unsupported()))
 }
 
 pub(crate) fn own_task() -> u32 {
@@ -194,7 +208,8 @@ pub(crate) fn spawn(
     _command: &mut std::process::Command,
     _is_python: bool,
 ) -> std::io::Result<std::process::Child> {
-    Err(std::io::ErrorKind::Unsupported.into())
+    // What is started so is watched, which can't be done here.
+    Err(std::io::Error::other(unsupported()))
 }
 
 /// # Errors
