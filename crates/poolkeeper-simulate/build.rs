@@ -31,6 +31,9 @@ fn compile(library: &Path) {
         .args(["-C", "strip=symbols", "-C", "lto=fat"])
         // A symbol that nobody defines would end every program as it starts.
         .args(["-C", "link-arg=-Wl,-z,defs"])
+        // Once more, at the end: on arm64, what the compiler itself adds after the first
+        // may want the C library's loader, too (`__stack_chk_guard`).
+        .args(["-C", "link-arg=-lc"])
         .arg("-o")
         .arg(library)
         .arg("src/shim/root.rs");
