@@ -39,6 +39,12 @@ DEBIAN_PACKAGES = (
     ("libopencv-core406", "libopencv-core410"),
     ("libomp5-14", "libomp5-16", "libomp5-19", "libomp5-18", "libomp5-17", "libomp5-15"),
 )
+# A terminal to try screens on, and what it needs beside the C library.
+TOOL_PACKAGES = (
+    ("tmux",),
+    ("libevent-core-2.1-7", "libevent-core-2.1-7t64"),
+    ("libutempter0",),
+)
 # What a library may need and a system may lack.
 PACKAGE_OF_SONAME = {
     "libblas.so.3": "libblas3",
@@ -184,6 +190,21 @@ def fetch_debian(dest: Path) -> None:
         _fetch_package(apt, (PACKAGE_OF_SONAME[soname],), folder)
 
 
+def fetch_tools(dest: Path) -> None:
+    """Unpack the programs that the tests run; their stamp is a file of its own."""
+    folder = dest / "tools"
+    wanted = repr((TOOL_PACKAGES, platform.machine()))
+    stamp = folder / "stamp"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    apt = Apt(dest / "apt")
+    for names in TOOL_PACKAGES:
+        _fetch_package(apt, names, folder)
+    stamp.write_text(wanted)
+
+
 def _fetch_package(apt: Apt, names: tuple[str, ...], folder: Path) -> None:
     package, version = apt.choose(names)
     apt.unpack(package, version, folder / package)
@@ -270,6 +291,7 @@ def fill(dest: Path, force: bool = False) -> bool:
     (dest / ".gitignore").write_text("*\n")
     with (dest / ".fetch-lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs at once: the second waits
+        fetch_tools(dest)
         if is_filled(dest) and not force:
             return False
         (dest / "stamp").unlink(missing_ok=True)

@@ -68,6 +68,19 @@ LIBRARIES = {
 PACKAGES = DEFAULT_DEST / "python" / "packages"
 
 
+def tmux(dest: Path = DEFAULT_DEST) -> tuple[Path, str]:
+    """Return the file of tmux, and the folders of its libraries as one variable.
+
+    Raises:
+        MissingLibrary: the lab is not filled.
+    """
+    program = dest.absolute() / "tools/tmux/usr/bin/tmux"
+    if not program.exists():
+        raise MissingLibrary(f"{program} not found; type: python tests/lab/fetch.py")
+    folders = dest.absolute().glob("tools/*/usr/lib/*/")
+    return program, ":".join(str(folder) for folder in sorted(folders))
+
+
 class MissingLibrary(LookupError):
     """The lab lacks a library; the message says what to type."""
 

@@ -7,6 +7,7 @@ use crate::launch::{EnvArgs, RunArgs};
 use crate::record::RecordArgs;
 use crate::runtimes::Runtimes;
 use crate::simulate::{JUDGE, JudgeArgs, SimulateArgs};
+use crate::top::TopArgs;
 use crate::without_python::without_python;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -20,6 +21,7 @@ const EXAMPLES: &str = "Examples:
   poolkeeper run -- python script.py        run it with every pool within them
   poolkeeper doctor -i sklearn.cluster      is anything wrong? what to type then
   poolkeeper record -- python script.py     why is it slow? one picture says so
+  poolkeeper top                            what works, and what waits, just now
   poolkeeper simulate --cpus 128 -- python script.py    as on that machine
   poolkeeper demo                           see limits at work on a photograph
 
@@ -53,6 +55,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Record a program's threads over time, and say why they waited
     Record(RecordArgs),
+    /// Show processes and their pools, live
+    Top(TopArgs),
     /// Run a command as if the machine had more CPUs, and report what it did there
     Simulate(SimulateArgs),
     /// Quantize a photograph with KMeans, without and with limits

@@ -20,6 +20,7 @@ mod runtimes;
 mod simulate;
 mod table;
 mod text;
+mod top;
 mod variables;
 mod without_python;
 mod words;
@@ -81,6 +82,10 @@ where
         Command::Split(arguments) => budget::split(arguments, look, out),
         Command::Run(arguments) => launch::run(arguments, host.has_python(), out, err),
         Command::Record(arguments) => record::record(arguments, host.has_python(), out, err),
+        Command::Top(arguments) => {
+            let is_terminal = host.is_terminal();
+            top::top(arguments, look, is_terminal, out, err)
+        }
         Command::Env(arguments) => launch::env(arguments, out),
         Command::Demo { arguments } => told(host.demo(arguments), err),
         Command::Notebook { arguments } => told(host.notebook(arguments), err),

@@ -11,7 +11,7 @@ use super::object_memory::{Dyn, PT_DYNAMIC, PT_LOAD, Pages};
 use super::start::StartRoutines;
 use libc::{Elf64_Phdr, c_int};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The ELF magic, class 64 and little-endian.
 const IDENT: [u8; 6] = *b"\x7fELF\x02\x01";
@@ -71,14 +71,18 @@ impl Distant {
         })
     }
 
-    /// Shows each object that is loaded, in the order of their addresses.
-    pub(crate) fn each(&self, mut visit: impl FnMut(&DistantObject<'_>)) {
+    /// Where objects may be loaded, in the order of their addresses.
+    pub(crate) fn places(&self) -> impl Iterator<Item = LoadPlace<'_>> {
         let beginnings = self.mappings.iter().filter(|mapping| mapping.is_beginning);
-        for mapping in beginnings.take(MOST_OBJECTS) {
-            if let Some(object) = self.object(mapping) {
-                visit(&object);
-            }
-        }
+        let places = beginnings.filter_map(|mapping| {
+            Some(LoadPlace {
+                start: mapping.range.start,
+                file: mapping.file.as_deref()?,
+                distant: self,
+                mapping,
+            })
+        });
+        places.take(MOST_OBJECTS)
     }
 
     /// Where a mapped file's byte lies: tools that change a library may move its headers
@@ -119,6 +123,21 @@ impl Distant {
             dynamic,
             machine,
         })
+    }
+}
+
+/// A file of which the first bytes are mapped: an object that is loaded, or any other.
+pub(crate) struct LoadPlace<'a> {
+    pub(crate) start: usize,
+    pub(crate) file: &'a Path,
+    distant: &'a Distant,
+    mapping: &'a Mapping,
+}
+
+impl<'a> LoadPlace<'a> {
+    /// The object, if it is one that is loaded.
+    pub(crate) fn object(&self) -> Option<DistantObject<'a>> {
+        self.distant.object(self.mapping)
     }
 }
 
@@ -258,12 +277,11 @@ mod tests {
         let own = std::process::id();
         let distant = Distant::of(own, own).unwrap();
         let mut found = Vec::new();
-        distant.each(|object| {
-            let symbols = object.symbols();
-            if let Some(symbol) = symbols.and_then(|symbols| symbols.find(&GETPID)) {
-                found.push((object.file.clone(), symbol));
-            }
-        });
+        for place in distant.places() {
+            let object = place.object();
+            let symbol = object.and_then(|object| object.symbols()?.find(&GETPID));
+            found.extend(symbol.map(|symbol| (place.file.to_owned(), symbol)));
+        }
         let address = libc::getpid as *const () as usize;
         let file = crate::platform::mapped_file(address).unwrap();
         assert_eq!(found, [(file, Symbol::Function(address))]);

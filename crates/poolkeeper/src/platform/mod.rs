@@ -56,7 +56,7 @@ pub(crate) use self::{
     maps::{MappedFiles, file_of, mapped_file},
     processes::{
         Birth, birth, busy, command_line, group_of, inner_id, is_of_kernel, is_runnable,
-        process_ids, process_links, thread_ids, thread_links, thread_name,
+        process_ids, process_links, thread_ids, thread_links, thread_name, user_of,
     },
     stacks::thread_owners,
     start::{Beginning, StartRoutines},
@@ -78,7 +78,7 @@ pub(crate) use self::{
     unsupported_processes::{
         Account, Birth, Counters, Distant, DistantObject, MappedFiles, allow_files, birth, busy,
         command_line, group_of, inner_id, is_of_kernel, is_runnable, process_ids, process_links,
-        thread_ids, thread_links, thread_name,
+        thread_ids, thread_links, thread_name, user_of,
     },
 };
 

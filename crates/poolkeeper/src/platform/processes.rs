@@ -122,6 +122,12 @@ fn field(stat: &[u8], number: usize) -> Option<String> {
     fields.nth(number.checked_sub(3)?).map(str::to_owned)
 }
 
+/// The user that a process runs as: the owner of its folder (proc(5)).
+pub(crate) fn user_of(pid: u32) -> Option<u32> {
+    let folder = fs::metadata(format!("/proc/{pid}"));
+    folder.ok().map(|folder| folder.uid())
+}
+
 /// The process that a thread belongs to (`Tgid` in proc_pid_status(5)): `/proc` has
 /// a folder for each thread, too, which it doesn't list.
 pub(crate) fn group_of(thread: u32) -> Option<u32> {

@@ -20,6 +20,7 @@
 //! count child processes; the [`Recorder`] does.
 
 mod accounts;
+mod live;
 mod measured;
 mod owner;
 mod process;
@@ -29,6 +30,7 @@ mod seen;
 mod throttled;
 mod timeline;
 
+pub use live::{Live, LiveOwner, LiveProcess, View, Watched};
 pub use measured::{Group, Throttling, Usage, WORKED};
 pub use owner::Owner;
 pub use recording::{

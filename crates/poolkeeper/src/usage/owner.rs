@@ -4,7 +4,7 @@ use crate::runtimes;
 use std::path::{Path, PathBuf};
 
 /// Whose a thread is: whose code it began in.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Owner {
     /// The thread that the process began with.
@@ -21,6 +21,7 @@ pub enum Owner {
     /// Its owner is not told, but it has this name, without its number.
     Named(String),
     /// The C library does not tell.
+    #[default]
     Unknown,
 }
 

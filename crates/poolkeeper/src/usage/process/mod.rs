@@ -13,8 +13,9 @@ mod tree;
 mod watch;
 
 pub(super) use owners::Owners;
-pub(super) use pools::{count_those_of, pools_of};
+pub(super) use pools::{PoolsOf, count_those_of, pools_of};
 pub(super) use stretch::Stretch;
+pub(super) use threads::Threads;
 pub(super) use tree::Tree;
 #[cfg(test)]
 pub(super) use watch::Watch;

@@ -4,8 +4,10 @@ use crate::discover::prefix;
 use crate::model::{Pool, Reach};
 use crate::platform::{Distant, DistantObject, inner_id};
 use crate::runtimes::{Elsewhere, RUNTIMES, Runtime, count, find};
+use std::collections::HashSet;
 use std::io;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 /// A pool, and what decides its number.
 struct Found {
@@ -14,15 +16,54 @@ struct Found {
     is_part: bool,
 }
 
+/// The pools of one process, looked at again and again.
+pub(in crate::usage) struct PoolsOf {
+    pid: u32,
+    /// Objects that were looked at and have no pool, by where they lie.
+    without: HashSet<(usize, PathBuf)>,
+}
+
+impl PoolsOf {
+    pub(in crate::usage) fn new(pid: u32) -> Self {
+        PoolsOf {
+            pid,
+            without: HashSet::new(),
+        }
+    }
+
+    /// As [`pools_of`]; what had no pool before is passed over.
+    ///
+    /// # Errors
+    /// Those of [`pools_of`].
+    pub(in crate::usage) fn look(&mut self) -> io::Result<Vec<Pool>> {
+        pools(self.pid, &mut self.without)
+    }
+}
+
 /// The pools that a process has loaded, recognised by the symbols of its objects as in
 /// this process.
 ///
 /// # Errors
 /// The process is gone, or another user's, or its memory can't be read.
 pub(in crate::usage) fn pools_of(pid: u32) -> io::Result<Vec<Pool>> {
+    pools(pid, &mut HashSet::new())
+}
+
+fn pools(pid: u32, without: &mut HashSet<(usize, PathBuf)>) -> io::Result<Vec<Pool>> {
     let distant = Distant::of(pid, inner_id(pid, pid).unwrap_or(pid))?;
     let mut found: Vec<Found> = Vec::new();
-    distant.each(|object| found.extend(recognised(object)));
+    let mut those_without = HashSet::new();
+    for place in distant.places() {
+        let key = (place.start, place.file.to_owned());
+        let is_new = !without.contains(&key);
+        let those = is_new.then(|| place.object()).flatten();
+        let those = those.map_or_else(Vec::new, |object| recognised(&object));
+        if those.is_empty() {
+            those_without.insert(key);
+        }
+        found.extend(those);
+    }
+    *without = those_without;
     let wholes: Vec<&str> = found
         .iter()
         .filter(|one| !one.is_part)

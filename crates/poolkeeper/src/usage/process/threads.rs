@@ -17,7 +17,7 @@ const PATIENCE: u8 = 3;
 const MOST_OWNERS: usize = 200;
 
 /// The owners that were found, each by its place in the list.
-pub(super) type Known = Vec<Owner>;
+pub(in crate::usage) type Known = Vec<Owner>;
 
 struct Thread {
     counters: Counters,
@@ -28,7 +28,7 @@ struct Thread {
 }
 
 /// The threads of one process.
-pub(super) struct Threads {
+pub(in crate::usage) struct Threads {
     pid: u32,
     threads: HashMap<u32, Thread>,
     owners: Owners,
@@ -42,7 +42,7 @@ pub(super) struct Threads {
 
 impl Threads {
     /// Threads that can have begun at `since` at the earliest.
-    pub(super) fn new(pid: u32, since: Duration) -> Self {
+    pub(in crate::usage) fn new(pid: u32, since: Duration) -> Self {
         Threads {
             pid,
             threads: HashMap::new(),
@@ -55,8 +55,20 @@ impl Threads {
     }
 
     /// How many there are.
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::usage) fn count(&self) -> usize {
         self.threads.len()
+    }
+
+    /// How many each owner has, by its place among those that are known; `None` for
+    /// those whose owner is not known yet.
+    pub(in crate::usage) fn by_owner(&self) -> Vec<(Option<usize>, usize)> {
+        let mut counts: HashMap<Option<usize>, usize> = HashMap::new();
+        for thread in self.threads.values() {
+            *counts.entry(thread.owner).or_default() += 1;
+        }
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_unstable();
+        counts
     }
 
     /// Why nobody tells whose the threads are, if so.
@@ -65,7 +77,7 @@ impl Threads {
     }
 
     /// Takes what the threads have used so far for used before.
-    pub(super) fn begin(&mut self, now: Duration) -> io::Result<()> {
+    pub(in crate::usage) fn begin(&mut self, now: Duration) -> io::Result<()> {
         self.list()?;
         for thread in self.threads.values_mut() {
             let account = thread.counters.read().unwrap_or_default();
@@ -79,7 +91,7 @@ impl Threads {
     ///
     /// # Errors
     /// The process is gone.
-    pub(super) fn look(
+    pub(in crate::usage) fn look(
         &mut self,
         process: usize,
         now: Duration,
