@@ -7,7 +7,8 @@ pub const EXIT_FAILED: i32 = 1;
 /// The command line is wrong.
 pub const EXIT_USAGE: i32 = 2;
 
-/// With `doctor --strict`: there is an error or a warning.
+/// With `doctor --strict`: there is an error or a warning. With `record --strict`: the
+/// verdict found what slowed the program down.
 pub const EXIT_FINDINGS: i32 = 3;
 
 /// The command of `run` can't be executed.

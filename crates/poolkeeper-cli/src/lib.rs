@@ -81,7 +81,7 @@ where
         Command::Cpus(arguments) => budget::cpus(arguments, look, out),
         Command::Split(arguments) => budget::split(arguments, look, out),
         Command::Run(arguments) => launch::run(arguments, host.has_python(), out, err),
-        Command::Record(arguments) => record::record(arguments, host.has_python(), out, err),
+        Command::Record(arguments) => record::record(arguments, host.has_python(), look, out, err),
         Command::Top(arguments) => {
             let is_terminal = host.is_terminal();
             top::top(arguments, look, is_terminal, out, err)

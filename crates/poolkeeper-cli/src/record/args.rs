@@ -10,6 +10,8 @@ const EXAMPLES: &str = "Examples:
   poolkeeper record -o train.json -- ./solver    for a program to read
   poolkeeper record --pid 4242               one that runs; Ctrl-C ends it
   poolkeeper record --pid 4242 --seconds 10
+  poolkeeper record --strict -- pytest       for CI
+  poolkeeper record --compare a.json b.json  two recordings side by side
 
 The program runs as without poolkeeper: its output and its exit code are its
 own. The verdict goes to standard error, and with the picture to a page that
@@ -18,7 +20,8 @@ needs no network.
 Exit codes: the program's; 128 and the signal's number if a signal ended it;
 126 if it can't be executed, 127 if there is none of that name; 1 if the page
 can't be written or the process can't be looked at; 2 for wrong arguments.
-With --pid, 0.";
+With --pid and --compare, 0. With --strict, 3 where it would be 0 and the verdict
+found what slowed the program down.";
 
 /// Looks a second where nothing else is asked for.
 const USUAL_RATE: u32 = 20;
@@ -51,10 +54,17 @@ pub(crate) struct RecordArgs {
     #[arg(long, value_name = "N", conflicts_with = "command",
           value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seconds: Option<u64>,
+    /// Exit with 3 if the program ended with 0 and the verdict found what slowed it down
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Compare two recordings that were written as JSON, and write that to standard output
+    #[arg(long, num_args = 2, value_names = ["A", "B"],
+          conflicts_with_all = ["command", "pid", "seconds", "strict", "output", "hz"])]
+    pub(crate) compare: Option<Vec<PathBuf>>,
     /// The command and its arguments, after `--`
     #[arg(
         value_name = "COMMAND",
-        required_unless_present = "pid",
+        required_unless_present_any = ["pid", "compare"],
         trailing_var_arg = true,
         allow_hyphen_values = true
     )]

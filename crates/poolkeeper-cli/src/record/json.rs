@@ -2,7 +2,7 @@
 
 use super::words;
 use crate::words::owner_as_json;
-use poolkeeper::usage::{BudgetStep, Cause, Lane, OwnerUse, ProcessUse, Recording, Verdict};
+use poolkeeper::usage::{Alone, BudgetStep, Cause, Lane, OwnerUse, ProcessUse, Recording, Verdict};
 use poolkeeper_simulate::End;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -22,6 +22,12 @@ pub(super) fn json(recording: &Recording, verdict: &Verdict, end: Option<&End>) 
             "knows_waits": verdict.knows_waits,
             "text": words::verdict(recording, verdict),
             "causes": verdict.causes.iter().map(cause).collect::<Vec<_>>(),
+            "alone": verdict.alone.as_ref().map(|alone| json!({
+                "code": Alone::CODE,
+                "part": alone.part,
+                "time": seconds(alone.time),
+                "idle_cpus": alone.idle,
+            })),
             "wanted_cpus": verdict.wanted,
             "peak_cpus": verdict.peak,
             "used_cpus": verdict.used,
@@ -47,6 +53,12 @@ pub(super) fn json(recording: &Recording, verdict: &Verdict, end: Option<&End>) 
 }
 
 fn cause(cause: &Cause) -> Value {
+    let mut value = fields(cause);
+    value["code"] = cause.code().into();
+    value
+}
+
+fn fields(cause: &Cause) -> Value {
     match cause {
         Cause::Crowd(crowd) => json!({
             "cause": "crowd",

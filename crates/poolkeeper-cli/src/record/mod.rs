@@ -1,12 +1,14 @@
 //! `record`: a program over time, and why it waited.
 //!
 //! `follow.rs` runs and looks; `words.rs` says what the recording means;
+//! `compare.rs` puts two recordings side by side;
 //! `page.rs` with `chart.rs` and `colours.rs` draws it, `json.rs` writes its numbers
 //! and `text.rs` what goes to standard error.
 
 mod args;
 mod chart;
 mod colours;
+mod compare;
 mod follow;
 mod html;
 mod json;
@@ -16,9 +18,11 @@ mod words;
 
 pub(crate) use args::RecordArgs;
 
-use crate::exit::{EXIT_FAILED, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OK, EXIT_USAGE};
+use crate::exit::{
+    EXIT_FAILED, EXIT_FINDINGS, EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OK, EXIT_USAGE,
+};
 use crate::look::Look;
-use poolkeeper::usage::{Recording, Verdict};
+use poolkeeper::usage::{Cause, Recording, Verdict};
 use poolkeeper::{Error, printable};
 use poolkeeper_simulate::{End, end_of};
 use std::fs::OpenOptions;
@@ -36,9 +40,13 @@ enum Format {
 pub(crate) fn record(
     arguments: &RecordArgs,
     is_python: bool,
+    look: Look,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<i32> {
+    if let Some(files) = &arguments.compare {
+        return compare::compare(files, arguments.json, look, out, err);
+    }
     let format = match format(&arguments.output, arguments.json) {
         Ok(format) => format,
         Err(why) => {
@@ -73,12 +81,23 @@ pub(crate) fn record(
         let words = words.map(|word| word.to_string_lossy().into_owned());
         recording.command = words.collect();
     }
-    let is_written = deliver(&recording, end.as_ref(), &output, format, err);
-    Ok(match end {
+    let verdict = Verdict::of(&recording);
+    let is_written = deliver(&recording, &verdict, end.as_ref(), &output, format, err);
+    let code = match end {
         Some(end) => end.code(),
         None if is_written => EXIT_OK,
         None => EXIT_FAILED,
-    })
+    };
+    if !arguments.strict || code != EXIT_OK || verdict.causes.is_empty() {
+        return Ok(code);
+    }
+    let codes: Vec<&str> = verdict.causes.iter().map(Cause::code).collect();
+    let found = codes.join(", ");
+    writeln!(
+        err,
+        "poolkeeper: --strict: {found}: exit code {EXIT_FINDINGS}"
+    )?;
+    Ok(EXIT_FINDINGS)
 }
 
 /// What is to be written to a file of this name.
@@ -135,20 +154,20 @@ impl<'a> Output<'a> {
 /// program has run, and its exit code is what counts.
 fn deliver(
     recording: &Recording,
+    verdict: &Verdict,
     end: Option<&End>,
     output: &Output<'_>,
     format: Format,
     err: &mut dyn Write,
 ) -> bool {
-    let verdict = Verdict::of(recording);
     let said = end.and_then(words::end);
     let written = match format {
-        Format::Html => page::page(recording, &verdict, said.as_deref()),
-        Format::Json => format!("{:#}\n", json::json(recording, &verdict, end)),
+        Format::Html => page::page(recording, verdict, said.as_deref()),
+        Format::Json => format!("{:#}\n", json::json(recording, verdict, end)),
     };
     let written = std::fs::write(output.path, written);
     let look = Look::of_stream(io::stderr().is_terminal());
-    let mut text = text::summary(recording, &verdict, said.as_deref(), look);
+    let mut text = text::summary(recording, verdict, said.as_deref(), look);
     text += &text::file(output.path, &written);
     let _ = err.write_all(text.as_bytes());
     written.is_ok()

@@ -30,6 +30,14 @@ pub(super) fn verdict(recording: &Recording, verdict: &Verdict) -> Vec<String> {
     } else if verdict.causes.is_empty() {
         said.push(well(recording, verdict));
     }
+    if let Some(alone) = &verdict.alone {
+        said.push(format!(
+            "{} % of the time one thread worked, and {} of its budget stood idle: more CPUs would not \
+             have made that faster.",
+            (100.0 * alone.part).round(),
+            cpus((alone.idle * 10.0).round() / 10.0),
+        ));
+    }
     if verdict.is_partial && !verdict.is_short {
         said.push(format!(
             "{} of its CPU time was used by threads and processes that came and went between two \
@@ -112,7 +120,12 @@ fn whose(recording: &Recording, crowd: &Crowd) -> Option<String> {
         )),
     };
     let processes = busy_processes(crowd);
-    let spread = (processes > 1).then(|| format!("They were in {processes} processes."));
+    let spread = (processes > 1).then(|| match crowd.greedy_processes() {
+        each if each == processes && crowd.each_takes_all() => {
+            format!("They were in {processes} processes, each of which takes the whole budget.")
+        }
+        _ => format!("They were in {processes} processes."),
+    });
     let said: Vec<String> = owners.into_iter().chain(spread).collect();
     (!said.is_empty()).then(|| said.join(" "))
 }

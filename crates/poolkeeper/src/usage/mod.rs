@@ -34,7 +34,7 @@ pub use live::{Live, LiveOwner, LiveProcess, View, Watched};
 pub use measured::{Group, Throttling, Usage, WORKED};
 pub use owner::Owner;
 pub use recording::{
-    BudgetStep, Cause, Crowd, Lane, OwnerUse, ProcessUse, Recorder, Recording, Verdict,
+    Alone, BudgetStep, Cause, Crowd, Lane, OwnerUse, ProcessUse, Recorder, Recording, Verdict,
 };
 pub use sampler::Sampler;
 pub use seen::{Seen, SeenThreads, see};

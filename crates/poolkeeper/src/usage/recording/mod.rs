@@ -13,7 +13,7 @@ mod verdict;
 
 pub use recorded::{BudgetStep, Lane, OwnerUse, ProcessUse, Recording};
 pub use recorder::Recorder;
-pub use verdict::{Cause, Crowd, Verdict};
+pub use verdict::{Alone, Cause, Crowd, Verdict};
 
 #[cfg(test)]
 mod model_tests;

@@ -19,6 +19,14 @@ const LEAST_PERIODS: u64 = 3;
 /// but no more than half a CPU.
 const BEYOND: (f64, f64) = (0.25, 0.5);
 
+/// A process takes the whole budget if it wants so much of it by itself.
+const WHOLE: f64 = 0.75;
+/// One thread works alone where the program wants so many CPUs, and that thread most
+/// of them.
+const ALONE: (f64, f64) = (0.75, 1.25);
+/// How much of the time it must work alone, and for how long, to be worth a word.
+const MOSTLY: (f64, f64) = (0.5, 1.0);
+
 /// What a recording means.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -33,6 +41,10 @@ pub struct Verdict {
     pub had: f64,
     /// What made it slower than it could have been, the worst first; none if all is well.
     pub causes: Vec<Cause>,
+    /// The times in which one thread worked and the rest of the budget stood idle, if
+    /// they were most. Nothing slowed the program down then, and more CPUs would not have
+    /// made it faster.
+    pub alone: Option<Alone>,
     /// It worked for too short a time to be judged.
     pub is_short: bool,
     /// More than a tenth of its CPU time was not seen by thread.
@@ -58,6 +70,36 @@ pub enum Cause {
     Throttled(Throttling),
 }
 
+/// The times in which one thread worked, and the rest of the budget stood idle.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Alone {
+    /// How much of the time, from 0 to 1.
+    pub part: f64,
+    /// How long.
+    pub time: Duration,
+    /// CPUs of the budget that nobody used meanwhile, on average.
+    pub idle: f64,
+}
+
+impl Alone {
+    /// The code of this remark, which never changes.
+    pub const CODE: &'static str = "PK705";
+}
+
+impl Cause {
+    /// A short name for programs to test, which never changes.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Cause::Crowd(crowd) if crowd.each_takes_all() => "PK702",
+            Cause::Crowd(_) => "PK701",
+            Cause::Neighbours { .. } => "PK703",
+            Cause::Throttled(_) => "PK704",
+        }
+    }
+}
+
 /// The times in which a program wanted more CPUs than it had.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -81,6 +123,22 @@ pub struct Crowd {
     pub processes: Vec<(usize, f64)>,
 }
 
+impl Crowd {
+    /// How many processes wanted the whole budget, each by itself.
+    #[must_use]
+    pub fn greedy_processes(&self) -> usize {
+        let whole = (WHOLE * self.cpus).max(WHOLE);
+        let processes = self.processes.iter();
+        processes.filter(|(_, threads)| *threads >= whole).count()
+    }
+
+    /// Whether several processes wanted the whole budget, each by itself.
+    #[must_use]
+    pub fn each_takes_all(&self) -> bool {
+        self.cpus >= 1.5 && self.greedy_processes() >= 2
+    }
+}
+
 /// One stretch of time; times in seconds.
 #[derive(Debug, Clone, Copy, Default)]
 struct Moment {
@@ -89,9 +147,21 @@ struct Moment {
     ran: f64,
     waited: f64,
     others: f64,
+    /// What the one wanted most that wanted most.
+    largest: f64,
 }
 
 impl Moment {
+    /// Whether one thread worked, and CPUs of the budget stood idle.
+    fn is_alone(&self) -> bool {
+        let (least, most) = ALONE;
+        let busiest = self.largest / self.length.max(1e-9);
+        self.cpus >= 2.0
+            && self.ran + self.others <= (self.cpus - 0.5) * self.length
+            && (least..=most).contains(&self.demand())
+            && busiest >= least * self.demand()
+    }
+
     fn wanted(&self) -> f64 {
         self.ran + self.waited
     }
@@ -155,6 +225,7 @@ impl Verdict {
             peak: peaks.fold(0.0, f64::max),
             used: cpu.as_secs_f64() / wall,
             had: sum(|moment| moment.cpus * moment.length) / wall,
+            alone: alone(&moments).filter(|_| causes.is_empty() && !is_short),
             causes: causes.into_iter().map(|(_, cause)| cause).collect(),
             is_short,
             is_partial: recording.unseen_cpu > cpu / 10,
@@ -185,12 +256,33 @@ fn moments(recording: &Recording) -> Vec<Moment> {
         for (moment, waited) in moments.iter_mut().zip(&lane.waited) {
             moment.waited += waited.as_secs_f64();
         }
+        let waited = lane.waited.iter().copied();
+        let waited = waited.chain(std::iter::repeat(Duration::ZERO));
+        for (moment, (ran, waited)) in moments.iter_mut().zip(lane.ran.iter().zip(waited)) {
+            moment.largest = moment.largest.max((*ran + waited).as_secs_f64());
+        }
     }
     let others = recording.others.iter().flatten();
     for (moment, others) in moments.iter_mut().zip(others) {
         moment.others = others.as_secs_f64();
     }
     moments
+}
+
+/// The stretches in which one thread worked alone, all together, if they are most.
+fn alone(moments: &[Moment]) -> Option<Alone> {
+    let wall: f64 = moments.iter().map(|moment| moment.length).sum();
+    let those = || moments.iter().filter(|moment| moment.is_alone());
+    let time: f64 = those().map(|moment| moment.length).sum();
+    let (part, least) = MOSTLY;
+    (time >= part * wall && time >= least).then(|| Alone {
+        part: time / wall,
+        time: Duration::from_secs_f64(time),
+        idle: those()
+            .map(|moment| moment.cpus * moment.length - moment.ran - moment.others)
+            .sum::<f64>()
+            / time,
+    })
 }
 
 fn neighbours(moments: &[Moment], waited: f64) -> Cause {

@@ -212,3 +212,62 @@ fn the_last_stretch_is_as_long_as_the_recording() {
     assert_eq!(short.stretches(), 10);
     assert_eq!((short.length(0), short.length(9)), (ms(100), ms(30)));
 }
+
+#[test]
+fn each_cause_has_a_code() {
+    let code = |recording: &Recording| -> Vec<&'static str> {
+        let verdict = Verdict::of(recording);
+        verdict.causes.iter().map(Cause::code).collect()
+    };
+    assert_eq!(code(&recording(&[(1.0, 7.0), (1.0, 7.0)], 0.0)), ["PK701"]);
+    assert_eq!(code(&recording(&[(1.0, 0.5)], 1.0)), ["PK703"]);
+    let mut stopped = recording(&[(1.0, 0.0)], 0.0);
+    stopped.throttling = Some(Throttling {
+        group: "/".into(),
+        periods: 100,
+        throttled: 50,
+        time: ms(500),
+    });
+    assert_eq!(code(&stopped), ["PK704"]);
+    // Two processes with two threads each, which they would have alone.
+    let mut two = recording(&[(0.5, 0.5), (0.5, 0.5), (0.5, 0.5), (0.5, 0.5)], 0.0);
+    two.processes.push(two.processes[0].clone());
+    for lane in &mut two.lanes[2..] {
+        lane.process = 1;
+    }
+    assert_eq!(code(&two), ["PK702"]);
+    // Four processes with one thread each do not take the whole budget.
+    let mut four = two.clone();
+    four.processes = vec![two.processes[0].clone(); 4];
+    for (process, lane) in four.lanes.iter_mut().enumerate() {
+        lane.process = process;
+    }
+    assert_eq!(code(&four), ["PK701"]);
+}
+
+#[test]
+fn one_thread_that_works_alone_is_well_and_told() {
+    let verdict = Verdict::of(&recording(&[(0.98, 0.01)], 0.1));
+    assert!(verdict.is_well());
+    let alone = verdict.alone.unwrap();
+    assert!(
+        about(alone.part, 1.0) && about(alone.idle, 2.0 - 0.98 - 0.1),
+        "{alone:?}"
+    );
+    // Two that work by halves, a program that sleeps, and one whose neighbours work.
+    for (lanes, others) in [
+        (&[(0.5, 0.0), (0.5, 0.0)][..], 0.0),
+        (&[(0.2, 0.0)], 0.0),
+        (&[(1.0, 0.0), (1.0, 0.0)], 0.0),
+        (&[(0.98, 0.0)], 0.9),
+    ] {
+        assert_eq!(
+            Verdict::of(&recording(lanes, others)).alone,
+            None,
+            "{lanes:?}"
+        );
+    }
+    let mut one = recording(&[(1.0, 0.0)], 0.0);
+    (one.budget[0].exact, one.budget[0].cpus) = (1.0, 1);
+    assert_eq!(Verdict::of(&one).alone, None);
+}
