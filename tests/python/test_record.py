@@ -336,7 +336,7 @@ def test_another_users_process_is_recorded_by_the_names_of_its_threads() -> None
         (["--", "/dev/null"], 126, "can't run /dev/null"),
         (["-o", "no/folder.html", "--", "touch", "ran"], 1, "can't write no/folder.html"),
         (["-o", ".", "--", "touch", "ran"], 2, "must end in .html"),
-        (["-o", "x.svg", "--", "touch", "ran"], 2, "x.svg must end in .html"),
+        (["-o", "x.png", "--", "touch", "ran"], 2, "x.png must end in .html"),
         (["-o", "-", "--", "touch", "ran"], 2, "standard output is the program's own"),
         (["--json", "-o", "x.html", "--", "touch", "ran"], 2, "ends in .json"),
         (["--hz", "0", "--", "touch", "ran"], 2, "0 is not in 1..=1000"),

@@ -29,7 +29,8 @@ const USUAL_RATE: u32 = 20;
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct RecordArgs {
-    /// Where to write the page: a file that ends in .html, or in .json for the numbers
+    /// Where to write the page: a file that ends in .html, in .svg for the picture alone,
+    /// or in .json for the numbers
     #[arg(
         short,
         long,

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 /// The picture in its own units: pixels where there is room.
-const WIDTH: f64 = 960.0;
+pub(super) const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 360.0;
 const LEFT: f64 = 44.0;
 const RIGHT: f64 = 12.0;
@@ -46,6 +46,24 @@ impl Scale {
     }
 }
 
+/// The owners in the picture that did something, and their colours.
+pub(super) fn legend(recording: &Recording) -> Vec<(String, String)> {
+    let all = series(recording).into_iter();
+    let did = |one: &Series| one.ran.iter().chain(&one.waited).any(|value| *value > 0.0);
+    let those = all.filter(did);
+    those.map(|one| (one.name, one.colour)).collect()
+}
+
+/// How high the picture is.
+pub(super) fn height(recording: &Recording) -> f64 {
+    HEIGHT
+        + if recording.others.is_some() {
+            STRIP
+        } else {
+            0.0
+        }
+}
+
 /// The picture as an `svg` element.
 pub(super) fn chart(recording: &Recording) -> String {
     let series = series(recording);
@@ -61,7 +79,7 @@ pub(super) fn chart(recording: &Recording) -> String {
         most: most * 1.06,
     };
     let others = others(recording);
-    let height = HEIGHT + others.as_ref().map_or(0.0, |_| STRIP);
+    let height = height(recording);
     let mut svg = format!(
         "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"title\">\
          <title id=\"title\">Threads that worked and threads that waited for a CPU, over \

@@ -4,6 +4,24 @@ use poolkeeper::runtimes;
 use poolkeeper::usage::Owner;
 use std::path::Path;
 
+/// The colours of a page or a picture, by daylight and by night.
+pub(super) const THEME: &str = "\
+:root { color-scheme: light dark; --text: #1c2024; --soft: #5b6570; --page: #ffffff;
+  --line: #d9dee3; --budget: #c2185b; --box: #f4f6f8 }
+@media (prefers-color-scheme: dark) {
+  :root { --text: #e6e9ec; --soft: #9aa5b1; --page: #14171a; --line: #333b43;
+    --budget: #ff6f9f; --box: #1d2226 } }
+";
+/// How what is drawn looks.
+pub(super) const SHAPES: &str = "\
+svg text { font: 12px system-ui, sans-serif; fill: var(--soft) }
+svg .grid { stroke: var(--line); fill: none }
+svg path.others { fill: var(--soft); fill-opacity: .55 }
+svg path.budget { stroke: var(--budget); stroke-width: 2; stroke-dasharray: 7 4; fill: none }
+svg text.budget { fill: var(--budget); paint-order: stroke; stroke: var(--page);
+  stroke-width: 3px }
+";
+
 /// Degrees between the hues of two runtimes that follow each other in the list: the
 /// golden angle keeps any number of them apart.
 const GOLDEN: f64 = 137.508;

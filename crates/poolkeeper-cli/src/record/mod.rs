@@ -2,7 +2,7 @@
 //!
 //! `follow.rs` runs and looks; `words.rs` says what the recording means;
 //! `compare.rs` puts two recordings side by side;
-//! `page.rs` with `chart.rs` and `colours.rs` draws it, `json.rs` writes its numbers
+//! `page.rs` with `chart.rs` and `colours.rs` draws it, `svg.rs` the picture alone, `json.rs` writes its numbers
 //! and `text.rs` what goes to standard error.
 
 mod args;
@@ -13,6 +13,7 @@ mod follow;
 mod html;
 mod json;
 mod page;
+mod svg;
 mod text;
 mod words;
 
@@ -34,6 +35,7 @@ use std::time::Duration;
 #[derive(Clone, Copy)]
 enum Format {
     Html,
+    Svg,
     Json,
 }
 
@@ -112,13 +114,15 @@ fn format(path: &Path, as_json: bool) -> Result<Format, String> {
     let end = path.extension().unwrap_or_default().to_ascii_lowercase();
     match end.to_str() {
         Some("json") => Ok(Format::Json),
-        Some("html" | "htm") if as_json => Err(format!(
-            "--json writes numbers, and {shown} is the name of a page: -o names a file that \
-             ends in .json"
+        Some("html" | "htm" | "svg") if as_json => Err(format!(
+            "--json writes numbers, and {shown} is the name of a page or a picture: -o names a \
+             file that ends in .json"
         )),
         Some("html" | "htm") => Ok(Format::Html),
+        Some("svg") => Ok(Format::Svg),
         _ => Err(format!(
-            "{shown} must end in .html for a page, or in .json for the numbers"
+            "{shown} must end in .html for a page, in .svg for the picture, or in .json for the \
+             numbers"
         )),
     }
 }
@@ -163,6 +167,7 @@ fn deliver(
     let said = end.and_then(words::end);
     let written = match format {
         Format::Html => page::page(recording, verdict, said.as_deref()),
+        Format::Svg => svg::picture(recording, verdict, said.as_deref()),
         Format::Json => format!("{:#}\n", json::json(recording, verdict, end)),
     };
     let written = std::fs::write(output.path, written);

@@ -1,7 +1,7 @@
 //! One page that needs nothing else: no network, no script.
 
 use super::chart::chart;
-use super::colours::colour;
+use super::colours::{SHAPES, THEME, colour};
 use super::html::escaped;
 use super::words;
 use poolkeeper::usage::{Owner, Recording, Verdict};
@@ -12,11 +12,6 @@ use std::time::Duration;
 const MOST_PROCESSES: usize = 40;
 
 const STYLE: &str = "\
-:root { color-scheme: light dark; --text: #1c2024; --soft: #5b6570; --page: #ffffff;
-  --line: #d9dee3; --budget: #c2185b; --box: #f4f6f8 }
-@media (prefers-color-scheme: dark) {
-  :root { --text: #e6e9ec; --soft: #9aa5b1; --page: #14171a; --line: #333b43;
-    --budget: #ff6f9f; --box: #1d2226 } }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page);
   max-width: 1000px; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.15rem; font-weight: 600; overflow-wrap: anywhere }
@@ -28,12 +23,6 @@ code { font: .93em ui-monospace, monospace; background: var(--box); padding: .1e
 .verdict p { margin: .3rem 0; overflow-wrap: anywhere }
 .soft { color: var(--soft) }
 svg { display: block; width: 100%; height: auto; margin: 1rem 0 }
-svg text { font: 12px system-ui, sans-serif; fill: var(--soft) }
-svg .grid { stroke: var(--line); fill: none }
-svg path.others { fill: var(--soft); fill-opacity: .55 }
-svg path.budget { stroke: var(--budget); stroke-width: 2; stroke-dasharray: 7 4; fill: none }
-svg text.budget { fill: var(--budget); paint-order: stroke; stroke: var(--page);
-  stroke-width: 3px }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { text-align: left; padding: .2rem 1.4rem .2rem 0; border-bottom: 1px solid var(--line);
   overflow-wrap: anywhere }
@@ -49,7 +38,7 @@ pub(super) fn page(recording: &Recording, verdict: &Verdict, end: Option<&str>) 
     let mut text = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>poolkeeper record: {command}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
+         <title>poolkeeper record: {command}</title>\n<style>\n{THEME}{SHAPES}{STYLE}</style>\n</head>\n<body>\n\
          <h1>poolkeeper record: <code>{command}</code></h1>\n"
     );
     text += &said(recording, verdict, end);
