@@ -10,12 +10,12 @@ QUICK_WITHOUT = test_demo.py test_fork.py test_import.py test_memory.py test_com
 	test_simulate_story.py test_record.py test_record_page.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick fuzz bench bench-kmeans docs format lock clean
+.PHONY: help demo test test-arm64 quick fuzz bench bench-kmeans docs format lock clean
 
 help: ## Show this list
 	@echo "poolkeeper: see, limit and explain native thread pools"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
-		while IFS='|' read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | \
+		while IFS='|' read -r target text; do printf '%-16s %s\n' "$$target" "$$text"; done
 
 demo: ## Watch limits work on a real k-means (two minutes, after the build)
 	$(PREPARE) demo
@@ -24,6 +24,10 @@ demo: ## Watch limits work on a real k-means (two minutes, after the build)
 test: ## Run every test and check: the only command you need
 	$(PREPARE) test docs
 	@$(VENV)/python scripts/check.py
+
+test-arm64: ## Build for arm64 Linux, and test that in a translator (fetches 300 MB the first time)
+	$(PREPARE) quick
+	@$(VENV)/python tests/arm64/run.py
 
 quick: ## The inner loop: unit tests and the fast Python tests
 	$(PREPARE) quick

@@ -46,7 +46,9 @@ impl<'a> ElfFile<'a> {
             let is_defined = u16_at(symbol, 6).is_some_and(|section| section != 0);
             let found = self.names.get(start..).unwrap_or_default();
             let found = found.strip_prefix(name.as_bytes());
-            is_defined && found.is_some_and(|rest| rest.first() == Some(&0))
+            // Sections are symbols without a name, on arm64 in this table, too.
+            let is_named = found.is_some_and(|rest| rest.first() == Some(&0)) && !name.is_empty();
+            is_defined && is_named
         };
         let symbol = self.symbols.chunks_exact(SYMBOL_BYTES).find(is_it)?;
         usize::try_from(u64_at(symbol, 8)?).ok()
