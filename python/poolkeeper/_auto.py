@@ -14,7 +14,7 @@ from ._native import (
     Split,
     _environment_changes,
     _set_limits,
-    pools,
+    _uncounted_pools,
     split,
 )
 from ._variables import Variables
@@ -171,7 +171,7 @@ class _Lowered:
         most = changes.most()
         lowered = {
             pool.id: most[pool.runtime]
-            for pool in pools()
+            for pool in _uncounted_pools()
             if pool.num_threads is not None and pool.num_threads > most[pool.runtime]
         }
         if lowered:
@@ -278,7 +278,8 @@ def auto(
 
 def _threads() -> dict[int, int]:
     """The thread count of each loaded pool, by its id."""
-    return {pool.id: pool.num_threads for pool in pools() if pool.num_threads is not None}
+    listed = _uncounted_pools()
+    return {pool.id: pool.num_threads for pool in listed if pool.num_threads is not None}
 
 
 def _shown(value: str) -> str:

@@ -13,7 +13,15 @@ from types import TracebackType
 from typing import Any
 
 from ._doctor import host_facts
-from ._native import ForkSafety, Scope, _pool_ids, _safe_threads, limit, pools, set_limit
+from ._native import (
+    ForkSafety,
+    Scope,
+    _pool_ids,
+    _safe_threads,
+    _uncounted_pools,
+    limit,
+    set_limit,
+)
 
 _log = logging.getLogger("poolkeeper.guard")
 
@@ -71,7 +79,8 @@ class Guard:
 
     def _lower_here(self) -> None:
         # A file may have several pools; its bound is for each of them.
-        widest = sorted(pools(), key=lambda pool: pool.num_threads or 0) if self._bounds else []
+        listed = _uncounted_pools() if self._bounds else []
+        widest = sorted(listed, key=lambda pool: pool.num_threads or 0)
         found = {pool.filepath: pool for pool in widest}
         for file, (most, reason) in self._bounds.items():
             threads = found[file].num_threads if file in found else None

@@ -20,6 +20,7 @@ __all__ = [
     "_kmeans_nearest", "_kmeans_partial", "_kmeans_plus_plus", "_kmeans_summary",
     "_kmeans_transform", "_loaded_files", "_loader_version", "_pin", "_pool_ids", "_refresh",
     "_safe_threads", "_set_limits", "_set_threads", "_share", "_share_of_callers", "_threads",
+    "_uncounted_pools",
     "fork_safe", "limit", "pools", "run_command", "set_limit", "split", "switch_backend", "trim",
 ]  # fmt: skip
 
@@ -144,6 +145,7 @@ class Scope:
     def _release_with_thread(self) -> None: ...
 
 def pools() -> Pools: ...
+def _uncounted_pools() -> Pools: ...
 @overload
 def limit(
     limits: SupportsIndex | dict[_Name, int] | None = None,

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from . import _numba
 from ._cpus import cpus, worker
-from ._native import LimitWarning, Scope, Share, Split, limit, pools, split
+from ._native import LimitWarning, Scope, Share, Split, _uncounted_pools, limit, split
 from ._variables import Variables, keeping
 
 _T = TypeVar("_T")
@@ -117,7 +117,7 @@ def hold_in_process(share: Share, *, forked: bool = False, force: bool = False) 
     Variables(changes.set)
     _for_good.append(changes.limit())
     _numba.Lowered(changes.set.get(_numba.VARIABLE))
-    waiting = {pool.runtime for pool in pools() if pool._waits_in_this_child}
+    waiting = {pool.runtime for pool in _uncounted_pools() if pool._waits_in_this_child}
     if forked and waiting:
         _for_good.append(limit(dict.fromkeys(waiting, 1)))
 
@@ -129,7 +129,7 @@ def callers(wanted: int | None) -> int:
 
 def warn_of_callers(workers: int) -> None:
     """Warn the caller's caller if this is more threads than a loaded BLAS survives."""
-    for pool in pools():
+    for pool in _uncounted_pools():
         if pool.level == "blas" and pool.capacity is not None and workers > pool.capacity:
             warnings.warn(
                 f"{workers} threads may call {pool.name} at once, which survives "

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -172,7 +173,11 @@ def test_threads_have_owners() -> None:
         assert threads["main"] == 1
         assert threads["openblas"] == 3
         assert sum(threads.values()) == 1 + 3 + 3
-        assert sum(one["runnable"] for one in process["threads"]) <= 1
+        # OpenBLAS's new threads run in circles for a while before they sleep.
+        end = time.monotonic() + 20
+        while sum(one["runnable"] for one in process["threads"]) > 1:
+            assert time.monotonic() < end, process
+            process = seen(there.pid)
         text = run([*INFO, "--pid", str(there.pid)]).stdout
         assert f"process {there.pid}: " in text
         assert " CPU" in text

@@ -56,10 +56,22 @@ def opencv() -> None:
     cv2.GaussianBlur(numpy.ones((2000, 2000), numpy.float32), (31, 31), 3)
 
 
-def onnxruntime() -> None:
+#: An ONNX model that multiplies a matrix of 512 x 512 with itself.
+PRODUCT = bytes.fromhex(
+    "080a12003a440a110a01610a016112016222064d61744d756c1201675a150a016112100a0e08"
+    "01120a0a030880040a0308800462150a016212100a0e0801120a0a030880040a0308800442040a001015"
+)
+
+
+def onnxruntime() -> Any:
+    import numpy
     import onnxruntime
 
-    assert "CPUExecutionProvider" in onnxruntime.get_available_providers()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    session = onnxruntime.InferenceSession(PRODUCT, options, ["CPUExecutionProvider"])
+    assert session.run(None, {"a": numpy.ones((512, 512), numpy.float32)})[0][0, 0] == 512
+    return session  # whose threads end with it
 
 
 def tokenizers() -> None:
@@ -83,29 +95,34 @@ def numba_workqueue() -> None:
 
 
 def polars() -> None:
+    os.environ["POLARS_MAX_THREADS"] = str(THREADS)
     import polars
 
-    os.environ["POLARS_MAX_THREADS"] = str(THREADS)
-    assert polars.thread_pool_size()
+    frame = polars.DataFrame({"a": [float(n % 977) for n in range(100_000)]})
+    assert frame.sort("a").height == 100_000
+    assert the_pool("polars").num_threads == polars.thread_pool_size() == THREADS
 
 
 #: What starts the threads of a runtime, and how many are then its own at least: the
 #: caller computes beside them in some, and some have others.
-PROGRAMS: dict[str, tuple[Callable[[], None], int]] = {
+PROGRAMS: dict[str, tuple[Callable[[], object], int]] = {
     "duckdb": (duckdb, THREADS - 1),
     "numexpr": (numexpr, THREADS),
     "highs": (highs, THREADS - 1),
     "opencv": (opencv, THREADS - 1),
-    "onnxruntime": (onnxruntime, 0),
+    "onnxruntime": (onnxruntime, THREADS - 1),
     "tokenizers": (tokenizers, THREADS),
     "numba_workqueue": (numba_workqueue, THREADS - 1),
-    "polars": (polars, 1),
+    "polars": (polars, THREADS),
 }
+
+
+_kept: list[object] = []
 
 
 def _start(runtime: str) -> Any:
     sys.path.insert(0, str(libraries.PACKAGES))
-    PROGRAMS[runtime][0]()
+    _kept.append(PROGRAMS[runtime][0]())
     return the_pool(runtime)
 
 
@@ -150,39 +167,83 @@ def test_threadpoolctls_list_has_none_of_them() -> None:
 
 
 @in_own_process
-def test_opencv_as_a_shared_library_is_limited() -> None:
+def test_opencv_as_a_shared_library_is_left_alone_and_tbb_under_it_is_limited() -> None:
+    # A change while a loop runs on another thread would crash the program.
     from scenario import load
 
     library = load("opencv-core")
     library._ZN2cv13setNumThreadsEi(2)
-    pool = the_pool("opencv")
-    assert (pool.level, pool.reach, pool.num_threads) == ("other", "process", 2)
-    with poolkeeper.limit(1):
-        assert library._ZN2cv13getNumThreadsEv() == 1
-    assert library._ZN2cv13getNumThreadsEv() == 2
+    assert (the_pool("opencv").level, the_pool("opencv").reach) == ("other", "none")
+    with poolkeeper.limit(1) as scope:
+        statuses = {o.name: o.status for o in scope.outcomes}
+        assert (statuses["opencv"], statuses["tbb"]) == ("ignored", "applied")
+        assert library._ZN2cv13getNumThreadsEv() == 2
 
 
-@in_own_process
-def test_ffmpeg_counts_the_cpus_of_the_limit() -> None:
+def _ffmpeg() -> Any:
     import ctypes
 
     sys.path.insert(0, str(libraries.PACKAGES))
     import av  # noqa: F401
 
-    pool = the_pool("ffmpeg")
-    library = ctypes.CDLL(str(pool.filepath))
+    return ctypes.CDLL(the_pool("ffmpeg").filepath)
+
+
+@in_own_process
+def test_ffmpeg_counts_the_cpus_of_the_limit() -> None:
+    library = _ffmpeg()
     cpus = len(os.sched_getaffinity(0))
-    assert (pool.reach, pool.num_threads) == ("process", cpus)
+    assert (the_pool("ffmpeg").reach, the_pool("ffmpeg").num_threads) == ("process", None)
     with poolkeeper.limit(other=1) as scope:
         assert {o.name: o.status for o in scope.outcomes}["ffmpeg"] == "applied"
         assert library.av_cpu_count() == 1
     assert library.av_cpu_count() == cpus
+    with poolkeeper.limit(cpus + 7):
+        assert library.av_cpu_count() == cpus, "a limit only lowers"
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     assert library.av_cpu_count() == 1, "it counts again"
     library.av_cpu_force_count(7)
     with poolkeeper.limit(3):
-        assert library.av_cpu_count() == 3
+        assert library.av_cpu_count() <= 3
     assert library.av_cpu_count() == 7
+
+
+@in_own_process
+def test_ffmpeg_where_threads_may_run_on_different_cpus() -> None:
+    import threading
+    import warnings
+
+    library = _ffmpeg()
+    warnings.simplefilter("error")
+    whole = os.sched_getaffinity(0)
+    with poolkeeper.limit(16):
+        os.sched_setaffinity(0, {min(whole)})
+    os.sched_setaffinity(0, whole)
+    ended, inside = threading.Event(), threading.Event()
+
+    def pinned() -> None:
+        os.sched_setaffinity(0, {min(whole)})
+        with poolkeeper.limit(4):
+            inside.set()
+            ended.wait()
+
+    with poolkeeper.limit(16):
+        thread = threading.Thread(target=pinned)
+        thread.start()
+        inside.wait()
+        with poolkeeper.limit(4):
+            ended.set()
+            thread.join()
+    assert library.av_cpu_count() == len(whole)
+
+
+@in_own_process
+def test_auto_leaves_ffmpeg_to_count_for_itself() -> None:
+    library = _ffmpeg()
+    poolkeeper.auto(openmp=1, blas=1).release()
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    assert library.av_cpu_count() == 1
+    assert "ffmpeg" not in str(poolkeeper.doctor(cpus=1)).lower()
 
 
 @in_own_process

@@ -44,6 +44,15 @@ fn pools(py: Python<'_>) -> PyResult<pool::Pools> {
         .map_err(errors::raise)
 }
 
+/// As :func:`pools`, without counting the threads of pools that no limit reaches: for the
+/// package itself, which asks wherever a thread starts.
+#[pyfunction]
+fn _uncounted_pools(py: Python<'_>) -> PyResult<pool::Pools> {
+    interpreter::unlocked(py, poolkeeper::compatible::uncounted_pools)
+        .map(pool::Pools::from)
+        .map_err(errors::raise)
+}
+
 /// Makes the FlexiBLAS loaded from a file pass its calls on to another backend.
 ///
 /// Parameters
@@ -94,6 +103,7 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<report::Ending>()?;
     module.add_class::<scope::Scope>()?;
     module.add_function(wrap_pyfunction!(pools, module)?)?;
+    module.add_function(wrap_pyfunction!(_uncounted_pools, module)?)?;
     fastcall::add::<scope::Limit>(module)?;
     module.add_function(wrap_pyfunction!(scope::set_limit, module)?)?;
     module.add_function(wrap_pyfunction!(scope::_set_limits, module)?)?;

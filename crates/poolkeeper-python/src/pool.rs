@@ -159,8 +159,12 @@ impl Pool {
 
     fn __repr__(&self) -> String {
         let unknown = || "? threads".to_owned();
+        let which = match self.0.reach {
+            poolkeeper::Reach::None => "now",
+            _ => "at most",
+        };
         format!(
-            "<Pool {}: {} at most, level {}, reach {}, {}>",
+            "<Pool {}: {} {which}, level {}, reach {}, {}>",
             self.0.runtime,
             self.0
                 .num_threads

@@ -143,7 +143,7 @@ pub(crate) fn _share(cpus: u32, openmp: u32, blas: u32) -> Share {
 /// What each of `workers` threads may use, if the caller may use `cpus` CPUs.
 #[pyfunction]
 pub(crate) fn _share_of_callers(py: Python<'_>, workers: u32, cpus: u32) -> PyResult<Share> {
-    let pools = unlocked(py, poolkeeper::pools).map_err(raise)?;
+    let pools = unlocked(py, poolkeeper::compatible::uncounted_pools).map_err(raise)?;
     let (share, request) = budget::share_of_callers(workers, cpus, &pools);
     Ok(Share::new(share, request))
 }

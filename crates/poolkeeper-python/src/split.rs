@@ -77,7 +77,7 @@ pub(crate) fn split(
         Some(cpus) => cpus,
         None => crate::budget::own(py)?.cpus,
     };
-    let pools = unlocked(py, poolkeeper::pools).map_err(raise)?;
+    let pools = unlocked(py, poolkeeper::compatible::uncounted_pools).map_err(raise)?;
     let split = budget::Split::new(cpus, &levels, &pools).map_err(raise)?;
     Ok(Split {
         split,

@@ -64,5 +64,7 @@ pub use printable::{printable, shell_quoted};
 /// The pieces of a layer with threadpoolctl's interface; programs should use
 /// [`limit`](crate::limit()) and [`pools`](crate::pools()) instead.
 pub mod compatible {
-    pub use crate::limit::{Overlap, loaded_files, loader_version, pool_ids, set_threads, threads};
+    pub use crate::limit::{
+        Overlap, loaded_files, loader_version, pool_ids, set_threads, threads, uncounted_pools,
+    };
 }

@@ -1,8 +1,8 @@
 //! The threads that this process's libraries have made, counted by file.
 
 use crate::model::{Pool, Reach};
-use crate::platform::{self, StartRoutines};
-use crate::runtimes::find;
+use crate::platform::{self, MappedFiles, StartRoutines};
+use crate::runtimes::{self, Card, find};
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -31,19 +31,46 @@ pub(crate) fn threads_by_file() -> HashMap<PathBuf, u32> {
     let Some(routines) = StartRoutines::find() else {
         return count;
     };
-    let expected = platform::tasks().map_or(0, |tasks| tasks.len());
+    let own = std::process::id();
+    let expected = platform::thread_links(own).map_or(0, |links| links as usize);
+    // Read once: a process may have a thousand mappings.
+    let mapped = MappedFiles::of(own);
     let mut files: HashMap<usize, Option<PathBuf>> = HashMap::new();
     let mut file_of = |address| {
         let file = files.entry(address);
-        file.or_insert_with(|| platform::mapped_file(address).map(real))
-            .clone()
+        file.or_insert_with(|| mapped.at(address).map(real)).clone()
     };
-    for begun in routines.read(expected).into_values() {
-        if let Some(file) = begun.maker(&mut file_of) {
+    for (thread, begun) in routines.read(expected) {
+        let made_by = begun.maker(&mut file_of);
+        if let Some(file) = made_by.filter(|file| is_of_pool(file, own, thread)) {
             *count.entry(file).or_insert(0) += 1;
         }
     }
     count
+}
+
+/// Whether a thread is one of its library's pool: some libraries name those, and have
+/// others as well.
+fn is_of_pool(file: &Path, process: u32, thread: u32) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let is_its = |card: &&Card| {
+        card.file_prefixes
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+    };
+    let named = runtimes::all().filter(|card| card.behaviour.names_threads.is_some());
+    let Some(start) = named
+        .filter(is_its)
+        .find_map(|card| card.behaviour.names_threads)
+    else {
+        return true;
+    };
+    let own = platform::thread_name(process, thread);
+    let is_numbered = |own: &str| {
+        let number = own.strip_prefix(start);
+        number.is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    own.is_none_or(|own| is_numbered(&own))
 }
 
 fn real(path: impl AsRef<Path>) -> PathBuf {

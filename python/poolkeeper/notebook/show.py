@@ -49,7 +49,8 @@ def _level(title: str, found: list[Pool], budget: Cpus | None) -> Markup | None:
         (
             pool.runtime,
             pool.num_threads,
-            _threads_bar(pool.num_threads, budget),
+            # Those of a pool that no limit reaches are counted, and wait as a rule.
+            _threads_bar(pool.num_threads if pool.reach != "none" else None, budget),
             pool.max_threads,
             pool.capacity,
             pool.reach,

@@ -160,7 +160,7 @@ class _NativeController(LibController):
         RuntimeError
             If no pool is loaded from the controller's file (any more).
         """
-        for pool in _native.pools():
+        for pool in _native._uncounted_pools():
             if pool.filepath == self.filepath:
                 return pool
         raise RuntimeError(f"no thread pool is loaded from {self.filepath}")
@@ -364,7 +364,7 @@ def native_controllers(parent: Any) -> list[LibController]:
     if not all(pool_id in _TEMPLATES for pool_id in ids):
         for gone in _TEMPLATES.keys() - set(ids):
             del _TEMPLATES[gone]
-        for pool in _native.pools():
+        for pool in _native._uncounted_pools():
             # A kind of pool that threadpoolctl has no name for is not listed.
             kind = _BY_INTERNAL_API.get(pool.internal_api)
             _TEMPLATES[pool.id] = None if kind is None else (kind, kind._attributes(pool))

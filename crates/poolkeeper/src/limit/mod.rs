@@ -187,15 +187,31 @@ pub fn threads(pool: u32) -> Result<Option<i32>> {
 /// # Ok::<(), poolkeeper::Error>(())
 /// ```
 pub fn pools() -> Result<Vec<Pool>> {
+    let mut pools = uncounted_pools()?;
+    workers::count_those_of(&mut pools);
+    Ok(pools)
+}
+
+/// As [`pools`], in microseconds whatever is loaded: where the reach is
+/// [`Reach::None`](crate::Reach::None), the threads are not counted, and are `None`.
+///
+/// # Errors
+/// As [`pools`].
+///
+/// # Examples
+///
+/// ```
+/// let pools = poolkeeper::compatible::uncounted_pools()?;
+/// assert_eq!(pools.len(), poolkeeper::pools()?.len());
+/// # Ok::<(), poolkeeper::Error>(())
+/// ```
+pub fn uncounted_pools() -> Result<Vec<Pool>> {
     refresh::let_go()?;
     let (registry, _) = seen_by(threads::current_if_known())?;
-    let pools = registry.catalog.snapshot();
-    let mut described: Vec<_> = (0..pools.len())
-        .map(|index| describe(&pools, index))
-        .collect();
-    drop(registry);
-    workers::count_those_of(&mut described);
-    Ok(described)
+    let pools = registry.catalog.pools();
+    Ok((0..pools.len())
+        .map(|index| describe(pools, index))
+        .collect())
 }
 
 /// A loaded pool, with facts that [`Pool`] doesn't have.

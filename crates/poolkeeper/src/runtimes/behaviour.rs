@@ -20,6 +20,8 @@ pub(crate) struct Behaviour {
     pub(crate) is_quiet: bool,
     /// Whether its file starts threads when it is loaded that are none of its pool's.
     pub(crate) has_other_threads: bool,
+    /// What stands before the number in the names of its pool's threads, where it names them.
+    pub(crate) names_threads: Option<&'static str>,
     /// The variables that tell it to bind its threads to CPUs.
     pub(crate) binds_by: &'static [&'static str],
     /// What a forked child can do with it once the parent has used it.
@@ -41,6 +43,7 @@ impl Behaviour {
         waits: false,
         is_quiet: false,
         has_other_threads: false,
+        names_threads: None,
         binds_by: &[],
         after_fork: AfterFork::Works,
         buffers: None,

@@ -10,6 +10,7 @@ use crate::model::{Level, Reach};
 use crate::native::{GetInt, Object, SetInt};
 use crate::platform::{self, SymbolName, SymbolTable};
 use libc::c_int;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 pub(super) struct Ffmpeg;
 
@@ -26,7 +27,7 @@ static CARD: Card = Card {
         "A codec that is open keeps its threads.",
         "A codec that is told to choose may start one thread more than there are CPUs, and starts no more than 16.",
         "PyAV and OpenCV bring a copy each.",
-        "A number that another part of the program forced is put back when the limit ends, unless it is that of the affinity mask: then libavutil counts the CPUs again.",
+        "It has no number until it is limited: each thread counts the CPUs that it may run on. So auto(), which lowers numbers, leaves it alone.",
     ],
     sources: &[
         "FFmpeg documentation, libavutil/cpu.h, av_cpu_force_count",
@@ -61,7 +62,11 @@ impl Runtime for Ffmpeg {
         let mut facts = Facts::new(Reach::Process);
         facts.is_plain = false;
         Some(Bound {
-            control: Box::new(Loaded { count, force }),
+            control: Box::new(Loaded {
+                count,
+                force,
+                forced: AtomicI32::new(0),
+            }),
             facts,
         })
     }
@@ -70,25 +75,39 @@ impl Runtime for Ffmpeg {
 struct Loaded {
     count: GetInt,
     force: SetInt,
+    /// The number that was forced here; 0 where none is.
+    forced: AtomicI32,
+}
+
+/// The CPUs of the calling thread's affinity mask, which libavutil counts.
+fn counted() -> c_int {
+    let cpus = platform::affinity(None).map_or(0, |mask| mask.len());
+    c_int::try_from(cpus).unwrap_or(c_int::MAX)
 }
 
 impl Control for Loaded {
+    /// The number that is forced; 0, which is unknown, while libavutil counts the CPUs:
+    /// each thread then has a number of its own. Whether somebody else has forced one
+    /// can't be asked, but one that is not the mask's was.
     fn threads(&self) -> c_int {
-        self.count.call()
+        let threads = self.count.call();
+        let is_forced = self.forced.load(Ordering::Relaxed) != 0 || threads != counted();
+        if is_forced { threads } else { 0 }
     }
 
+    /// Never more than the CPUs: a limit only lowers.
     fn set_threads(&self, threads: c_int) {
+        let threads = threads.min(counted().max(1));
+        self.forced.store(threads, Ordering::Relaxed);
         self.force.call(threads);
     }
 
-    /// Whether a number was forced can't be asked: one that is not the mask's was.
     fn save(&self, threads: c_int) -> Saved {
-        let counted = platform::affinity(None).map_or(0, |mask| mask.len());
-        let is_counted = usize::try_from(threads) == Ok(counted);
-        Saved::threads(if is_counted { COUNT_THEM } else { threads })
+        Saved::threads(if threads > 0 { threads } else { COUNT_THEM })
     }
 
     fn restore(&self, saved: Saved) {
+        self.forced.store(0, Ordering::Relaxed);
         self.force.call(saved.as_c_int());
     }
 }

@@ -11,6 +11,7 @@ pub(super) static JAX: OwnNumber = OwnNumber::told_by(
     &[
         SymbolName::new("Wrapped_PyInit__jax"),
         SymbolName::new("Wrapped_PyInit__xla"),
+        SymbolName::new("Wrapped_PyInit_xla_extension"),
         SymbolName::new("PyInit_xla_extension"),
     ],
 );

@@ -1,16 +1,16 @@
 //! OpenCV: the threads of its parallel loops.
 //!
-//! A shared libopencv_core has the functions that read and set their number. Python's
-//! wheels have them inside the module, where only Python reaches them.
+//! `cv::setNumThreads` may not be called while a loop runs on another thread: on TBB,
+//! as Debian builds it, it ends the arena that the loop runs in, and the program crashes.
+//! Python's wheels export nothing, and only Python reaches it.
 
 use super::behaviour::Behaviour;
 use super::card::{Card, Counts, counted};
-use super::control::{Bound, Control, Elsewhere, Facts, Fixed, Runtime};
-use super::own_number::Unknown;
+use super::control::{Bound, Elsewhere, Runtime};
+use super::own_number::OwnNumber;
 use crate::model::{Level, Reach};
-use crate::native::{GetInt, Object, SetInt};
+use crate::native::Object;
 use crate::platform::{DistantObject, SymbolName, SymbolTable};
-use libc::c_int;
 
 pub(super) struct OpenCv;
 
@@ -20,12 +20,8 @@ static CARD: Card = Card {
     level: Level::Other,
     internal_api: "opencv",
     file_prefixes: &["libopencv_core", "cv2.abi3", "cv2.cpython"],
-    symbols: &[
-        "_ZN2cv13setNumThreadsEi",
-        "_ZN2cv13getNumThreadsEv",
-        "or PyInit_cv2",
-    ],
-    reach: "process: one value (libopencv_core); none in Python's wheels, where only Python has the call",
+    symbols: &["_ZN2cv13setNumThreadsEi", "or PyInit_cv2"],
+    reach: "none: a change while a loop runs on another thread can crash the program",
     environment: &[counted(
         "OPENCV_FOR_THREADS_NUM",
         Counts::Openmp,
@@ -33,16 +29,13 @@ static CARD: Card = Card {
     )],
     quirks: &[
         "Its threads start with the first parallel loop; after a smaller number the next loop ends those above it.",
-        "With TBB or OpenMP under it, as in Debian's, its threads are theirs.",
+        "With TBB or OpenMP under it, as in Debian's, its threads are theirs, and their limits reach it.",
     ],
     sources: &["OpenCV, modules/core/src/parallel.cpp"],
-    call: Some(CALL),
+    call: Some("cv2.setNumThreads({n}), while no loop runs"),
     behaviour: Behaviour::USUAL,
 };
 
-const CALL: &str = "cv2.setNumThreads({n})";
-
-const GET: SymbolName = SymbolName::new("_ZN2cv13getNumThreadsEv");
 const SET: SymbolName = SymbolName::new("_ZN2cv13setNumThreadsEi");
 const MODULE: SymbolName = SymbolName::new("PyInit_cv2");
 
@@ -52,8 +45,7 @@ impl Runtime for OpenCv {
     }
 
     fn recognises(&self, symbols: &SymbolTable<'_>) -> bool {
-        let has_both = symbols.has_function(&GET) && symbols.has_function(&SET);
-        has_both || symbols.has_function(&MODULE)
+        symbols.has_function(&SET) || symbols.has_function(&MODULE)
     }
 
     /// Debian's module is only Python's side of libopencv_core.
@@ -61,49 +53,14 @@ impl Runtime for OpenCv {
         !symbols.has_function(&SET)
     }
 
-    fn elsewhere(&self, object: &DistantObject<'_>) -> Elsewhere {
-        let has = |name| {
-            object
-                .symbols()
-                .is_some_and(|table| table.has_function(name))
-        };
+    fn elsewhere(&self, _object: &DistantObject<'_>) -> Elsewhere {
         Elsewhere {
-            reach: (!(has(&GET) && has(&SET))).then_some(Reach::None),
+            reach: Some(Reach::None),
             ..Elsewhere::default()
         }
     }
 
     fn bind(&self, object: &Object) -> Option<Bound> {
-        // SAFETY: opencv2/core/utility.hpp: `int cv::getNumThreads()`, `void
-        // cv::setNumThreads(int)`; without arguments and with an int, C++'s calling
-        // convention is C's (Itanium C++ ABI, 3.1).
-        let both = unsafe { object.function(&GET).zip(object.function(&SET)) };
-        let Some((get, set)) = both else {
-            let mut facts = Facts::new(Reach::None);
-            facts.fixed = Some(Fixed::Call(CALL));
-            return Some(Bound {
-                control: Box::new(Unknown),
-                facts,
-            });
-        };
-        Some(Bound {
-            control: Box::new(Loaded { get, set }),
-            facts: Facts::new(Reach::Process),
-        })
-    }
-}
-
-struct Loaded {
-    get: GetInt,
-    set: SetInt,
-}
-
-impl Control for Loaded {
-    fn threads(&self) -> c_int {
-        self.get.call()
-    }
-
-    fn set_threads(&self, threads: c_int) {
-        self.set.call(threads);
+        OwnNumber::told_by(&CARD, &[]).bind(object)
     }
 }

@@ -35,6 +35,7 @@ static CARD: Card = Card {
     call: Some("os.environ[\"POLARS_MAX_THREADS\"] = \"{n}\" before it is imported"),
     behaviour: Behaviour {
         has_other_threads: true,
+        names_threads: Some("polars-"),
         after_fork: AfterFork::WaitsForEver,
         ..Behaviour::USUAL
     },

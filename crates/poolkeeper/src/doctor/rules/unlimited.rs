@@ -9,7 +9,7 @@ pub(super) static PAGE: Page = Page {
     title: "a library with threads that poolkeeper can't limit",
     severity: Severity::Note,
     found_when: "A library is loaded that runs threads of its own and has no function which could limit \
-                 them from outside: DuckDB, Polars, ONNX Runtime, JAX, TensorFlow, OpenCV in Python's wheels, numba's \
+                 them from outside: DuckDB, Polars, ONNX Runtime, JAX, TensorFlow, OpenCV, numba's \
                  work queue, tokenizers, HiGHS; NumExpr and scipy.fft, which other libraries load, once several threads of theirs run.",
     why: "poolkeeper.limit() does not reach these threads, and they come on top of those that it does \
           reach. Most of these libraries start one thread for each CPU.",
