@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -197,6 +199,22 @@ def test_a_signal_puts_the_terminal_back(tmp_path: Path) -> None:
         (top,) = Path(f"/proc/{pane}/task/{pane}/children").read_text().split()
         os.kill(int(top), 15)
         screen.until(lambda text: "ended with 0" in text and "PROGRAM" not in text)
+
+
+def test_it_ends_with_its_terminal(tmp_path: Path) -> None:
+    # Without the signal of a hang-up, as where nobody controls the terminal.
+    with program(CHILD) as child:
+        ours, theirs = os.openpty()
+        termios.tcsetwinsize(theirs, (24, 80))
+        keys = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        top = subprocess.Popen([*TOP, str(child.pid)], **keys)
+        os.close(theirs)
+        drawn = b""
+        while b"PROGRAM" not in drawn:
+            assert select.select([ours], [], [], PATIENCE)[0], drawn
+            drawn += os.read(ours, 65536)
+        os.close(ours)
+        assert top.wait(PATIENCE) == 0
 
 
 def test_one_look_is_plain_text_or_json() -> None:

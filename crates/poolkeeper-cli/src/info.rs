@@ -25,18 +25,19 @@ the rest is shown); 2 wrong arguments.";
 #[command(after_help = INFO_EXAMPLES)]
 pub(crate) struct Info {
     /// Python modules to import first
-    #[arg(short = 'i', long = "import", value_name = "MODULE", num_args = 1..)]
+    #[arg(short = 'i', long = "import", value_name = "MODULE", num_args = 1..,
+          conflicts_with = "pid")]
     pub(crate) modules: Vec<String>,
     /// Python code to execute first, after the imports
-    #[arg(short = 'c', long, value_name = "CODE")]
+    #[arg(short = 'c', long, value_name = "CODE", conflicts_with = "pid")]
     pub(crate) command: Option<String>,
     /// Shared libraries to load first, by path or by name
-    #[arg(short = 'l', long = "library", value_name = "LIBRARY", num_args = 1..)]
+    #[arg(short = 'l', long = "library", value_name = "LIBRARY", num_args = 1..,
+          conflicts_with = "pid")]
     pub(crate) libraries: Vec<PathBuf>,
     /// Show another process by its number: its pools, its threads, and the CPUs
     /// that it may use
-    #[arg(long, conflicts_with_all = ["modules", "command", "libraries"],
-          value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) pid: Option<u32>,
     /// Write JSON, with every field
     #[arg(long)]
