@@ -77,7 +77,7 @@ impl Sampler {
             std::mem::forget(self.thread);
             (Accounts::new(), spent_by_thread())
         };
-        let pools = crate::compatible::uncounted_pools().unwrap_or_default();
+        let pools = crate::limit::uncounted_pools().unwrap_or_default();
         let (samples, groups, moments) = accounts.close(&pools);
         let more = |field: fn(&Spent) -> u64| {
             let since = field(&spent).saturating_sub(field(&self.spent));
