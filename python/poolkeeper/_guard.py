@@ -8,13 +8,14 @@ import logging
 import os
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
 from ._doctor import host_facts
 from ._native import (
     ForkSafety,
+    Pool,
     Scope,
     _pool_ids,
     _safe_threads,
@@ -79,7 +80,7 @@ class Guard:
 
     def _lower_here(self) -> None:
         # A file may have several pools; its bound is for each of them.
-        listed = _uncounted_pools() if self._bounds else []
+        listed: Sequence[Pool] = _uncounted_pools() if self._bounds else ()
         widest = sorted(listed, key=lambda pool: pool.num_threads or 0)
         found = {pool.filepath: pool for pool in widest}
         for file, (most, reason) in self._bounds.items():
