@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
@@ -80,7 +80,7 @@ class Guard:
 
     def _lower_here(self) -> None:
         # A file may have several pools; its bound is for each of them.
-        listed: Sequence[Pool] = _uncounted_pools() if self._bounds else ()
+        listed: Iterable[Pool] = _uncounted_pools() if self._bounds else ()
         widest = sorted(listed, key=lambda pool: pool.num_threads or 0)
         found = {pool.filepath: pool for pool in widest}
         for file, (most, reason) in self._bounds.items():
