@@ -28,9 +28,8 @@ def threads_of_a_task() -> dict[str, int]:
 
     found = {"openmp": 0, "blas": 0}
     for pool in poolkeeper.pools():
-        if pool.runtime == "arrow_io":
-            continue  # its threads wait for files, and are never fewer than 4
-        found[pool.level] = max(found[pool.level], pool.num_threads or 0)
+        if pool.level in found:
+            found[pool.level] = max(found[pool.level], pool.num_threads or 0)
     return found
 
 

@@ -66,7 +66,7 @@ def test(report: Path) -> int:
     environment = {**os.environ, "PYTHONPATH": str(SITE), "PYTHONDONTWRITEBYTECODE": "1"}
     pytest = [
         *(sys.executable, "-P", "-m", "pytest", "-q", "--timeout=120", "-p", "no:cacheprovider"),
-        *(f"--junit-xml={report}", "tests/unsupported"),
+        *("-o", "junit_family=xunit1", f"--junit-xml={report}", "tests/unsupported"),
     ]
     return subprocess.run(pytest, cwd=ROOT, env=environment, check=False).returncode
 

@@ -84,7 +84,7 @@ pub(super) fn chart(recording: &Recording) -> String {
         "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"title\">\
          <title id=\"title\">Threads that worked and threads that waited for a CPU, over \
          {} , against the budget</title>\n",
-        words::time(recording.wall)
+        escaped(&words::time(recording.wall))
     )
     .replace(" , ", ", ");
     svg += &patterns(&series);
