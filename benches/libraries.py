@@ -119,7 +119,8 @@ are counted by the CPU time that the system booked for them.
 - **run, auto**: the threads that computed under `poolkeeper run --cpus 1`, and after
   `poolkeeper.auto()` with a budget of one CPU.
 - **fork**: whether a forked child can compute the same once its parent has, and whether it can
-  where the parent began with `poolkeeper.auto()`. "hangs" is 25 seconds without an end.
+  where the parent began with `poolkeeper.auto()`. "fails" is 25
+  seconds without an end, or a child that was ended.
 
 | library | seen | threadpoolctl | limit(1) | threadpoolctl | run | auto | fork | with auto |
 | --- | --- | --- | --- | --- | --: | --: | --- | --- |
@@ -157,14 +158,14 @@ def _limited(answer: dict[str, Any]) -> str:
 
 
 def _forks(works: bool) -> str:
-    return "works" if works else "hangs"
+    return "works" if works else "fails"
 
 
 def page(python: Path, rows: list[Row]) -> str:
     version = "import importlib.metadata as m; print(m.version('threadpoolctl'))"
     peer = subprocess.run([python, "-c", version], capture_output=True, text=True, check=True)
     cpus = len(os.sched_getaffinity(0))
-    machine = f"{cpus} CPUs, {platform.machine()}, Linux {platform.release()}"
+    machine = f"{cpus} CPUs, {platform.machine()}, Linux {platform.release().partition('-')[0]}"
     introduction = INTRODUCTION.format(peer=peer.stdout.strip(), machine=machine)
     return introduction + "\n".join(map(line, rows)) + "\n" + REST
 
