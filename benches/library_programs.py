@@ -237,19 +237,6 @@ def onnxruntime() -> Callable[[], Any]:
     return lambda: [session.run(None, {"a": a}) for _ in range(4)]
 
 
-@program("OpenVINO", "tbb")
-def openvino() -> Callable[[], Any]:
-    import numpy as np
-    import openvino
-    from openvino import opset13
-
-    a = _table(1500, 1500).astype("float32")
-    given = opset13.parameter([1500, 1500], np.float32)
-    model = openvino.Model([opset13.matmul(given, given, False, False)], [given])
-    compiled = openvino.Core().compile_model(model, "CPU")
-    return lambda: [compiled(a) for _ in range(4)]
-
-
 @program("JAX", "jax")
 def jax() -> Callable[[], Any]:
     from jax import numpy as jnp

@@ -10,7 +10,7 @@ use crate::companion::{FoundCompanion, LoadedCompanion};
 use crate::discover::{Kept, LoadedPool, PoolId};
 use crate::native::Object;
 use crate::platform::{self, Epoch, Library, SymbolTable};
-use crate::runtimes::{COMPANIONS, RUNTIMES, Runtime};
+use crate::runtimes::{COMPANIONS, Runtime, recognising};
 use std::ffi::CString;
 use std::sync::Arc;
 
@@ -330,15 +330,9 @@ fn candidates() -> Result<Walk> {
         let Some(symbols) = image.symbols() else {
             return;
         };
-        let recognising = RUNTIMES.iter().filter(|other| other.recognises(&symbols));
-        let recognising: Vec<_> = recognising.collect();
-        let is_alone = recognising.len() == 1;
-        for runtime in recognising
-            .into_iter()
-            .filter(|other| is_alone || !other.yields())
-        {
+        for runtime in recognising(&symbols) {
             found.push(Candidate {
-                runtime: *runtime,
+                runtime,
                 name: image.name().to_owned(),
                 base: image.base(),
                 is_part: runtime.is_part(&symbols),

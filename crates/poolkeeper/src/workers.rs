@@ -3,25 +3,29 @@
 use crate::model::{Pool, Reach};
 use crate::platform::{self, MappedFiles, StartRoutines};
 use crate::runtimes::{self, Card, find};
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-/// Gives pools whose number can't be read the threads that they have now. Waits for
-/// the loader, so it needs to be called without a lock.
-pub(crate) fn count_those_of(pools: &mut [Pool]) {
+/// Gives pools of this process whose number can't be read the threads that they have now.
+/// Waits for the loader, so it needs to be called without a lock.
+pub(crate) fn count_own(pools: &mut [Pool]) {
+    let threads = OnceCell::new();
+    count_those_of(pools, |pool| {
+        let threads = threads.get_or_init(threads_by_file);
+        threads.get(&pool.filepath).copied().unwrap_or(0)
+    });
+}
+
+/// Gives pools whose number can't be read the threads that `count` tells of each.
+pub(crate) fn count_those_of(pools: &mut [Pool], count: impl Fn(&Pool) -> u32) {
     let has_own_number = |pool: &&mut Pool| {
         let card = find(pool.runtime);
         pool.reach == Reach::None && card.is_some_and(|card| card.call.is_some())
     };
-    let mut counted = pools.iter_mut().filter(has_own_number).peekable();
-    if counted.peek().is_none() {
-        return;
-    }
-    let threads = threads_by_file();
-    for pool in counted {
-        let own = threads.get(&pool.filepath).copied();
-        pool.num_threads = own.and_then(NonZeroU32::new);
+    for pool in pools.iter_mut().filter(has_own_number) {
+        pool.num_threads = NonZeroU32::new(count(pool));
     }
 }
 

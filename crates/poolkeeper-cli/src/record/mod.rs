@@ -2,8 +2,8 @@
 //!
 //! `follow.rs` runs and looks; `words.rs` says what the recording means;
 //! `compare.rs` puts two recordings side by side;
-//! `page.rs` with `chart.rs` and `colours.rs` draws it, `svg.rs` the picture alone, `json.rs` writes its numbers
-//! and `text.rs` what goes to standard error.
+//! `page.rs` with `chart.rs` and `colours.rs` draws it, `svg.rs` the picture alone,
+//! `json.rs` writes its numbers and `text.rs` what goes to standard error.
 
 mod args;
 mod chart;

@@ -70,11 +70,6 @@ pub struct Unreached {
     pub file: PathBuf,
     /// Threads of the process that were seen to belong to it; there may be more.
     pub threads: u32,
-    /// Whether other libraries often load it, and never use its threads.
-    pub is_quiet: bool,
-    /// Whether it has other threads from its loading on, so that only the names of its
-    /// pool's tell whether that has begun ([`Host::fixed_pools`]).
-    pub has_other_threads: bool,
     /// Whether a forked child that uses it waits for ever for these threads.
     pub waits_after_fork: bool,
     /// How to give it a number of threads, with `{n}` for the number.

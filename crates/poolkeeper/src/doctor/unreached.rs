@@ -4,7 +4,7 @@ use super::facts::Unreached;
 use crate::Result;
 use crate::limit::Seen;
 use crate::platform;
-use crate::runtimes::{AfterFork, Behaviour, Fixed, find};
+use crate::runtimes::{self, AfterFork, Behaviour, Fixed, find};
 use crate::workers::threads_by_file;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -40,8 +40,8 @@ pub(super) fn unreached(seen: &mut Vec<Seen>) -> Result<Vec<Unreached>> {
         }
     }
     // One thread may wait for something; several are a pool.
-    let is_used = |library: &Unreached| library.threads > 1 || !library.is_quiet;
-    found.retain(is_used);
+    let is_quiet = |name| runtimes::all().any(|card| card.name == name && card.behaviour.is_quiet);
+    found.retain(|library| library.threads > 1 || !is_quiet(library.name));
     found.extend(scipy_fft(&threads)?);
     Ok(found)
 }
@@ -56,8 +56,6 @@ fn of(
     Unreached {
         name,
         call,
-        is_quiet: behaviour.is_quiet,
-        has_other_threads: behaviour.has_other_threads,
         waits_after_fork: behaviour.after_fork == AfterFork::WaitsForEver,
         threads,
         file,

@@ -26,7 +26,8 @@ pub(crate) struct LiveScope {
 /// How a scope covers what is loaded while it lives.
 pub(crate) struct Late {
     pub(crate) request: Request,
-    /// The last pools that were looked at for it, by reach.
+    /// The last pools that were looked at for it: of those that all threads share, and of
+    /// those where each thread has its own number.
     pub(crate) seen: [PoolId; 2],
     pub(crate) holds: Vec<Holds>,
 }

@@ -188,7 +188,7 @@ pub fn threads(pool: u32) -> Result<Option<i32>> {
 /// ```
 pub fn pools() -> Result<Vec<Pool>> {
     let mut pools = uncounted_pools()?;
-    workers::count_those_of(&mut pools);
+    workers::count_own(&mut pools);
     Ok(pools)
 }
 

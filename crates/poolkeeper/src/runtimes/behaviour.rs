@@ -18,8 +18,6 @@ pub(crate) struct Behaviour {
     pub(crate) waits: bool,
     /// Whether other libraries often load it, and never use its threads.
     pub(crate) is_quiet: bool,
-    /// Whether its file starts threads when it is loaded that are none of its pool's.
-    pub(crate) has_other_threads: bool,
     /// What stands before the number in the names of its pool's threads, where it names them.
     pub(crate) names_threads: Option<&'static str>,
     /// The variables that tell it to bind its threads to CPUs.
@@ -42,7 +40,6 @@ impl Behaviour {
         spins: false,
         waits: false,
         is_quiet: false,
-        has_other_threads: false,
         names_threads: None,
         binds_by: &[],
         after_fork: AfterFork::Works,

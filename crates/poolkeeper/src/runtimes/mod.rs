@@ -46,5 +46,7 @@ pub(crate) use control::{Bound, Control, Elsewhere, Facts, Fixed, Runtime, Saved
 pub use env_only::{Listener, listeners};
 pub(crate) use openblas::COMPILED_FOR_USUALLY;
 pub(crate) use openmp::THREADS as OMP_NUM_THREADS;
+#[cfg(test)]
+pub(crate) use registry::RUNTIMES;
 pub use registry::all;
-pub(crate) use registry::{RUNTIMES, find};
+pub(crate) use registry::{find, recognising};

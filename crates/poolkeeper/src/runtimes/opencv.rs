@@ -6,11 +6,11 @@
 
 use super::behaviour::Behaviour;
 use super::card::{Card, Counts, counted};
-use super::control::{Bound, Elsewhere, Runtime};
+use super::control::{Bound, Runtime};
 use super::own_number::OwnNumber;
-use crate::model::{Level, Reach};
+use crate::model::Level;
 use crate::native::Object;
-use crate::platform::{DistantObject, SymbolName, SymbolTable};
+use crate::platform::{SymbolName, SymbolTable};
 
 pub(super) struct OpenCv;
 
@@ -51,13 +51,6 @@ impl Runtime for OpenCv {
     /// Debian's module is only Python's side of libopencv_core.
     fn is_part(&self, symbols: &SymbolTable<'_>) -> bool {
         !symbols.has_function(&SET)
-    }
-
-    fn elsewhere(&self, _object: &DistantObject<'_>) -> Elsewhere {
-        Elsewhere {
-            reach: Some(Reach::None),
-            ..Elsewhere::default()
-        }
     }
 
     fn bind(&self, object: &Object) -> Option<Bound> {

@@ -34,7 +34,6 @@ static CARD: Card = Card {
     sources: &["Polars API reference, polars.thread_pool_size"],
     call: Some("os.environ[\"POLARS_MAX_THREADS\"] = \"{n}\" before it is imported"),
     behaviour: Behaviour {
-        has_other_threads: true,
         names_threads: Some("polars-"),
         after_fork: AfterFork::WaitsForEver,
         ..Behaviour::USUAL

@@ -8,6 +8,7 @@ use super::{
     tbb, tensorflow, tokenizers, vips,
 };
 use crate::model::Pool;
+use crate::platform::SymbolTable;
 
 pub(crate) static RUNTIMES: &[&dyn Runtime] = &[
     &openblas::OpenBlas,
@@ -36,6 +37,17 @@ pub(crate) static RUNTIMES: &[&dyn Runtime] = &[
     &highs::HIGHS,
     &ffmpeg::Ffmpeg,
 ];
+
+/// The runtimes in an object with these symbols. Runs under the loader's lock.
+pub(crate) fn recognising(symbols: &SymbolTable<'_>) -> impl Iterator<Item = &'static dyn Runtime> {
+    let those = RUNTIMES
+        .iter()
+        .filter(|runtime| runtime.recognises(symbols));
+    let those: Vec<&dyn Runtime> = those.copied().collect();
+    let is_alone = those.len() == 1;
+    let stays = move |runtime: &&dyn Runtime| is_alone || !runtime.yields();
+    those.into_iter().filter(stays)
+}
 
 /// The cards of every known runtime, in the order of detection.
 ///

@@ -1,6 +1,6 @@
 //! TensorFlow on CPUs: its pools for one operation and for operations side by side.
 
-use super::behaviour::Behaviour;
+use super::behaviour::{AfterFork, Behaviour};
 use super::card::{Card, Counts, counted};
 use super::own_number::OwnNumber;
 use crate::model::Level;
@@ -29,11 +29,17 @@ static CARD: Card = Card {
             "operations that run at the same time",
         ),
     ],
-    quirks: &["Its threads start with the first operation, and stay."],
+    quirks: &[
+        "Its threads start with the first operation, and stay.",
+        "A forked child that uses it waits for ever once the parent has.",
+    ],
     sources: &["TensorFlow API, tf.config.threading"],
     call: Some(
         "tf.config.threading.set_intra_op_parallelism_threads({n}) and \
          tf.config.threading.set_inter_op_parallelism_threads(1), before its first operation",
     ),
-    behaviour: Behaviour::USUAL,
+    behaviour: Behaviour {
+        after_fork: AfterFork::WaitsForEver,
+        ..Behaviour::USUAL
+    },
 };

@@ -30,6 +30,7 @@ static CARD: Card = Card {
         "It has no number until it is initialised (vips_init); a number that was set before stays. If a limit began before that, the library has its default number when the limit ends.",
         "A pipeline that runs keeps the number that it started with.",
         "It takes no more than 1024 threads.",
+        "A pipeline in a forked child waits for ever once the parent has run one.",
     ],
     sources: &[
         "libvips documentation, vips_concurrency_set",

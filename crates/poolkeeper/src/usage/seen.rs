@@ -1,7 +1,7 @@
 //! Any process at one moment: its pools, its threads and whose they are, its budget.
 
 use super::owner::{Owner, by_file_name, name_pools};
-use super::process::{Owners, count_those_of, pools_of};
+use super::process::{Owners, pools_of};
 use crate::Result;
 use crate::budget::{Budget, budget_of};
 use crate::error::Error;
@@ -9,6 +9,7 @@ use crate::model::Pool;
 use crate::platform::{
     affinity, birth, command_line, group_of, is_of_kernel, is_runnable, thread_ids, thread_name,
 };
+use crate::workers::count_those_of;
 use std::io;
 
 /// A process as it was when [`see`] looked.
@@ -87,7 +88,8 @@ pub fn see(pid: u32) -> Result<Seen> {
     let (threads, silence) = threads_of(pid, &pools);
     count_those_of(&mut pools, |pool| {
         let is_its = |one: &&SeenThreads| one.owner.is_of(pool);
-        threads.iter().find(is_its).map_or(0, |one| one.count)
+        let own = threads.iter().find(is_its);
+        own.map_or(0, |one| one.count as u32)
     });
     if let Some(why) = silence.filter(|_| unseen.is_empty()) {
         unseen.push(format!("whose its threads are: {why}"));

@@ -41,7 +41,7 @@ pub(super) static OTHERS: Page = Page {
     code: "PK107",
     title: "a pool that a forked child waits for, and child processes are forked",
     severity: Severity::Error,
-    found_when: "Polars or JAX has started its threads in this process, and multiprocessing starts its \
+    found_when: "Polars, JAX or TensorFlow has started its threads in this process, and multiprocessing starts its \
                  processes with fork. It is an error where the process has forked since poolkeeper was \
                  imported (in spite of another start method, once that is set), else a note.",
     why: "A fork copies one thread. The child's first query or operation is handed to threads that don't \
@@ -114,9 +114,8 @@ pub(super) fn others(facts: &Facts) -> Vec<Finding> {
     }
     let libraries = facts.unreached.iter();
     let named = &facts.host.fixed_pools;
-    let has_begun = |library: &Unreached| match library.has_other_threads {
-        true => named.iter().any(|pool| pool.name == library.name),
-        false => library.threads > 1,
+    let has_begun = |library: &Unreached| {
+        library.threads > 0 || named.iter().any(|pool| pool.name == library.name)
     };
     let waiting = libraries.filter(|library| library.waits_after_fork && has_begun(library));
     let finding = |library: &Unreached| {

@@ -13,7 +13,7 @@ mod tree;
 mod watch;
 
 pub(super) use owners::Owners;
-pub(super) use pools::{PoolsOf, count_those_of, pools_of};
+pub(super) use pools::{PoolsOf, pools_of};
 pub(super) use stretch::Stretch;
 pub(super) use threads::Threads;
 pub(super) use tree::Tree;

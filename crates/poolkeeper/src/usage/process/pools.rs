@@ -3,10 +3,9 @@
 use crate::discover::prefix;
 use crate::model::{Pool, Reach};
 use crate::platform::{Distant, DistantObject, inner_id};
-use crate::runtimes::{Elsewhere, RUNTIMES, Runtime, count, find};
+use crate::runtimes::{Elsewhere, Runtime, count, recognising};
 use std::collections::HashSet;
 use std::io;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 /// A pool, and what decides its number.
@@ -83,17 +82,13 @@ fn recognised(object: &DistantObject<'_>) -> Vec<Found> {
     let Some(symbols) = object.symbols() else {
         return Vec::new();
     };
-    let those = RUNTIMES.iter().filter(|one| one.recognises(&symbols));
-    let those: Vec<&&dyn Runtime> = those.collect();
-    let is_alone = those.len() == 1;
-    let those = those.into_iter().filter(|one| is_alone || !one.yields());
-    those
+    recognising(&symbols)
         .filter_map(|runtime| {
             let told = runtime.elsewhere(object);
             (!told.is_unused).then(|| Found {
                 is_on_openmp: told.is_on_openmp,
                 is_part: runtime.is_part(&symbols),
-                pool: pool(*runtime, object, told),
+                pool: pool(runtime, object, told),
             })
         })
         .collect()
@@ -132,18 +127,6 @@ fn pool(runtime: &dyn Runtime, object: &DistantObject<'_>, told: Elsewhere) -> P
         symbol_suffix: "",
         runs_on: None,
         backends: None,
-    }
-}
-
-/// Gives pools whose number is not read the threads that they have now; `count` tells
-/// them.
-pub(in crate::usage) fn count_those_of(pools: &mut [Pool], count: impl Fn(&Pool) -> usize) {
-    for pool in pools.iter_mut().filter(|pool| pool.reach == Reach::None) {
-        let has_call = find(pool.runtime).is_some_and(|card| card.call.is_some());
-        if has_call {
-            let threads = u32::try_from(count(pool)).ok();
-            pool.num_threads = threads.and_then(NonZeroU32::new);
-        }
     }
 }
 
